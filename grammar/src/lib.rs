@@ -1,0 +1,9 @@
+//! The `.arch` language as text: syntax tree with spans, diagnostics and formatter.
+//! Nothing here knows what a tensor is.
+
+pub mod ast;
+pub mod diagnostic;
+pub mod span;
+
+pub use diagnostic::{Diagnostic, Fact, Label, Severity};
+pub use span::{FileId, Sources, Span};
