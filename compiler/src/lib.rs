@@ -1,1 +1,5 @@
-//! placeholder
+//! Checks `.arch` programs and turns them into graphs that can be differentiated, counted and compiled.
+//! Pure: no files, no clock, no environment.
+
+pub mod graph;
+pub mod ops;

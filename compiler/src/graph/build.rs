@@ -1,0 +1,90 @@
+//! Building a function node by node. Shapes come from the operations' own rules.
+
+use super::{AxisId, DType, FuncId, Function, Input, InputKind, Module, Node, Value, ValueId};
+use crate::ops::{Op, ShapeError};
+use arch_grammar::Span;
+
+/// Adds nodes to one function of a module.
+pub struct Builder<'m> {
+    /// The module: axes may be added while building.
+    pub module: &'m mut Module,
+    /// The function so far.
+    pub function: Function,
+    /// The place that new nodes are made for.
+    pub origin: Span,
+}
+
+impl<'m> Builder<'m> {
+    /// Starts a function.
+    pub fn new(module: &'m mut Module, name: impl Into<String>) -> Self {
+        let function = Function { name: name.into(), ..Function::default() };
+        Builder { module, function, origin: Span::default() }
+    }
+
+    /// Adds an input.
+    pub fn input(
+        &mut self,
+        name: impl Into<String>,
+        kind: InputKind,
+        shape: Vec<AxisId>,
+        dtype: DType,
+    ) -> ValueId {
+        let value = self.push_node(Op::Input, Vec::new(), vec![(shape, dtype)])[0];
+        self.function.inputs.push(Input { name: name.into(), kind, value });
+        value
+    }
+
+    /// Adds an operation and gives its results.
+    ///
+    /// # Errors
+    /// If the inputs do not fit the operation.
+    pub fn add(&mut self, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>, ShapeError> {
+        let given: Vec<&Value> = inputs.iter().map(|v| self.function.value(*v)).collect();
+        let outputs = op.shapes(self.module, &given)?;
+        Ok(self.push_node(op, inputs.to_vec(), outputs))
+    }
+
+    /// Adds an operation with one result.
+    ///
+    /// # Errors
+    /// If the inputs do not fit the operation.
+    pub fn add1(&mut self, op: Op, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
+        Ok(self.add(op, inputs)?[0])
+    }
+
+    /// Names a result of the function.
+    pub fn output(&mut self, name: impl Into<String>, value: ValueId) {
+        self.function.outputs.push((name.into(), value));
+    }
+
+    /// The axes of a value, in storage order.
+    #[must_use]
+    pub fn shape(&self, value: ValueId) -> &[AxisId] {
+        &self.function.value(value).shape
+    }
+
+    /// Ends the function and adds it to the module.
+    pub fn finish(self) -> FuncId {
+        self.module.add_function(self.function)
+    }
+
+    fn push_node(
+        &mut self,
+        op: Op,
+        inputs: Vec<ValueId>,
+        outputs: Vec<(Vec<AxisId>, DType)>,
+    ) -> Vec<ValueId> {
+        let node = self.function.nodes.len() as u32;
+        let ids: Vec<ValueId> = outputs
+            .into_iter()
+            .enumerate()
+            .map(|(output, (shape, storage))| {
+                let accumulate = if storage == DType::BF16 { DType::F32 } else { storage };
+                self.function.values.push(Value { shape, storage, accumulate, node, output: output as u32 });
+                ValueId((self.function.values.len() - 1) as u32)
+            })
+            .collect();
+        self.function.nodes.push(Node { op, inputs, outputs: ids.clone(), origin: self.origin });
+        ids
+    }
+}
