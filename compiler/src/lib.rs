@@ -3,3 +3,4 @@
 
 pub mod graph;
 pub mod ops;
+pub mod program;

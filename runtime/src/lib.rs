@@ -1,1 +1,3 @@
-//! placeholder
+//! Runs, trains and samples compiled programs.
+
+pub mod execute;

@@ -1,0 +1,67 @@
+//! What every form of execution offers: interpreter, primitive luminal graph, executing luminal graph.
+
+use thiserror::Error;
+
+/// Elements on their way in, row-major, batch first.
+#[derive(Clone, Copy, Debug)]
+pub enum Data<'a> {
+    /// Floats.
+    Float(&'a [f32]),
+    /// Integers.
+    Int(&'a [i32]),
+}
+
+/// Why a run failed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum RunError {
+    /// A kernel failed. `lines` are the places in the source that it was made for.
+    #[error("kernel `{kernel}` failed: {cause} (made for {lines})")]
+    Kernel {
+        /// Its name.
+        kernel: String,
+        /// What happened.
+        cause: String,
+        /// Where it comes from.
+        lines: String,
+    },
+    /// There is no tensor of that name.
+    #[error("there is no tensor `{0}`")]
+    UnknownTensor(String),
+    /// A tensor has another number of elements.
+    #[error("`{name}` holds {expected} elements, but {given} were given")]
+    Length {
+        /// The tensor.
+        name: String,
+        /// What it holds.
+        expected: usize,
+        /// What was given.
+        given: usize,
+    },
+    /// The form cannot run the program.
+    #[error("{0}")]
+    Unsupported(String),
+}
+
+/// Some programs over one set of tensors, for one batch size, ready to run again and again.
+/// Inputs and state of one name are one tensor in all programs.
+pub trait Execute {
+    /// The number of samples of a run.
+    fn batch(&self) -> usize;
+    /// Fills an input, parameter, buffer or state.
+    ///
+    /// # Errors
+    /// If there is no such tensor or the length differs.
+    fn write(&mut self, name: &str, data: Data<'_>) -> Result<(), RunError>;
+    /// Runs a program.
+    ///
+    /// # Errors
+    /// If a kernel fails; the session can run again after it.
+    fn run(&mut self, program: &str) -> Result<(), RunError>;
+    /// Copies a tensor out: a result of the last run, a parameter, a buffer or state.
+    ///
+    /// # Errors
+    /// If there is no such tensor or the length differs.
+    fn read(&self, name: &str, into: &mut [f32]) -> Result<(), RunError>;
+    /// The number of elements of a tensor that can be read.
+    fn len(&self, name: &str) -> Option<usize>;
+}
