@@ -3,7 +3,10 @@
 
 pub mod ast;
 pub mod diagnostic;
+mod parse;
+mod scan;
 pub mod span;
 
 pub use diagnostic::{Diagnostic, Fact, Label, Severity};
+pub use parse::{parse, parse_bytes};
 pub use span::{FileId, Sources, Span};

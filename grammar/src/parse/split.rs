@@ -1,0 +1,132 @@
+//! Where items, members and statements begin.
+//!
+//! Nothing separates them but their beginnings:
+//! - an item begins with `edition`, `import`, `fn`, `block`, `model` or `test`;
+//! - a statement with `let`, `for`, `dims`, `yield`, `final`, `assert`, or `name <-`, wherever they stand;
+//! - a member with its keyword, or `name =`;
+//! - and each with anything that begins a line where the line before could end, unless it is an operator:
+//!   a line that begins with `+`, `-`, `|>`, `and` goes on with the line before; one that begins with a name,
+//!   a number, `(` or `[` does not.
+//!
+//! Several on one line may be separated by `;`.
+
+use super::fragment::{Source, is_joining_word};
+use crate::scan::TokenKind;
+
+/// What is cut.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// A file into items.
+    Items,
+    /// A block into members.
+    Members,
+    /// A body into statements.
+    Statements,
+}
+
+/// What may stand between a test's name and its body.
+const TEST_CLAUSES: [&str; 5] = ["with", "of", "preset", "set", "deny"];
+
+/// The runs of tokens between `from` and `to`, each one item, member or statement.
+pub fn split(source: &Source, level: Level, from: usize, to: usize) -> Vec<(usize, usize)> {
+    let mut parts = Vec::new();
+    let mut start = from;
+    let mut index = from;
+    // Behind a bracket without partner only a certain sign of the next item is trusted.
+    let mut lost = false;
+    while index < to {
+        let separator = source.word(index) == ";" && level != Level::Items;
+        let begins = if lost {
+            level == Level::Items && source.column_one(index) && begins_item(source, index)
+        } else {
+            separator || begins(source, level, start, index)
+        };
+        if index > start && begins {
+            parts.push((start, index));
+            start = index;
+            lost = false;
+        }
+        if separator && !lost {
+            start = index + 1;
+        }
+        index = match source.kind(index) {
+            Some(TokenKind::Open) => {
+                let partner = source.partner(index);
+                lost |= partner.is_none();
+                partner.unwrap_or(index) + 1
+            }
+            _ => index + 1,
+        };
+    }
+    if start < to {
+        parts.push((start, to));
+    }
+    parts
+}
+
+fn begins(source: &Source, level: Level, start: usize, index: usize) -> bool {
+    match level {
+        Level::Items => {
+            let clause = source.word(start) == "test" && TEST_CLAUSES.contains(&source.word(index));
+            begins_item(source, index) || (source.breaks_off(index) && !clause)
+        }
+        Level::Members => begins_member(source, start, index) || goes_apart(source, start, index),
+        Level::Statements => begins_statement(source, start, index) || goes_apart(source, start, index),
+    }
+}
+
+/// Whether `index` stands on a new line, or behind a body, where nothing joins it to what stands before.
+fn goes_apart(source: &Source, start: usize, index: usize) -> bool {
+    let behind_body = source.word(index - 1) == "}"
+        && source
+            .partner(index - 1)
+            .is_some_and(|open| open > start && !matches!(source.word(open - 1), "in" | "of"))
+        && source.begins_operand(index);
+    let header = source.word(start) == "for" && source.word(index) == "collect";
+    (behind_body || source.breaks_off(index)) && !header
+}
+
+/// Whether an item begins at `index`.
+pub fn begins_item(source: &Source, index: usize) -> bool {
+    let next = source.kind(index + 1);
+    match source.word(index) {
+        "fn" | "block" | "model" => next == Some(TokenKind::Word),
+        "test" => next == Some(TokenKind::Str),
+        "edition" => next == Some(TokenKind::Number),
+        "import" => next == Some(TokenKind::Word) || matches!(source.word(index + 1), "." | ".."),
+        _ => false,
+    }
+}
+
+fn begins_member(source: &Source, start: usize, index: usize) -> bool {
+    let next_is_word = source.kind(index + 1) == Some(TokenKind::Word);
+    let free = source.ends_operand(index - 1);
+    match source.word(index) {
+        "config" | "param" | "buffer" | "preset" => next_is_word,
+        "dims" => next_is_word && source.word(index + 2) == "=",
+        "require" => free && source.word(index + 1) != "=" && index > start,
+        "forward" => free && source.word(index + 1) == "(",
+        "if" => free,
+        _ => {
+            source.kind(index) == Some(TokenKind::Word)
+                && source.word(index + 1) == "="
+                && matches!(source.word(index - 1), ")" | "}")
+        }
+    }
+}
+
+fn begins_statement(source: &Source, start: usize, index: usize) -> bool {
+    let word = source.word(index);
+    match word {
+        "let" | "yield" | "final" | "assert" => true,
+        "for" => true,
+        "dims" => source.kind(index + 1) == Some(TokenKind::Word) && source.word(index + 2) == "=",
+        "if" => source.ends_operand(index - 1) && index > start,
+        _ => {
+            source.kind(index) == Some(TokenKind::Word)
+                && !is_joining_word(word)
+                && source.word(index + 1) == "<-"
+                && source.word(index - 1) != ","
+        }
+    }
+}

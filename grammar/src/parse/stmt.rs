@@ -1,0 +1,124 @@
+//! Bodies and statements.
+
+use pest::iterators::Pair;
+
+use super::split::{Level, split};
+use super::{Build, Parser, Rule};
+use crate::ast::{Body, Expr, ExprKind, Ident, Pattern, Stmt, StmtKind};
+use crate::scan::TokenKind;
+
+impl Parser<'_> {
+    /// The body whose brace is token `open`.
+    pub(super) fn body(&mut self, open: usize) -> Body {
+        let Some(close) = self.source.partner(open) else { return Body::default() };
+        let span = self.source.span(open, close + 1);
+        let mut body = Body { statements: Vec::new(), tail: None, span, braces: true };
+        let parts = split(&self.source, Level::Statements, open + 1, close);
+        let last = parts.last().copied();
+        for part in parts {
+            let Some(stmt) = self.statement(part) else { continue };
+            match stmt.kind {
+                StmtKind::Expr(expr) if Some(part) == last => body.tail = Some(Box::new(expr)),
+                _ => body.statements.push(stmt),
+            }
+        }
+        body
+    }
+
+    fn statement(&mut self, part: (usize, usize)) -> Option<Stmt> {
+        let rule = match self.source.word(part.0) {
+            "let" => Rule::let_stmt,
+            "for" => Rule::for_stmt,
+            "yield" => Rule::yield_stmt,
+            "final" => Rule::final_stmt,
+            "assert" => Rule::assert_stmt,
+            "dims" if self.source.kind(part.0 + 1) == Some(TokenKind::Word) => Rule::dims,
+            _ if self.source.word(part.0 + 1) == "<-" => Rule::update_stmt,
+            _ => Rule::expr_stmt,
+        };
+        let span = self.source.span(part.0, part.1);
+        let kind = self.parse(rule, part, |build, pair| build.statement(pair));
+        let kind = kind.or_else(|| self.what_is_left(rule, part))?;
+        Some(Stmt { kind, span })
+    }
+
+    /// Of a `let` that did not parse the names are kept, so that their uses are no further errors; of a last
+    /// expression, that there was one.
+    fn what_is_left(&mut self, rule: Rule, part: (usize, usize)) -> Option<StmtKind> {
+        let value = Expr { kind: ExprKind::Error, span: self.source.span(part.0, part.1) };
+        match rule {
+            Rule::expr_stmt => Some(StmtKind::Expr(value)),
+            Rule::let_stmt => {
+                let mut names = Vec::new();
+                for index in part.0 + 1..part.1 {
+                    match self.source.word(index) {
+                        "=" | ":" => break,
+                        word if self.source.kind(index) == Some(TokenKind::Word) => {
+                            let span = self.source.span(index, index + 1);
+                            names.push(Pattern::Name(Ident { name: word.to_string(), span }));
+                        }
+                        _ => {}
+                    }
+                }
+                let pattern = if names.len() == 1 { names.pop()? } else { Pattern::Tuple(names, value.span) };
+                Some(StmtKind::Let { pattern, shape: None, value })
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Build<'_, '_, '_> {
+    fn statement(&mut self, pair: Pair<Rule>) -> StmtKind {
+        match pair.as_rule() {
+            Rule::let_stmt => {
+                let pattern = self.inner_pattern(&pair);
+                let shape =
+                    pair.clone().into_inner().find(|p| p.as_rule() == Rule::shape).map(|s| self.shape(s));
+                StmtKind::Let { pattern, shape, value: self.inner_expr(&pair) }
+            }
+            Rule::update_stmt => {
+                StmtKind::Update { name: self.inner_ident(&pair), value: self.inner_expr(&pair) }
+            }
+            Rule::for_stmt => {
+                let pattern = self.inner_pattern(&pair);
+                let iter = self.inner_expr(&pair);
+                let mut collect = None;
+                let mut body = Body::default();
+                for part in pair.into_inner() {
+                    match part.as_rule() {
+                        Rule::collect => collect = Some(self.inner_ident(&part)),
+                        Rule::body => {
+                            let open = self.token(&part);
+                            body = self.parser.body(open);
+                        }
+                        _ => {}
+                    }
+                }
+                StmtKind::For { pattern, iter, collect, body }
+            }
+            Rule::dims => StmtKind::Dims(self.dims(pair)),
+            Rule::yield_stmt => StmtKind::Yield(self.inner_expr(&pair)),
+            Rule::final_stmt => StmtKind::Final(self.inner_expr(&pair)),
+            Rule::assert_stmt => StmtKind::Assert(self.inner_expr(&pair)),
+            _ => StmtKind::Expr(self.inner_expr(&pair)),
+        }
+    }
+
+    fn inner_pattern(&self, pair: &Pair<Rule>) -> Pattern {
+        match pair.clone().into_inner().find(|p| p.as_rule() == Rule::pattern) {
+            Some(pattern) => self.pattern(&pattern),
+            None => Pattern::Tuple(Vec::new(), self.span(pair)),
+        }
+    }
+
+    fn pattern(&self, pair: &Pair<Rule>) -> Pattern {
+        match pair.clone().into_inner().find(|p| p.as_rule() == Rule::tuple_pattern) {
+            Some(tuple) => {
+                let parts = tuple.clone().into_inner().map(|p| self.pattern(&p)).collect();
+                Pattern::Tuple(parts, self.span(&tuple))
+            }
+            None => Pattern::Name(self.inner_ident(pair)),
+        }
+    }
+}
