@@ -17,8 +17,14 @@
 //! - Every value has a storage type and an accumulation type from the start.
 
 mod build;
+mod dot;
+mod print;
+mod verify;
 
 pub use build::Builder;
+pub use dot::dot;
+pub use print::{print, print_function};
+pub use verify::{VerifyError, verify, verify_function};
 
 use crate::ops::Op;
 use arch_grammar::Span;

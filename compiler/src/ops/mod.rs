@@ -11,7 +11,19 @@
 //! | view | [`Op::View`]: where an element is read from; [`Op::Gather`] and [`Op::ScatterAdd`] |
 //! | call | [`Op::Call`] |
 
+mod call;
+mod contract;
+mod gather;
+mod map;
+mod reduce;
+mod scan;
+mod scatter_add;
+mod shape;
 pub mod source;
+mod view;
+
+pub(crate) use reduce::symbol as reduce_symbol;
+pub(crate) use view::symbol as view_symbol;
 
 use crate::graph::{AxisId, DType, FuncId, Module, Value};
 use std::sync::Arc;
@@ -21,7 +33,7 @@ use std::sync::Arc;
 pub enum Op {
     /// An input of the function. Added by [`crate::graph::Builder::input`] only.
     Input,
-    /// A number; no axes.
+    /// A number; no axes; [`DType::F32`]. An integer is an [`Op::Tensor`] without axes.
     Constant(f64),
     /// A tensor known at compile time.
     Tensor(Arc<source::Literal>),
@@ -55,7 +67,8 @@ pub enum Op {
     },
     /// A call of an earlier function. `axes` pairs every axis of the callee that occurs in its inputs or
     /// outputs (except the batch) with an axis of the caller. An argument's shape is the input's shape
-    /// position by position under this map; so are the results.
+    /// position by position under this map; so are the results. Different axes of the callee are different
+    /// axes of the caller: where a caller gives one axis twice, it renames the argument first.
     Call {
         /// The callee.
         function: FuncId,
@@ -132,7 +145,9 @@ pub enum Reduce {
 /// the sequences at this position (without `axis`), the constants; and whose outputs are the new carries,
 /// then the yields at this position, then the finals (of which only the last step's count).
 /// The body uses the same axis ids as the function around it. It contains maps, reductions, contractions,
-/// views and gathers, no scans and no calls.
+/// views and gathers, no scans and no calls. The shapes of its inputs are those of the node's inputs (without
+/// `axis` for sequences), and a new carry has the shape of the carry, in the same order of axes: the builder
+/// broadcasts initial carries and transposes where it must.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
     /// The axis that is gone along.
@@ -198,7 +213,8 @@ pub enum View {
         at: usize,
     },
     /// The inputs in a row along `into`. Input i has the axis `parts[i]`, or none of its own if
-    /// `parts[i]` is `None` (it then takes one position). Other axes are the union, broadcast.
+    /// `parts[i]` is `None` (it then takes one position). Other axes are the union, broadcast; none of them
+    /// is a part. Ordered as maps are; if no input has a part, `into` stands in front (after the batch).
     Concat {
         /// The axis of each input.
         parts: Vec<Option<AxisId>>,
@@ -265,11 +281,19 @@ pub enum View {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShapeError(pub String);
 
+impl std::fmt::Display for ShapeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ShapeError {}
+
 impl Op {
     /// The shapes and types of the results for these inputs.
     ///
     /// Maps and contractions take the order of the input with the most axes (the first of those), with
-    /// missing axes appended and the batch first.
+    /// missing axes appended and the batch first. An input of a function has no rule: its shape is declared.
     ///
     /// # Errors
     /// If the inputs do not fit.
@@ -278,7 +302,41 @@ impl Op {
         module: &Module,
         inputs: &[&Value],
     ) -> Result<Vec<(Vec<AxisId>, DType)>, ShapeError> {
-        let _ = (module, inputs);
-        Err(ShapeError("not yet".into()))
+        let one = |result: (Vec<AxisId>, DType)| vec![result];
+        match self {
+            Op::Input => Err(ShapeError("the shape of an input is declared, not derived".into())),
+            Op::Constant(_) => source::constant_shape(inputs).map(one),
+            Op::Tensor(literal) => source::literal_shape(literal, module, inputs).map(one),
+            Op::Iota(axis) => source::iota_shape(*axis, inputs).map(one),
+            Op::Map(map) => map::shape(*map, module, inputs).map(one),
+            Op::Reduce(reduce, axes) => reduce::shape(*reduce, axes, module, inputs).map(one),
+            Op::Contract(axes) => contract::shape(axes, module, inputs).map(one),
+            Op::Scan(scan) => scan::shapes(scan, module, inputs),
+            Op::View(view) => view::shape(view, module, inputs).map(one),
+            Op::Gather { axis } => gather::shape(*axis, module, inputs).map(one),
+            Op::ScatterAdd { axis, shape } => scatter_add::shape(*axis, shape, module, inputs).map(one),
+            Op::Call { function, axes } => call::shapes(*function, axes, module, inputs),
+        }
+    }
+
+    /// How the operation is called in texts.
+    #[must_use]
+    pub fn symbol(&self, module: &Module) -> String {
+        match self {
+            Op::Input => "input".into(),
+            Op::Constant(value) => format!("{value:?}"),
+            Op::Tensor(_) => "tensor".into(),
+            Op::Iota(_) => "iota".into(),
+            Op::Map(map) => map.symbol().into(),
+            Op::Reduce(reduce, _) => reduce::symbol(*reduce).into(),
+            Op::Contract(_) => "contract".into(),
+            Op::Scan(_) => "scan".into(),
+            Op::View(view) => view::symbol(view).into(),
+            Op::Gather { .. } => "gather".into(),
+            Op::ScatterAdd { .. } => "scatter_add".into(),
+            Op::Call { function, .. } => {
+                module.functions.get(function.0 as usize).map_or_else(|| "call".into(), |f| f.name.clone())
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Where values come from: tensors known at compile time and random numbers.
 
-use crate::graph::AxisId;
+use super::{ShapeError, shape};
+use crate::graph::{AxisId, DType, Module, Value};
 
 /// A tensor known at compile time.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,4 +33,37 @@ pub enum Distribution {
     Normal,
     /// Normal, cut off at two deviations.
     TruncatedNormal,
+}
+
+/// The shape of a number.
+pub(super) fn constant_shape(inputs: &[&Value]) -> Result<(Vec<AxisId>, DType), ShapeError> {
+    shape::count("constant", 0, inputs)?;
+    Ok((Vec::new(), DType::F32))
+}
+
+/// The shape of a tensor known at compile time.
+pub(super) fn literal_shape(
+    literal: &Literal,
+    module: &Module,
+    inputs: &[&Value],
+) -> Result<(Vec<AxisId>, DType), ShapeError> {
+    shape::count("tensor", 0, inputs)?;
+    shape::no_batch("tensor", &literal.shape)?;
+    shape::distinct("tensor", module, &literal.shape)?;
+    let elements: usize = module.dims(&literal.shape, 1).iter().product();
+    if elements != literal.data.len() {
+        return Err(ShapeError(format!(
+            "tensor: {} has {elements} elements, but {} are given",
+            module.shape_text(&literal.shape),
+            literal.data.len()
+        )));
+    }
+    Ok((literal.shape.clone(), if literal.integer { DType::Int } else { DType::F32 }))
+}
+
+/// The shape of `0, 1, 2, …`.
+pub(super) fn iota_shape(axis: AxisId, inputs: &[&Value]) -> Result<(Vec<AxisId>, DType), ShapeError> {
+    shape::count("iota", 0, inputs)?;
+    shape::no_batch("iota", &[axis])?;
+    Ok((vec![axis], DType::Int))
 }
