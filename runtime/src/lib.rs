@@ -1,3 +1,5 @@
 //! Runs, trains and samples compiled programs.
 
+pub mod error;
 pub mod execute;
+pub mod random;
