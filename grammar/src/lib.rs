@@ -3,10 +3,16 @@
 
 pub mod ast;
 pub mod diagnostic;
+mod nearest;
 mod parse;
+mod render;
+mod report;
 mod scan;
 pub mod span;
 
 pub use diagnostic::{Diagnostic, Fact, Label, Severity};
+pub use nearest::nearest;
 pub use parse::{parse, parse_bytes};
+pub use render::render;
+pub use report::{Location, Report, report};
 pub use span::{FileId, Sources, Span};

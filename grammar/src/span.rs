@@ -74,6 +74,22 @@ impl Sources {
         1 + self.text(span.file)[..span.start as usize].matches('\n').count()
     }
 
+    /// The line and column of byte `at` of `file`, both counted from 1, columns in characters. A place behind
+    /// the end of the text is taken as the end.
+    #[must_use]
+    pub fn position(&self, file: FileId, at: usize) -> (usize, usize) {
+        let text = self.text(file);
+        let before = &text[..text.floor_char_boundary(at.min(text.len()))];
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        (1 + before.matches('\n').count(), 1 + before[line_start..].chars().count())
+    }
+
+    /// Line `line` of `file`, counted from 1, without its line end; empty behind the last.
+    #[must_use]
+    pub fn line_text(&self, file: FileId, line: usize) -> &str {
+        self.text(file).lines().nth(line.saturating_sub(1)).unwrap_or("")
+    }
+
     /// `models/dit.arch:31`: how a message names a place in passing.
     #[must_use]
     pub fn place(&self, span: Span) -> String {

@@ -2,7 +2,7 @@
 
 use pest::iterators::Pair;
 
-use super::split::{Level, begins_item, split};
+use super::split::{Level, split};
 use super::{Build, Parser, Rule, mistakes};
 use crate::ast::{
     AxisParam, BlockItem, BlockKind, Body, Edition, File, FnItem, Ident, Import, Item, StrLit, TestItem,
@@ -41,7 +41,7 @@ impl Parser<'_> {
     }
 
     fn item(&mut self, file: &mut File, part: (usize, usize)) {
-        if !begins_item(&self.source, part.0) {
+        if !mistakes::ITEM_WORDS.contains(&self.source.word(part.0)) {
             if !self.source.tokens.is_broken(part.0, part.1) {
                 self.problems.push(mistakes::no_item(&self.source, part.0));
             }

@@ -22,6 +22,9 @@ use crate::scan::{self, MAX_BYTES, MAX_DEPTH};
 use crate::span::{FileId, Span};
 use fragment::{Fragment, Source};
 
+/// No more mistakes than this are reported in one run.
+const MAX_PROBLEMS: usize = 100;
+
 #[derive(pest_derive::Parser)]
 #[grammar = "arch.pest"]
 struct Grammar;
@@ -49,9 +52,18 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
     let source = Source { file, text, tokens: &tokens };
     let mut parser = Parser { source, problems, depth: 0 };
     let tree = parser.file();
-    let mut problems = parser.problems;
+    (tree, in_order(parser.problems))
+}
+
+/// The problems in the order of the text, and not too many of them.
+fn in_order(mut problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
     problems.sort_by_key(|p| p.primary.span.start);
-    (tree, problems)
+    let more = problems.len().saturating_sub(MAX_PROBLEMS);
+    problems.truncate(MAX_PROBLEMS);
+    if let Some(last) = problems.last_mut().filter(|_| more > 0) {
+        last.notes.push(format!("{more} further mistakes are not shown"));
+    }
+    problems
 }
 
 /// Parses a file as it was read from disk: reports text that is not UTF-8.

@@ -11,7 +11,7 @@
 //! Several on one line may be separated by `;`.
 
 use super::fragment::{Source, is_joining_word};
-use crate::scan::TokenKind;
+use crate::scan::{TokenKind, begins_part};
 
 /// What is cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,12 +32,15 @@ pub fn split(source: &Source, level: Level, from: usize, to: usize) -> Vec<(usiz
     let mut parts = Vec::new();
     let mut start = from;
     let mut index = from;
-    // Behind a bracket without partner only a certain sign of the next item is trusted.
+    // Behind a bracket without partner only a certain sign of the next part is trusted.
     let mut lost = false;
     while index < to {
         let separator = source.word(index) == ";" && level != Level::Items;
         let begins = if lost {
-            level == Level::Items && source.column_one(index) && begins_item(source, index)
+            match level {
+                Level::Items => source.column_one(index) && begins_item(source, index),
+                _ => begins_part(source.text, &source.tokens.tokens, index),
+            }
         } else {
             separator || begins(source, level, start, index)
         };
@@ -70,24 +73,35 @@ fn begins(source: &Source, level: Level, start: usize, index: usize) -> bool {
             let clause = source.word(start) == "test" && TEST_CLAUSES.contains(&source.word(index));
             begins_item(source, index) || (source.breaks_off(index) && !clause)
         }
-        Level::Members => begins_member(source, start, index) || goes_apart(source, start, index),
-        Level::Statements => begins_statement(source, start, index) || goes_apart(source, start, index),
+        Level::Members => begins_member(source, start, index) || apart(source, start, index),
+        Level::Statements => begins_statement(source, start, index) || apart(source, start, index),
     }
 }
 
 /// Whether `index` stands on a new line, or behind a body, where nothing joins it to what stands before.
-fn goes_apart(source: &Source, start: usize, index: usize) -> bool {
+fn apart(source: &Source, start: usize, index: usize) -> bool {
+    if source.word(start) == "for" && source.word(index) == "collect" {
+        return false;
+    }
     let behind_body = source.word(index - 1) == "}"
-        && source
-            .partner(index - 1)
-            .is_some_and(|open| open > start && !matches!(source.word(open - 1), "in" | "of"))
+        && source.partner(index - 1).is_some_and(|open| !matches!(source.word(open - 1), "in" | "of"))
         && source.begins_operand(index);
-    let header = source.word(start) == "for" && source.word(index) == "collect";
-    (behind_body || source.breaks_off(index)) && !header
+    behind_body || source.breaks_off(index) || begins_unawaited(source, index)
+}
+
+/// Whether the line at `index` is plainly a new beginning, though the line before waits for a value:
+/// `name =`, `word name:`.
+fn begins_unawaited(source: &Source, index: usize) -> bool {
+    let words = |from: usize, to: usize| (from..to).all(|i| source.kind(i) == Some(TokenKind::Word));
+    source.first_on_line(index)
+        && source.kind(index - 1) == Some(TokenKind::Sign)
+        && !matches!(source.word(index - 1), "," | ":" | "@")
+        && (words(index, index + 1) && source.word(index + 1) == "="
+            || words(index, index + 2) && source.word(index + 2) == ":")
 }
 
 /// Whether an item begins at `index`.
-pub fn begins_item(source: &Source, index: usize) -> bool {
+fn begins_item(source: &Source, index: usize) -> bool {
     let next = source.kind(index + 1);
     match source.word(index) {
         "fn" | "block" | "model" => next == Some(TokenKind::Word),
@@ -118,8 +132,10 @@ fn begins_member(source: &Source, start: usize, index: usize) -> bool {
 fn begins_statement(source: &Source, start: usize, index: usize) -> bool {
     let word = source.word(index);
     match word {
-        "let" | "yield" | "final" | "assert" => true,
-        "for" => true,
+        // Behind `let` a keyword was meant as a name.
+        "let" | "yield" | "final" | "assert" | "for" => {
+            source.first_on_line(index) || !matches!(source.word(index - 1), "let" | "for" | "=" | "," | ".")
+        }
         "dims" => source.kind(index + 1) == Some(TokenKind::Word) && source.word(index + 2) == "=",
         "if" => source.ends_operand(index - 1) && index > start,
         _ => {

@@ -14,6 +14,9 @@ pub fn pair(file: FileId, text: &str, tokens: &mut Tokens, problems: &mut Vec<Di
         let token = tokens.tokens[index];
         if !pairing.open.is_empty() && begins_item(text, &tokens.tokens, index) {
             pairing.give_up(&tokens.tokens, 0);
+        } else if begins_part(text, &tokens.tokens, index) {
+            let braces = pairing.open.iter().rposition(|&o| pairing.byte(&tokens.tokens[o]) == b'{');
+            pairing.give_up(&tokens.tokens, braces.map_or(0, |at| at + 1));
         }
         match token.kind {
             TokenKind::Open => pairing.opened(&tokens.tokens, index),
@@ -34,6 +37,21 @@ fn begins_item(text: &str, tokens: &[Token], index: usize) -> bool {
         return false;
     }
     matches!(tokens.get(index + 1).map(|t| t.kind), Some(TokenKind::Word | TokenKind::Str))
+}
+
+/// Whether a member or statement begins at `index` that can stand in no bracket but a brace.
+pub fn begins_part(text: &str, tokens: &[Token], index: usize) -> bool {
+    let word = |index: usize| tokens.get(index).map_or("", |t| &text[t.start..t.end]);
+    let next_is_word = tokens.get(index + 1).is_some_and(|t| t.kind == TokenKind::Word);
+    if !tokens[index].first_on_line {
+        return false;
+    }
+    match word(index) {
+        "let" | "yield" | "final" | "assert" => true,
+        "config" | "param" | "buffer" | "preset" | "dims" => next_is_word,
+        "forward" => word(index + 1) == "(",
+        _ => tokens[index].kind == TokenKind::Word && word(index + 1) == "<-",
+    }
 }
 
 struct Pairing<'a> {
@@ -93,7 +111,8 @@ impl Pairing<'_> {
         let span = self.span(&tokens[index]);
         let innermost = self.open.last().copied();
         let problem = match innermost {
-            Some(opener) => {
+            // A stray `)` inside a body is a slip of its own; the body's brace waits for its partner.
+            Some(opener) if self.byte(&tokens[opener]) != b'{' => {
                 let expected = closer_of(self.byte(&tokens[opener]));
                 // The opener counts as closed here: one mistake, one message.
                 self.broken.push(opener);
@@ -102,8 +121,8 @@ impl Pairing<'_> {
                     .label(format!("`{expected}` was expected"))
                     .also(self.span(&tokens[opener]), "to close this")
             }
-            None => Diagnostic::error("A0008", format!("`{closer}` closes nothing"), span)
-                .label("no bracket is open here"),
+            _ => Diagnostic::error("A0008", format!("`{closer}` closes nothing"), span)
+                .label(format!("no `{}` is open here", opener_of(closer))),
         };
         self.problems.push(problem);
     }
@@ -125,6 +144,14 @@ impl Pairing<'_> {
         )
         .label(format!("no `{}` belongs to it", closer_of(opener)));
         self.problems.push(problem);
+    }
+}
+
+fn opener_of(closer: char) -> char {
+    match closer {
+        ')' => '(',
+        ']' => '[',
+        _ => '{',
     }
 }
 

@@ -6,6 +6,7 @@
 mod brackets;
 mod lexer;
 
+pub use brackets::begins_part;
 pub use lexer::scan;
 
 /// No text longer than this is read, in bytes.
