@@ -1,5 +1,6 @@
 //! Runs, trains and samples compiled programs.
 
+pub mod diffusion;
 pub mod error;
 pub mod execute;
 pub mod random;

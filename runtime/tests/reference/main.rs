@@ -1,0 +1,6 @@
+//! The runtime against numbers from public reference implementations, in `tests/fixtures`.
+
+mod fixture;
+mod moments;
+mod samplers;
+mod schedules;
