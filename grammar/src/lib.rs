@@ -8,7 +8,9 @@ mod parse;
 mod render;
 mod report;
 mod scan;
+mod source;
 pub mod span;
+mod split;
 
 pub use diagnostic::{Diagnostic, Fact, Label, Severity};
 pub use nearest::nearest;

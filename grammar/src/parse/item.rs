@@ -2,13 +2,13 @@
 
 use pest::iterators::Pair;
 
-use super::split::{Level, split};
 use super::{Build, Parser, Rule, mistakes};
 use crate::ast::{
     AxisParam, BlockItem, BlockKind, Body, Edition, File, FnItem, Ident, Import, Item, StrLit, TestItem,
 };
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
+use crate::split::{Level, split};
 
 /// The only edition there is.
 const EDITION: i64 = 2026;

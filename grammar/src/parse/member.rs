@@ -3,13 +3,13 @@
 use pest::iterators::Pair;
 
 use super::climb::as_range;
-use super::split::{Level, split};
 use super::{Build, Parser, Rule};
 use crate::ast::{
     Attribute, Body, ConfigDecl, ConfigType, ConfigTypeKind, DimsDecl, Expr, ExprKind, Forward, Ident,
     LayerDecl, Member, MemberIf, Param, ParamDecl, ParamKind, PresetDecl, RequireDecl, ResultDecl,
 };
 use crate::scan::TokenKind;
+use crate::split::{Level, split};
 
 impl Parser<'_> {
     /// The members in the braces at token `open`.

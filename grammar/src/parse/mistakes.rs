@@ -6,11 +6,12 @@
 use pest::error::{Error, InputLocation};
 
 use super::Rule;
-use super::fragment::{Fragment, Source, is_joining_word};
+use super::fragment::Fragment;
 use crate::ast::BinaryOp;
 use crate::diagnostic::Diagnostic;
 use crate::nearest::nearest;
 use crate::scan::TokenKind;
+use crate::source::{Source, is_joining_word};
 use crate::span::Span;
 
 /// Words with which a member of a block can begin.
@@ -126,7 +127,7 @@ impl Stop<'_> {
             let third = self.source.word(self.first + 2);
             let looks_like_one =
                 third == ":" || matches!(self.found_word(), ":" | "(" | "{") || misspelt.is_some();
-            if is_joining_word(word) && !foreign || !foreign && !looks_like_one {
+            if !foreign && (is_joining_word(word) || !looks_like_one) {
                 return None;
             }
             let problem = Diagnostic::error("A0017", format!("`{word}` begins no part of a block"), here);

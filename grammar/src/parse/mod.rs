@@ -10,7 +10,6 @@ mod fragment;
 mod item;
 mod member;
 mod mistakes;
-mod split;
 mod stmt;
 
 use pest::Parser as _;
@@ -19,8 +18,9 @@ use pest::iterators::Pair;
 use crate::ast::{Expr, ExprKind, File, Ident};
 use crate::diagnostic::Diagnostic;
 use crate::scan::{self, MAX_BYTES, MAX_DEPTH};
+use crate::source::Source;
 use crate::span::{FileId, Span};
-use fragment::{Fragment, Source};
+use fragment::Fragment;
 
 /// No more mistakes than this are reported in one run.
 const MAX_PROBLEMS: usize = 100;

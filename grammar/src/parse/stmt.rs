@@ -2,10 +2,10 @@
 
 use pest::iterators::Pair;
 
-use super::split::{Level, split};
 use super::{Build, Parser, Rule};
 use crate::ast::{Body, Expr, ExprKind, Ident, Pattern, Stmt, StmtKind};
 use crate::scan::TokenKind;
+use crate::split::{Level, split};
 
 impl Parser<'_> {
     /// The body whose brace is token `open`.

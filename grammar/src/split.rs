@@ -10,8 +10,8 @@
 //!
 //! Several on one line may be separated by `;`.
 
-use super::fragment::{Source, is_joining_word};
 use crate::scan::{TokenKind, begins_part};
+use crate::source::{Source, is_joining_word};
 
 /// What is cut.
 #[derive(Clone, Copy, PartialEq, Eq)]
