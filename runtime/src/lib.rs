@@ -4,3 +4,4 @@ pub mod diffusion;
 pub mod error;
 pub mod execute;
 pub mod random;
+pub mod recipe;
