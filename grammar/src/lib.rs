@@ -3,6 +3,7 @@
 
 pub mod ast;
 pub mod diagnostic;
+mod format;
 mod nearest;
 mod parse;
 mod render;
@@ -10,11 +11,14 @@ mod report;
 mod scan;
 mod source;
 pub mod span;
+mod spanless;
 mod split;
 
 pub use diagnostic::{Diagnostic, Fact, Label, Severity};
+pub use format::format;
 pub use nearest::nearest;
 pub use parse::{parse, parse_bytes};
 pub use render::render;
 pub use report::{Location, Report, report};
 pub use span::{FileId, Sources, Span};
+pub use spanless::without_spans;

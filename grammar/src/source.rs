@@ -1,6 +1,6 @@
 //! A text with its tokens, and what can be told from a token and its neighbours.
 
-use crate::scan::{NO_PARTNER, TokenKind, Tokens};
+use crate::scan::{Comment, NO_PARTNER, TokenKind, Tokens};
 use crate::span::{FileId, Span};
 
 /// The text, its tokens and its number: what all of parsing looks at.
@@ -23,6 +23,25 @@ impl<'a> Source<'a> {
     /// The kind of token `index`.
     pub fn kind(&self, index: usize) -> Option<TokenKind> {
         self.tokens.tokens.get(index).map(|t| t.kind)
+    }
+
+    /// The comments between token `index` and the one before it.
+    pub fn comments_before(&self, index: usize) -> &'a [Comment] {
+        let comments = &self.tokens.comments;
+        let start = comments.partition_point(|c| c.before < index);
+        let end = comments.partition_point(|c| c.before <= index);
+        &comments[start..end]
+    }
+
+    /// Whether a comment stands between the tokens `open` and `close`.
+    pub fn has_comments(&self, open: usize, close: usize) -> bool {
+        let at = self.tokens.comments.partition_point(|c| c.before <= open);
+        self.tokens.comments.get(at).is_some_and(|c| c.before <= close)
+    }
+
+    /// Where the token before `index` ends in the text.
+    pub fn end_of(&self, index: usize) -> usize {
+        index.checked_sub(1).and_then(|i| self.tokens.tokens.get(i)).map_or(0, |t| t.end)
     }
 
     /// Whether token `index` begins a line.
