@@ -23,9 +23,12 @@ pub mod source;
 mod view;
 
 pub(crate) use reduce::symbol as reduce_symbol;
+pub(crate) use shape::batch_first;
 pub(crate) use view::symbol as view_symbol;
 
+use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, DType, FuncId, Module, Value};
+use crate::interp::{Operand, RunError, Sizes, Tensor};
 use std::sync::Arc;
 
 /// An operation.
@@ -308,7 +311,7 @@ impl Op {
             Op::Constant(_) => source::constant_shape(inputs).map(one),
             Op::Tensor(literal) => source::literal_shape(literal, module, inputs).map(one),
             Op::Iota(axis) => source::iota_shape(*axis, inputs).map(one),
-            Op::Map(map) => map::shape(*map, module, inputs).map(one),
+            Op::Map(map) => map::shape(*map, inputs).map(one),
             Op::Reduce(reduce, axes) => reduce::shape(*reduce, axes, module, inputs).map(one),
             Op::Contract(axes) => contract::shape(axes, module, inputs).map(one),
             Op::Scan(scan) => scan::shapes(scan, module, inputs),
@@ -337,6 +340,54 @@ impl Op {
             Op::Call { function, .. } => {
                 module.functions.get(function.0 as usize).map_or_else(|| "call".into(), |f| f.name.clone())
             }
+        }
+    }
+
+    /// Evaluates the operation in f64.
+    ///
+    /// # Errors
+    /// If an index is out of range.
+    pub(crate) fn eval(
+        &self,
+        sizes: Sizes,
+        shapes: &[&Value],
+        inputs: &[Arc<Tensor>],
+        results: &[&Value],
+    ) -> Result<Vec<Arc<Tensor>>, RunError> {
+        let operands: Vec<Operand> = shapes
+            .iter()
+            .zip(inputs)
+            .map(|(value, tensor)| Operand { shape: &value.shape, tensor })
+            .collect();
+        let tensor = match self {
+            Op::Input => return Ok(Vec::new()),
+            Op::Scan(scan) => return scan::eval(scan, sizes, shapes, inputs, results),
+            Op::Call { function, .. } => return call::eval(*function, sizes, inputs),
+            Op::Constant(value) => Tensor::scalar(*value),
+            Op::Tensor(literal) => Tensor { dims: sizes.dims(&literal.shape), data: literal.data.clone() },
+            Op::Iota(axis) => source::iota_eval(*axis, sizes),
+            Op::Map(map) => map::eval(*map, sizes, &operands, &results[0].shape),
+            Op::Reduce(reduce, _) => reduce::eval(*reduce, sizes, operands[0], &results[0].shape),
+            Op::Contract(axes) => contract::eval(axes, sizes, &operands, &results[0].shape),
+            Op::View(view) => view::eval(view, sizes, &operands, &results[0].shape),
+            Op::Gather { axis } => gather::eval(*axis, sizes, &operands, &results[0].shape)?,
+            Op::ScatterAdd { axis, .. } => scatter_add::eval(*axis, sizes, &operands, &results[0].shape)?,
+        };
+        Ok(vec![Arc::new(tensor)])
+    }
+
+    /// The cotangent of one input, given that of the result, before it is summed over axes that the input
+    /// lacks. Scans and calls are differentiated as a whole: see [`crate::grad`].
+    pub(crate) fn gradient(&self, pullback: &mut Pullback, input: usize) -> Pulled {
+        match self {
+            Op::Input | Op::Constant(_) | Op::Tensor(_) | Op::Iota(_) => Ok(None),
+            Op::Scan(_) | Op::Call { .. } => Ok(None),
+            Op::Map(map) => map::gradient(*map, pullback, input),
+            Op::Reduce(reduce, axes) => reduce::gradient(*reduce, axes, pullback),
+            Op::Contract(_) => contract::gradient(pullback, input),
+            Op::View(view) => view::gradient(view, pullback, input),
+            Op::Gather { axis } => gather::gradient(*axis, pullback, input),
+            Op::ScatterAdd { axis, .. } => scatter_add::gradient(*axis, pullback, input),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use super::{Scan, ShapeError, shape as rules};
 use crate::graph::{AxisId, DType, Module, Value};
+use crate::interp::{self, Operand, RunError, Sizes, Tensor};
+use std::sync::Arc;
 
 /// The shapes of a scan's results: the yields with the axis added after the batch, then the finals.
 pub(super) fn shapes(
@@ -64,4 +66,70 @@ pub(super) fn shapes(
         Ok((shape, value.storage))
     });
     results.collect()
+}
+
+/// Takes the steps one by one.
+pub(super) fn eval(
+    scan: &Scan,
+    sizes: Sizes,
+    shapes: &[&Value],
+    inputs: &[Arc<Tensor>],
+    results: &[&Value],
+) -> Result<Vec<Arc<Tensor>>, RunError> {
+    let length = sizes.elements(&[scan.axis]);
+    let mut carries = inputs[..scan.carries].to_vec();
+    let mut rows: Vec<Vec<Arc<Tensor>>> = vec![Vec::new(); scan.yields];
+    let mut finals = Vec::new();
+    for step in 0..length {
+        let at = if scan.reverse { length - 1 - step } else { step };
+        let mut given = carries;
+        for (value, tensor) in shapes.iter().zip(inputs).skip(scan.carries).take(scan.sequences) {
+            given.push(Arc::new(position(Operand { shape: &value.shape, tensor }, scan.axis, at)));
+        }
+        given.extend_from_slice(&inputs[scan.carries + scan.sequences..]);
+        let mut results = interp::outputs(sizes, &scan.body, &given)?;
+        finals = results.split_off(scan.carries + scan.yields);
+        for (row, tensor) in rows.iter_mut().zip(results.split_off(scan.carries)) {
+            row.push(tensor);
+        }
+        carries = results;
+    }
+    let mut outputs = Vec::with_capacity(results.len());
+    for (mut row, value) in rows.into_iter().zip(results) {
+        if scan.reverse {
+            row.reverse();
+        }
+        outputs.push(Arc::new(stacked(&row, sizes, scan.axis, &value.shape)));
+    }
+    outputs.extend(finals);
+    // A scan of no steps has no last step; its finals are zeros.
+    for value in &results[outputs.len()..] {
+        outputs.push(Arc::new(Tensor::filled(sizes.dims(&value.shape), 0.0)));
+    }
+    Ok(outputs)
+}
+
+/// One position of a sequence.
+fn position(sequence: Operand, axis: AxisId, at: usize) -> Tensor {
+    let (outer, size, inner) = sequence.around(axis);
+    let mut dims = sequence.tensor.dims.clone();
+    dims.remove(sequence.position(axis));
+    let start = |row: usize| (row * size + at) * inner;
+    let rows = (0..outer).map(|row| &sequence.tensor.data[start(row)..start(row) + inner]);
+    Tensor { dims, data: rows.flatten().copied().collect() }
+}
+
+/// The tensors of all positions in a row along the axis of a shape.
+fn stacked(steps: &[Arc<Tensor>], sizes: Sizes, axis: AxisId, shape: &[AxisId]) -> Tensor {
+    let dims = sizes.dims(shape);
+    let at = shape.iter().position(|a| *a == axis).unwrap_or(0);
+    let inner: usize = dims[at + 1..].iter().product();
+    let outer: usize = dims[..at].iter().product();
+    let mut data = Vec::with_capacity(outer * dims[at] * inner);
+    for row in 0..outer {
+        for step in steps {
+            data.extend_from_slice(&step.data[row * inner..(row + 1) * inner]);
+        }
+    }
+    Tensor { dims, data }
 }

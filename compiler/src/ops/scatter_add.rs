@@ -1,7 +1,9 @@
 //! The adjoint of a lookup: updates are added at their indices.
 
-use super::{ShapeError, gather, shape as rules};
+use super::{Op, ShapeError, gather, shape as rules};
+use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, DType, Module, Value};
+use crate::interp::{Operand, RunError, Sizes, Tensor, walk};
 
 /// The shape of the result is given; the updates have the axes of the lookup that this is the adjoint of.
 pub(super) fn shape(
@@ -25,4 +27,33 @@ pub(super) fn shape(
         )));
     }
     Ok((rules::batch_first(shape.to_vec()), updates.storage))
+}
+
+/// Adds the updates in their own row-major order.
+pub(super) fn eval(
+    axis: AxisId,
+    sizes: Sizes,
+    inputs: &[Operand],
+    out: &[AxisId],
+) -> Result<Tensor, RunError> {
+    let (index, updates) = (inputs[0], inputs[1]);
+    gather::check_range(axis, sizes, index)?;
+    let mut result = Tensor::filled(sizes.dims(out), 0.0);
+    let stride = sizes.strides(out, &[axis])[0];
+    let base = sizes.strides(out, updates.shape);
+    let place = sizes.strides(index.shape, updates.shape);
+    let own = sizes.strides(updates.shape, updates.shape);
+    walk(&updates.tensor.dims, [&base, &place, &own], |[base, place, own]| {
+        result.data[base + index.tensor.data[place] as usize * stride] += updates.tensor.data[own];
+    });
+    Ok(result)
+}
+
+/// The cotangent of the updates: the result's, looked up.
+pub(super) fn gradient(axis: AxisId, p: &mut Pullback, input: usize) -> Pulled {
+    if input != 1 {
+        return Ok(None);
+    }
+    let (g, index) = (p.cotangent(), p.input(0)?);
+    p.add(Op::Gather { axis }, &[g, index]).map(Some)
 }

@@ -2,6 +2,7 @@
 
 use super::{ShapeError, shape};
 use crate::graph::{AxisId, DType, Module, Value};
+use crate::interp::{Sizes, Tensor};
 
 /// A tensor known at compile time.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,4 +67,10 @@ pub(super) fn iota_shape(axis: AxisId, inputs: &[&Value]) -> Result<(Vec<AxisId>
     shape::count("iota", 0, inputs)?;
     shape::no_batch("iota", &[axis])?;
     Ok((vec![axis], DType::Int))
+}
+
+/// The elements of `0, 1, 2, …`.
+pub(super) fn iota_eval(axis: AxisId, sizes: Sizes) -> Tensor {
+    let size = sizes.elements(&[axis]);
+    Tensor { dims: vec![size], data: (0..size).map(|i| i as f64).collect() }
 }

@@ -1,7 +1,14 @@
-//! Reductions over axes.
+//! Reductions over axes. One reduction is one file; this one dispatches.
 
-use super::{Reduce, ShapeError, shape as rules};
+mod max;
+mod min;
+mod product;
+mod sum;
+
+use super::{Map, Op, Reduce, ShapeError, shape as rules};
+use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, DType, Module, Value};
+use crate::interp::{Operand, Sizes, Tensor, walk};
 
 /// The shape of a reduction: the input's axes without those that are reduced.
 pub(super) fn shape(
@@ -36,4 +43,51 @@ pub(crate) fn symbol(reduce: Reduce) -> &'static str {
         Reduce::Min => "min",
         Reduce::Product => "product",
     }
+}
+
+/// What a reduction is.
+trait Rule {
+    /// What an empty reduction gives.
+    fn start(&self) -> f64;
+
+    /// Takes one more element in.
+    fn step(&self, so_far: f64, x: f64) -> f64;
+
+    /// The cotangent of the input; axes that it lacks are broadcast afterwards.
+    fn gradient(&self, axes: &[AxisId], p: &mut Pullback) -> Pulled;
+}
+
+fn rule(reduce: Reduce) -> &'static dyn Rule {
+    match reduce {
+        Reduce::Sum => &sum::Sum,
+        Reduce::Max => &max::Max,
+        Reduce::Min => &min::Min,
+        Reduce::Product => &product::Product,
+    }
+}
+
+/// Reduces in row-major order of the input.
+pub(super) fn eval(reduce: Reduce, sizes: Sizes, input: Operand, out: &[AxisId]) -> Tensor {
+    let rule = rule(reduce);
+    let mut result = Tensor::filled(sizes.dims(out), rule.start());
+    let strides = sizes.strides(out, input.shape);
+    let own = sizes.strides(input.shape, input.shape);
+    walk(&input.tensor.dims, [&strides, &own], |[to, from]| {
+        result.data[to] = rule.step(result.data[to], input.tensor.data[from]);
+    });
+    result
+}
+
+/// The cotangent of the input.
+pub(super) fn gradient(reduce: Reduce, axes: &[AxisId], p: &mut Pullback) -> Pulled {
+    rule(reduce).gradient(axes, p)
+}
+
+/// The cotangent of an extreme element: shared equally among the elements that equal the result.
+fn shared(axes: &[AxisId], p: &mut Pullback) -> Pulled {
+    let (g, x, y, zero) = (p.cotangent(), p.input(0)?, p.output()?, p.constant(0.0)?);
+    let hit = p.map(Map::Eq, &[x, y])?;
+    let count = p.add(Op::Reduce(Reduce::Sum, axes.to_vec()), &[hit])?;
+    let share = p.map(Map::Div, &[g, count])?;
+    p.map(Map::Where, &[hit, share, zero]).map(Some)
 }

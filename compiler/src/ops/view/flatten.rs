@@ -1,7 +1,10 @@
 //! Several axes become one; the last of them runs fastest.
 
 use super::{ShapeError, replaced, rules};
+use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, Module};
+use crate::interp::{Operand, Sizes};
+use crate::ops::{Op, View};
 
 pub(super) fn shape(
     from: &[AxisId],
@@ -28,4 +31,18 @@ pub(super) fn shape(
         )));
     }
     Ok(new)
+}
+
+/// Brings the axes together, slowest first, where the first of them stands; then nothing moves.
+pub(super) fn eval(from: &[AxisId], sizes: Sizes, input: Operand) -> Vec<f64> {
+    let mut order: Vec<AxisId> = input.shape.iter().copied().filter(|a| !from[1..].contains(a)).collect();
+    let at = order.iter().position(|a| *a == from[0]).unwrap_or(0);
+    order.splice(at..=at, from.iter().copied());
+    input.laid_out(sizes, &order).data
+}
+
+/// The cotangent of the input.
+pub(super) fn gradient(from: &[AxisId], to: AxisId, p: &mut Pullback) -> Pulled {
+    let back = View::Unflatten { from: to, to: from.to_vec() };
+    p.add(Op::View(back), &[p.cotangent()]).map(Some)
 }

@@ -14,7 +14,9 @@ mod unflatten;
 mod window;
 
 use super::{ShapeError, View, shape as rules};
+use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, DType, Module, Value};
+use crate::interp::{Operand, Sizes, Tensor};
 
 /// The shape of a view.
 pub(super) fn shape(
@@ -82,4 +84,64 @@ fn replaced(
     result.splice(at..=at, by.iter().copied());
     rules::distinct(what, module, &result)?;
     Ok(result)
+}
+
+/// Reads the elements through a view.
+pub(super) fn eval(view: &View, sizes: Sizes, inputs: &[Operand], out: &[AxisId]) -> Tensor {
+    let input = inputs[0];
+    let data = match view {
+        View::Rename { .. } => rename::eval(input),
+        View::Transpose(order) => transpose::eval(order, sizes, input),
+        View::Flatten { from, to: _ } => flatten::eval(from, sizes, input),
+        View::Unflatten { .. } => unflatten::eval(input),
+        View::Slice { axis, to, start, step } => slice::eval((*axis, *to), *start, *step, sizes, input),
+        View::Index { axis, at } => index::eval(*axis, *at, input),
+        View::Concat { parts, into } => concat::eval(parts, *into, sizes, inputs, out),
+        View::Flip(axis) => flip::eval(*axis, input),
+        View::Pad { axis, to, before, value } => pad::eval((*axis, *to), *before, *value, sizes, input),
+        View::Window { axis, to, offset, stride, dilation, left } => {
+            window::eval(*axis, (*to, *offset), (*stride, *dilation, *left), sizes, input)
+        }
+        View::Fold { axis, to, offset, stride, dilation, left } => {
+            fold::eval(*axis, (*to, *offset), (*stride, *dilation, *left), sizes, input)
+        }
+        View::Permute { axis, to: _, order } => permute::eval(*axis, order, input),
+    };
+    Tensor { dims: sizes.dims(out), data }
+}
+
+/// The cotangent of an input: the view backwards.
+pub(super) fn gradient(view: &View, p: &mut Pullback, input: usize) -> Pulled {
+    match view {
+        View::Rename { from, to } => rename::gradient(*from, *to, p),
+        // The order of axes in memory means nothing to a cotangent.
+        View::Transpose(_) => Ok(Some(p.cotangent())),
+        View::Flatten { from, to } => flatten::gradient(from, *to, p),
+        View::Unflatten { from, to } => unflatten::gradient(*from, to, p),
+        View::Slice { axis, to, start, step } => slice::gradient((*axis, *to), *start, *step, p),
+        View::Index { axis, at } => index::gradient(*axis, *at, p),
+        View::Concat { parts, into } => concat::gradient(parts, *into, p, input),
+        View::Flip(axis) => flip::gradient(*axis, p),
+        View::Pad { axis, to, before, value: _ } => pad::gradient((*axis, *to), *before, p),
+        View::Window { axis, to, offset, stride, dilation, left } => {
+            window::gradient(*axis, (*to, *offset), (*stride, *dilation, *left), p)
+        }
+        View::Fold { axis, to, offset, stride, dilation, left } => {
+            fold::gradient(*axis, (*to, *offset), (*stride, *dilation, *left), p)
+        }
+        View::Permute { axis, to, order } => permute::gradient((*axis, *to), order, p),
+    }
+}
+
+/// The elements at some places of an axis, in that order.
+fn taken(input: Operand, axis: AxisId, places: &[usize]) -> Vec<f64> {
+    let (outer, size, inner) = input.around(axis);
+    let mut data = Vec::with_capacity(outer * places.len() * inner);
+    for row in 0..outer {
+        for place in places {
+            let start = (row * size + place) * inner;
+            data.extend_from_slice(&input.tensor.data[start..start + inner]);
+        }
+    }
+    data
 }

@@ -1,7 +1,10 @@
 //! The same elements under another axis of the same size.
 
 use super::{ShapeError, replaced};
+use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, Module};
+use crate::interp::Operand;
+use crate::ops::{Op, View};
 
 pub(super) fn shape(
     from: AxisId,
@@ -18,4 +21,15 @@ pub(super) fn shape(
         )));
     }
     Ok(new)
+}
+
+/// The elements stay where they are.
+pub(super) fn eval(input: Operand) -> Vec<f64> {
+    input.tensor.data.clone()
+}
+
+/// The cotangent of the input.
+pub(super) fn gradient(from: AxisId, to: AxisId, p: &mut Pullback) -> Pulled {
+    let back = View::Rename { from: to, to: from };
+    p.add(Op::View(back), &[p.cotangent()]).map(Some)
 }

@@ -2,6 +2,7 @@
 
 use super::{ShapeError, rules};
 use crate::graph::{AxisId, Module};
+use crate::interp::{Operand, Sizes};
 
 pub(super) fn shape(order: &[AxisId], module: &Module, old: &[AxisId]) -> Result<Vec<AxisId>, ShapeError> {
     rules::distinct("transpose", module, order)?;
@@ -13,4 +14,9 @@ pub(super) fn shape(order: &[AxisId], module: &Module, old: &[AxisId]) -> Result
         )));
     }
     Ok(order.to_vec())
+}
+
+/// Copies the elements in the new order.
+pub(super) fn eval(order: &[AxisId], sizes: Sizes, input: Operand) -> Vec<f64> {
+    input.laid_out(sizes, order).data
 }
