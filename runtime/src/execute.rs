@@ -1,5 +1,7 @@
 //! What every form of execution offers: interpreter, primitive luminal graph, executing luminal graph.
 
+pub mod interpreter;
+
 use thiserror::Error;
 
 /// Elements on their way in, row-major, batch first.

@@ -1,7 +1,9 @@
 //! Runs, trains and samples compiled programs.
 
+pub mod data;
 pub mod diffusion;
 pub mod error;
 pub mod execute;
 pub mod random;
 pub mod recipe;
+pub mod train;

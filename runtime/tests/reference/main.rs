@@ -2,5 +2,6 @@
 
 mod fixture;
 mod moments;
+mod optimizer;
 mod samplers;
 mod schedules;

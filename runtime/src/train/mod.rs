@@ -1,0 +1,5 @@
+//! Training.
+
+mod rate;
+
+pub use rate::{Rate, bias_corrections};
