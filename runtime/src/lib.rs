@@ -1,5 +1,6 @@
 //! Runs, trains and samples compiled programs.
 
+pub mod checkpoint;
 pub mod data;
 pub mod diffusion;
 pub mod error;

@@ -1,0 +1,126 @@
+//! Checkpoints: one safetensors file that carries everything a run is.
+//!
+//! Tensors: the weights and buffers by their names, `ema.NAME`, `adam.m.NAME`, `adam.v.NAME`. Metadata, all
+//! texts: see [`Contents`]. A checksum over all of it is stored with it, since a safetensors file whose
+//! numbers changed is still a safetensors file.
+
+mod read;
+mod write;
+
+pub use read::{load, load_weights, parse};
+pub use write::{FileSystem, Writer, save, save_with};
+
+use crate::error::{Code, Problem, nearest};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The newest version of the layout that this program reads and the one that it writes.
+pub const SCHEMA: u32 = 1;
+
+/// A tensor of floats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stored {
+    /// Its sizes, as the public checkpoint has them.
+    pub shape: Vec<usize>,
+    /// Its elements, row-major.
+    pub data: Vec<f32>,
+}
+
+/// Where a run stands. Everything random is found from these numbers and the seed in the recipe: there is no
+/// generator whose state would have to be kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Optimizer steps that are done.
+    pub step: u64,
+    /// Samples that were drawn from the data, through all epochs.
+    pub samples_seen: u64,
+}
+
+/// What the model was built from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// The model's file: a key of `files`.
+    pub main: String,
+    /// The model in it.
+    pub item: String,
+    /// The preset, if one was named.
+    pub preset: Option<String>,
+    /// The settings after `--set`.
+    pub settings: Vec<(String, String)>,
+    /// All texts, imports and the standard library included, by the paths they are imported under.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A checkpoint in memory.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Checkpoint {
+    /// All tensors by name.
+    pub tensors: BTreeMap<String, Stored>,
+    /// Everything else.
+    pub contents: Contents,
+}
+
+/// What a checkpoint says beside its tensors.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// Where the run stands.
+    pub position: Position,
+    /// The resolved recipe as TOML.
+    pub recipe: String,
+    /// What the model was built from.
+    pub sources: Sources,
+    /// The version of the program that wrote it.
+    pub written_by: String,
+}
+
+impl Checkpoint {
+    /// A tensor that must be there in this shape.
+    ///
+    /// # Errors
+    /// If it is missing (with the nearest names) or has another shape.
+    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Stored, Problem> {
+        let Some(stored) = self.tensors.get(name) else {
+            let help = match nearest(name, self.tensors.keys().map(String::as_str)) {
+                Some(near) => format!("the nearest that it has is `{near}`"),
+                None => "these weights belong to another model".into(),
+            };
+            return Err(Problem::new(
+                Code::CheckpointTensor,
+                format!("the checkpoint has no tensor `{name}`"),
+                help,
+            ));
+        };
+        if stored.shape != shape {
+            return Err(Problem::new(
+                Code::CheckpointTensor,
+                format!("`{name}` is {:?} in the checkpoint, but the model has {shape:?}", stored.shape),
+                "these weights belong to another configuration of the model",
+            ));
+        }
+        Ok(stored)
+    }
+}
+
+/// The checksum over names, shapes, elements and contents.
+fn checksum(tensors: &BTreeMap<String, Stored>, contents: &str) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |bytes: &[u8]| {
+        hasher.update(&(bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes);
+    };
+    part(contents.as_bytes());
+    for (name, stored) in tensors {
+        part(name.as_bytes());
+        let sizes: Vec<u8> = stored.shape.iter().flat_map(|s| (*s as u64).to_le_bytes()).collect();
+        part(&sizes);
+        part(&bytes_of(&stored.data));
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+fn bytes_of(numbers: &[f32]) -> Vec<u8> {
+    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+//! Reading a checkpoint, or plain weights from elsewhere.
+
+use super::{Checkpoint, Contents, SCHEMA, Stored, checksum};
+use crate::error::{Code, Problem};
+use safetensors::{Dtype, SafeTensors};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Reads a checkpoint.
+///
+/// # Errors
+/// If it cannot be read, is truncated or changed, or was written by a newer version.
+pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
+    let bytes = std::fs::read(path).map_err(|e| Problem::io("read the checkpoint", path, &e))?;
+    parse(&bytes, &path.display().to_string())
+}
+
+/// Reads a checkpoint from bytes; `name` is what messages call it.
+///
+/// # Errors
+/// As [`load`].
+pub fn parse(bytes: &[u8], name: &str) -> Result<Checkpoint, Problem> {
+    let damaged = |why: String| {
+        Problem::new(
+            Code::CheckpointDamaged,
+            format!("{name}: {why}"),
+            "use an earlier checkpoint of the run: its folder `checkpoints` keeps numbered ones",
+        )
+    };
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+    let metadata = header.metadata().clone().unwrap_or_default();
+    let text = |key: &str| metadata.get(&format!("archc.{key}"));
+    let Some(schema) = text("schema") else {
+        return Err(Problem::new(
+            Code::CheckpointDamaged,
+            format!("{name} is no checkpoint of a run: it holds tensors only"),
+            "weights from elsewhere are sampled with `--recipe RECIPE.toml --weights FILE`",
+        ));
+    };
+    let schema: u32 = schema.parse().map_err(|_| damaged(format!("its schema is `{schema}`")))?;
+    if schema > SCHEMA {
+        return Err(Problem::new(
+            Code::CheckpointVersion,
+            format!("{name} has schema {schema}; this version reads up to {SCHEMA}"),
+            "update archc",
+        ));
+    }
+    let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
+    let tensors = floats(&file).map_err(&damaged)?;
+    let contents = text("contents").ok_or_else(|| damaged("its metadata are incomplete".into()))?;
+    if text("checksum") != Some(&checksum(&tensors, contents)) {
+        return Err(damaged("its checksum does not match: bytes have changed since it was written".into()));
+    }
+    let contents: Contents = serde_json::from_str(contents).map_err(|e| damaged(e.to_string()))?;
+    Ok(Checkpoint { tensors, contents })
+}
+
+/// Reads any safetensors file as tensors by name, for weights from elsewhere. Other float types are converted.
+///
+/// # Errors
+/// If it cannot be read or is no safetensors file.
+pub fn load_weights(path: &Path) -> Result<BTreeMap<String, Stored>, Problem> {
+    let bytes = std::fs::read(path).map_err(|e| Problem::io("read the weights", path, &e))?;
+    let damaged = |why: String| {
+        Problem::new(
+            Code::CheckpointDamaged,
+            format!("{}: {why}", path.display()),
+            "check that it is a complete safetensors file",
+        )
+    };
+    let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
+    floats(&file).map_err(damaged)
+}
+
+fn floats(file: &SafeTensors<'_>) -> Result<BTreeMap<String, Stored>, String> {
+    let mut tensors = BTreeMap::new();
+    for (name, view) in file.iter() {
+        let data = view.data();
+        let wide = |b: &[u8]| {
+            let mut word = [0; 8];
+            word[..b.len()].copy_from_slice(b);
+            u64::from_le_bytes(word)
+        };
+        let data: Vec<f32> = match view.dtype() {
+            Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_bits(wide(b) as u32)).collect(),
+            Dtype::F64 => data.chunks_exact(8).map(|b| f64::from_bits(wide(b)) as f32).collect(),
+            Dtype::BF16 => data.chunks_exact(2).map(|b| f32::from_bits((wide(b) as u32) << 16)).collect(),
+            Dtype::F16 => data.chunks_exact(2).map(|b| half(wide(b) as u16)).collect(),
+            Dtype::I64 => data.chunks_exact(8).map(|b| wide(b) as i64 as f32).collect(),
+            Dtype::I32 => data.chunks_exact(4).map(|b| wide(b) as i32 as f32).collect(),
+            other => return Err(format!("`{name}` is {other:?}; floats and integers are read")),
+        };
+        tensors.insert(name.to_string(), Stored { shape: view.shape().to_vec(), data });
+    }
+    Ok(tensors)
+}
+
+/// IEEE 754 half precision.
+fn half(bits: u16) -> f32 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let exponent = i32::from(bits >> 10 & 0x1f);
+    let fraction = f32::from(bits & 0x3ff) / 1024.0;
+    sign * match exponent {
+        0 => fraction * 2f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction) * 2f32.powi(exponent - 15),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::half;
+
+    #[test]
+    fn half_precision() {
+        for (bits, value) in [
+            (0x3c00, 1.0),
+            (0xc000, -2.0),
+            (0x0001, 2f32.powi(-24)),
+            (0x7bff, 65504.0),
+            (0x3555, 0.333_251_95),
+        ] {
+            assert_eq!(half(bits), value);
+        }
+        assert!(half(0x7e00).is_nan() && half(0xfc00) == f32::NEG_INFINITY);
+    }
+}
