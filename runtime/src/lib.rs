@@ -5,6 +5,8 @@ pub mod data;
 pub mod diffusion;
 pub mod error;
 pub mod execute;
+pub mod image;
 pub mod random;
 pub mod recipe;
+pub mod run;
 pub mod train;
