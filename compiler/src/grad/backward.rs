@@ -5,7 +5,7 @@
 //! has no batch may have one, and stands for the sum over it. Such cotangents are of the lane
 //! [`Lane::PerSample`]; they are never added to others, which count once and not once per sample.
 
-use crate::graph::{AxisId, Builder, DType, Function, InputKind, ValueId};
+use crate::graph::{AxisId, Builder, DType, FuncId, Function, InputKind, ValueId};
 use crate::ops::{Map, Op, Reduce, ShapeError, View, batch_first};
 use std::collections::BTreeMap;
 
@@ -43,6 +43,8 @@ pub(super) struct Backward<'m, 'f> {
     known: BTreeMap<Taken, ValueId>,
     constants: BTreeMap<u64, ValueId>,
     lenders: BTreeMap<AxisId, ValueId>,
+    /// New axes for axes of callees that only what a call keeps has; calls of one function share them.
+    pub twins: BTreeMap<(FuncId, AxisId), AxisId>,
     cotangents: BTreeMap<(ValueId, Lane), ValueId>,
 }
 
@@ -57,6 +59,7 @@ impl<'m, 'f> Backward<'m, 'f> {
             known: BTreeMap::new(),
             constants: BTreeMap::new(),
             lenders: BTreeMap::new(),
+            twins: BTreeMap::new(),
             cotangents: BTreeMap::new(),
         }
     }
@@ -113,7 +116,7 @@ impl<'m, 'f> Backward<'m, 'f> {
         Ok(made)
     }
 
-    /// A value with some more axes. The batch can only come from a value that has it.
+    /// A value with some more axes. The batch comes from `sample`, a value that has it.
     pub fn with_axes(
         &mut self,
         value: ValueId,
@@ -122,33 +125,29 @@ impl<'m, 'f> Backward<'m, 'f> {
     ) -> Result<ValueId, ShapeError> {
         let mut inputs = vec![value];
         for axis in axes {
-            if self.builder.shape(value).contains(axis) {
-                continue;
+            if !self.builder.shape(value).contains(axis) {
+                inputs.push(self.lender(*axis, sample)?);
             }
-            let lender = match (*axis == AxisId::BATCH, self.lenders.get(axis)) {
-                (true, _) => sample.ok_or_else(|| ShapeError("no value lends the batch".into()))?,
-                (false, Some(known)) => *known,
-                (false, None) => {
-                    let made = self.builder.add1(Op::Iota(*axis), &[])?;
-                    self.lenders.insert(*axis, made);
-                    made
-                }
-            };
-            inputs.push(lender);
         }
-        if inputs.len() == 1 {
-            return Ok(value);
+        if inputs.len() == 1 { Ok(value) } else { self.builder.add1(Op::Map(Map::Broadcast), &inputs) }
+    }
+
+    /// A value that has one axis only.
+    fn lender(&mut self, axis: AxisId, sample: Option<ValueId>) -> Result<ValueId, ShapeError> {
+        if let Some(known) = self.lenders.get(&axis) {
+            return Ok(*known);
         }
-        let wide = self.builder.add1(Op::Map(Map::Broadcast), &inputs)?;
-        // A lender of the batch may have brought axes of its own.
-        let shape = self.builder.shape(wide);
-        let extra: Vec<AxisId> = shape
-            .iter()
-            .copied()
-            .filter(|a| !axes.contains(a) && !self.builder.shape(value).contains(a))
-            .collect();
-        debug_assert!(extra.is_empty(), "a lender must have the axes that are asked for");
-        Ok(wide)
+        let made = if axis == AxisId::BATCH {
+            let mut sample = sample.ok_or_else(|| ShapeError("no value lends the batch".into()))?;
+            for other in self.builder.shape(sample).to_vec().into_iter().skip(1) {
+                sample = self.builder.add1(Op::View(View::Index { axis: other, at: 0 }), &[sample])?;
+            }
+            sample
+        } else {
+            self.builder.add1(Op::Iota(axis), &[])?
+        };
+        self.lenders.insert(axis, made);
+        Ok(made)
     }
 
     /// A value in a given order of axes.

@@ -3,7 +3,7 @@
 //! # Rules
 //! - A [`Module`] is a list of functions. A function is closed: whatever it needs (arguments, parameters,
 //!   buffers, random numbers) is an input. A block that a model repeats 28 times is one function and 28
-//!   [`Op::Call`]s; [`inline`](crate::graph::inline) makes one flat function of them where that is wanted.
+//!   [`Op::Call`]s; [`inline`](crate::graph::inline()) makes one flat function of them where that is wanted.
 //! - A [`Value`] has a shape: a list of different [`AxisId`]s. Identity is all that counts: two axes of one
 //!   size are two axes, and an operation never looks at the order of a shape to decide what to do.
 //!   The order says how an executor may store the value (row-major), nothing else.
@@ -16,13 +16,18 @@
 //!   (inputs, constants, iota, random numbers) and calls. See [`crate::ops`].
 //! - Every value has a storage type and an accumulation type from the start.
 
+mod axes;
 mod build;
 mod dot;
+mod inline;
+mod link;
 mod print;
 mod verify;
 
 pub use build::Builder;
 pub use dot::dot;
+pub use inline::{inline, inline_some};
+pub use link::{Linked, link};
 pub use print::{print, print_function};
 pub use verify::{VerifyError, verify, verify_function};
 

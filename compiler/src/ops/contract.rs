@@ -50,7 +50,8 @@ pub(super) fn gradient(p: &mut Pullback, input: usize) -> Pulled {
     let (g, other) = (p.cotangent(), p.input(1 - input)?);
     let own = p.input_shape(input);
     let mut over = p.input_shape(1 - input);
-    over.retain(|a| !own.contains(a) && !(p.sums_batch_later() && *a == AxisId::BATCH));
+    let later = p.sums_batch_later();
+    over.retain(|a| !own.contains(a) && (*a != AxisId::BATCH || !later));
     let op = if over.is_empty() { Op::Map(Map::Mul) } else { Op::Contract(over) };
     p.add(op, &[g, other]).map(Some)
 }

@@ -156,3 +156,120 @@ pub(super) fn gradient(map: Map, pullback: &mut Pullback, input: usize) -> Pulle
 fn truth(value: bool) -> f64 {
     f64::from(u8::from(value))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grad::check::check;
+    use crate::graph::{Builder, InputKind, Module};
+    use crate::ops::Op;
+
+    /// Every map, and where its inputs may lie (away from kinks and poles).
+    const ALL: [(Map, [(f64, f64); 2]); 27] = [
+        (Map::Add, [(-1.5, 1.5); 2]),
+        (Map::Sub, [(-1.5, 1.5); 2]),
+        (Map::Mul, [(-1.5, 1.5); 2]),
+        (Map::Div, [(-1.5, 1.5), (0.5, 2.0)]),
+        (Map::Rem, [(5.1, 5.9), (1.55, 1.65)]),
+        (Map::Pow, [(0.5, 2.0), (-1.5, 1.5)]),
+        (Map::Min, [(-1.5, 1.5); 2]),
+        (Map::Max, [(-1.5, 1.5); 2]),
+        (Map::Lt, [(-1.5, 1.5); 2]),
+        (Map::Le, [(-1.5, 1.5); 2]),
+        (Map::Eq, [(-1.5, 1.5); 2]),
+        (Map::Neg, [(-1.5, 1.5); 2]),
+        (Map::Abs, [(-1.5, -0.1); 2]),
+        (Map::Floor, [(0.1, 0.9); 2]),
+        (Map::Exp, [(-1.5, 1.5); 2]),
+        (Map::Log, [(0.5, 2.0); 2]),
+        (Map::Sqrt, [(0.5, 2.0); 2]),
+        (Map::Rsqrt, [(0.5, 2.0); 2]),
+        (Map::Sin, [(-3.0, 3.0); 2]),
+        (Map::Cos, [(-3.0, 3.0); 2]),
+        (Map::Tanh, [(-3.0, 3.0); 2]),
+        (Map::Erf, [(-3.0, 3.0); 2]),
+        (Map::Sigmoid, [(-3.0, 3.0); 2]),
+        (Map::Softplus, [(-3.0, 3.0); 2]),
+        (Map::ToFloat, [(-1.5, 1.5); 2]),
+        (Map::Where, [(-1.5, 1.5); 2]),
+        (Map::Broadcast, [(-1.5, 1.5); 2]),
+    ];
+
+    /// Applies a map to inputs over some axes; a condition comes from a comparison.
+    fn applied(map: Map, shapes: [&[usize]; 2]) -> (Module, crate::graph::FuncId) {
+        let mut module = Module::default();
+        let axes = [AxisId::BATCH, module.add_axis("T", 3), module.add_axis("D", 5), module.add_axis("I", 1)];
+        let shape = |places: &[usize]| places.iter().map(|at| axes[*at]).collect::<Vec<_>>();
+        let mut b = Builder::new(&mut module, "map");
+        let x = b.input("x", InputKind::Argument, shape(shapes[0]), DType::F32);
+        let y = b.input("y", InputKind::Argument, shape(shapes[1]), DType::F32);
+        let zero = b.add1(Op::Constant(0.2), &[]).unwrap();
+        let condition = b.add1(Op::Map(Map::Lt), &[zero, y]).unwrap();
+        let inputs = match (map, map.rule().arity()) {
+            (Map::Where, _) => vec![condition, x, y],
+            (_, Some(1)) => vec![x],
+            _ => vec![x, y],
+        };
+        let z = b.add1(Op::Map(map), &inputs).unwrap();
+        b.output("z", z);
+        // A second reading, so that cotangents meet.
+        let twice = b.add1(Op::Map(Map::Mul), &[z, x]).unwrap();
+        b.output("twice", twice);
+        let id = b.finish();
+        (module, id)
+    }
+
+    #[test]
+    fn gradients_agree_with_differences_however_inputs_are_broadcast() {
+        let shapes: [[&[usize]; 2]; 6] = [
+            [&[0, 1, 2], &[0, 1, 2]],
+            [&[0, 1, 2], &[2]],
+            [&[1], &[0, 2]],
+            [&[2, 1], &[1, 2]],
+            [&[], &[0, 1, 2]],
+            [&[0, 3], &[0]],
+        ];
+        for (map, bounds) in ALL {
+            for shapes in shapes {
+                let (module, id) = applied(map, shapes);
+                let bounds = [("x", bounds[0].0, bounds[0].1), ("y", bounds[1].0, bounds[1].1)];
+                check(&module, id, &bounds);
+            }
+        }
+    }
+
+    #[test]
+    fn kinks_and_poles_have_the_gradients_that_are_documented() {
+        use crate::interp::{Tensor, run};
+        let slope = |map: Map, x: f64, y: f64| {
+            let (mut module, id) = applied(map, [&[], &[]]);
+            let both = crate::grad::value_and_grad(&mut module, id, &["x", "y"]).unwrap();
+            let given = [("x", x), ("y", y), ("z.grad", 1.0), ("twice.grad", 0.0)];
+            let given = given.map(|(name, x)| (name.to_owned(), Tensor::scalar(x))).into();
+            let results = run(&module, both, &given, 1).unwrap();
+            [results.output("grad.x").unwrap().data[0], results.output("grad.y").unwrap().data[0]]
+        };
+        assert_eq!(slope(Map::Abs, 0.0, 1.0)[0], 0.0);
+        assert_eq!(slope(Map::Sqrt, 0.0, 1.0)[0], 0.0);
+        assert_eq!(slope(Map::Max, 1.0, 1.0), [0.5, 0.5]);
+        assert_eq!(slope(Map::Min, 1.0, 1.0), [0.5, 0.5]);
+        assert_eq!(slope(Map::Pow, 0.0, 0.0), [0.0, 0.0]);
+        assert_eq!(slope(Map::Pow, 0.0, 1.0)[0], 1.0);
+        assert_eq!(slope(Map::Pow, -2.0, 2.0)[0], -4.0);
+        assert!((slope(Map::Softplus, -40.0, 1.0)[0] / (-40.0_f64).exp() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn types_follow_the_table() {
+        let dtype = |map: Map, types: &[DType]| map.rule().dtype(types);
+        let (float, short, int, truth) = (DType::F32, DType::BF16, DType::Int, DType::Bool);
+        assert_eq!(dtype(Map::Add, &[int, int]), int);
+        assert_eq!(dtype(Map::Add, &[int, short]), short);
+        assert_eq!(dtype(Map::Div, &[int, int]), float);
+        assert_eq!(dtype(Map::Lt, &[float, int]), truth);
+        assert_eq!(dtype(Map::Where, &[truth, int, int]), int);
+        assert_eq!(dtype(Map::Exp, &[short]), short);
+        assert_eq!(dtype(Map::Broadcast, &[int, float]), int);
+        assert_eq!(Map::Rem.eval(&[-1.0, 3.0]), 2.0);
+    }
+}
