@@ -98,10 +98,14 @@ impl<'a> Source<'a> {
 
     /// Whether the bracket at `index` opens the carries of `scan t over T (`.
     pub fn opens_carries(&self, index: usize) -> bool {
-        index >= 2
-            && self.word(index) == "("
-            && (self.word(index - 2) == "over"
-                || (index >= 3 && self.word(index - 3) == "over" && self.word(index - 2) == "reverse"))
+        let over = |at: usize| {
+            at <= index
+                && self.word(index - at) == "over"
+                && at + 2 <= index
+                && self.word(index - at - 2) == "scan"
+        };
+        let axis = index >= 1 && self.kind(index - 1) == Some(TokenKind::Word);
+        self.word(index) == "(" && axis && (over(2) || over(3) && self.word(index - 2) == "reverse")
     }
 
     /// Whether token `index` stands on a new line where it cannot belong to the operand before it.
@@ -118,10 +122,15 @@ impl<'a> Source<'a> {
         if self.word(index) != "{" || index == first {
             return false;
         }
-        let before = self.word(index - 1);
-        let own = self.word(first) == "preset" && index == first + 2 || self.word(first) == "import";
-        let set = self.word(first) == "config" && matches!(before, "in" | "of");
-        !set && !own
+        let imports = self.word(first) == "import" && self.word(first + 1) != "(";
+        let preset = self.word(first) == "preset" && index == first + 2;
+        !imports && !preset && !self.opens_set(index)
+    }
+
+    /// Whether the brace at `index` encloses values, as in `in {1, 2}` and `one of { a, b }`.
+    pub fn opens_set(&self, index: usize) -> bool {
+        let before = |n: usize| index.checked_sub(n).map_or("", |at| self.word(at));
+        before(1) == "in" || before(1) == "of" && before(2) == "one"
     }
 }
 

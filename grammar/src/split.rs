@@ -83,9 +83,11 @@ fn apart(source: &Source, start: usize, index: usize) -> bool {
     if source.word(start) == "for" && source.word(index) == "collect" {
         return false;
     }
-    let behind_body = source.word(index - 1) == "}"
-        && source.partner(index - 1).is_some_and(|open| !matches!(source.word(open - 1), "in" | "of"))
-        && source.begins_operand(index);
+    let behind_brace = source.word(index - 1) == "}"
+        && source.partner(index - 1).is_some_and(|open| !source.opens_set(open));
+    // A loop has no value that an operator could go on with.
+    let behind_loop = source.word(start) == "for" && !matches!(source.word(index), "else" | "{");
+    let behind_body = behind_brace && (behind_loop || source.begins_operand(index));
     behind_body || source.breaks_off(index) || begins_unawaited(source, index)
 }
 
@@ -104,7 +106,10 @@ fn begins_unawaited(source: &Source, index: usize) -> bool {
 fn begins_item(source: &Source, index: usize) -> bool {
     let next = source.kind(index + 1);
     match source.word(index) {
-        "fn" | "block" | "model" => next == Some(TokenKind::Word),
+        "fn" | "block" | "model" => {
+            let named = next == Some(TokenKind::Word) && source.begins_operand(index + 1);
+            named && (source.first_on_line(index) || matches!(source.word(index + 2), "(" | "{"))
+        }
         "test" => next == Some(TokenKind::Str),
         "edition" => next == Some(TokenKind::Number),
         "import" => next == Some(TokenKind::Word) || matches!(source.word(index + 1), "." | ".."),
@@ -113,10 +118,10 @@ fn begins_item(source: &Source, index: usize) -> bool {
 }
 
 fn begins_member(source: &Source, start: usize, index: usize) -> bool {
-    let next_is_word = source.kind(index + 1) == Some(TokenKind::Word);
+    let next_is_word = source.kind(index + 1) == Some(TokenKind::Word) && source.begins_operand(index + 1);
     let free = source.ends_operand(index - 1);
     match source.word(index) {
-        "config" | "param" | "buffer" | "preset" => next_is_word,
+        "config" | "param" | "buffer" | "preset" => next_is_word && (free || source.first_on_line(index)),
         "dims" => next_is_word && source.word(index + 2) == "=",
         "require" => free && source.word(index + 1) != "=" && index > start,
         "forward" => free && source.word(index + 1) == "(",

@@ -46,9 +46,9 @@ fn check_errors(text: &str) {
     for problem in &problems {
         assert!(!problem.title.is_empty());
         assert!(problem.primary.span.end as usize <= text.len(), "{problem:?}");
-        report(problem, &sources);
+        assert_eq!(report(problem, &sources).code, problem.code);
     }
-    render(&problems, &sources, true);
+    assert_eq!(render(&problems, &sources, true).is_empty(), problems.is_empty());
 }
 
 fn check_format(text: &str) {

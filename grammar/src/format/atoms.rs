@@ -58,7 +58,7 @@ pub struct Part {
 
 /// The atoms of the part `from..to`.
 pub fn part(source: &Source, level: Level, from: usize, to: usize) -> Part {
-    let mut builder = Builder { source, level, first: from, hoisted: Vec::new() };
+    let mut builder = Builder { source, level, first: from, depth: 0, hoisted: Vec::new() };
     let atoms = builder.atoms(from, to);
     Part { atoms, hoisted: builder.hoisted }
 }
@@ -75,6 +75,8 @@ struct Builder<'a, 's> {
     source: &'a Source<'s>,
     level: Level,
     first: usize,
+    /// How many brackets are open, bodies aside.
+    depth: usize,
     hoisted: Vec<String>,
 }
 
@@ -111,11 +113,14 @@ impl Builder<'_, '_> {
 
     fn body(&self, open: usize, close: usize) -> Body {
         // The body of an item or of a compile-time `if` among members holds members.
-        let holds_members = match self.level {
-            Level::Items => matches!(self.source.word(self.first), "block" | "model"),
-            Level::Members => self.source.word(self.first) == "if" && self.source.word(self.first + 1) != "=",
-            Level::Statements => false,
-        };
+        let holds_members = self.depth == 0
+            && match self.level {
+                Level::Items => matches!(self.source.word(self.first), "block" | "model"),
+                Level::Members => {
+                    self.source.word(self.first) == "if" && self.source.word(self.first + 1) != "="
+                }
+                Level::Statements => false,
+            };
         let level = if holds_members { Level::Members } else { Level::Statements };
         let tokens = &self.source.tokens.tokens;
         let text = &self.source.text[tokens[open].start..tokens[close].end];
@@ -124,6 +129,7 @@ impl Builder<'_, '_> {
 
     fn group(&mut self, open: usize, close: usize) -> Group {
         let mut group = Group { open, close, entries: Vec::new(), rest: Vec::new() };
+        self.depth += 1;
         let mut start = open + 1;
         let mut index = start;
         while index < close {
@@ -140,6 +146,7 @@ impl Builder<'_, '_> {
             self.entry(&mut group, start, close);
         }
         self.comments_at(&mut group, close);
+        self.depth -= 1;
         group
     }
 

@@ -1,7 +1,7 @@
 //! Atoms to lines.
 
 use super::WIDTH;
-use super::atoms::{self, Atom, Body, Group};
+use super::atoms::{self, Atom, Body, Entry, Group};
 use super::parts;
 use super::spacing::{blank_before, is_applied, is_prefix};
 use crate::source::Source;
@@ -133,8 +133,8 @@ impl Writer<'_, '_> {
         if let Some(text) = flat(self.source, self.first, atoms, room) {
             return self.push(&text);
         }
-        if let Some(at) = atoms.iter().position(|a| matches!(a, Atom::Body(b) if b.open + 1 < b.close || self.source.has_comments(b.open, b.close))) {
-            return self.write_body(atoms, at, indent, reserve);
+        if atoms.iter().any(|a| matches!(a, Atom::Body(body) if self.is_breakable(body))) {
+            return self.write_bodies(atoms, indent, reserve);
         }
         let commented = atoms.iter().position(|a| self.is_commented(a));
         if commented.is_none()
@@ -151,40 +151,30 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn write_body(&mut self, atoms: &[Atom], at: usize, indent: usize, reserve: usize) {
-        self.write(&atoms[..at], indent, 2);
-        let Atom::Body(body) = &atoms[at] else { return };
-        self.blank(&atoms[at]);
-        self.push("{");
-        for line in parts::lines(self.source, body.level, body.open + 1, body.close, indent + 2) {
-            self.out.push('\n');
-            self.push(&line);
-        }
-        self.new_line(indent);
-        self.push("}");
-        let rest = &atoms[at + 1..];
-        let bodies = rest.iter().any(|a| matches!(a, Atom::Body(_)));
-        match rest.first() {
-            // One branch broken, all broken.
-            Some(_) if bodies => {
-                let next = rest.iter().position(|a| matches!(a, Atom::Body(_))).unwrap_or(0);
-                self.write_body_or_empty(rest, next, indent, reserve);
+    /// Writes `atoms` with all bodies among them broken: one branch broken, all broken.
+    fn write_bodies(&mut self, atoms: &[Atom], indent: usize, reserve: usize) {
+        let mut start = 0;
+        for (at, atom) in atoms.iter().enumerate() {
+            let Atom::Body(body) = atom else { continue };
+            self.write(&atoms[start..at], indent, 2);
+            self.blank(atom);
+            self.push("{");
+            if self.is_breakable(body) {
+                for line in parts::lines(self.source, body.level, body.open + 1, body.close, indent + 2) {
+                    self.out.push('\n');
+                    self.push(&line);
+                }
+                self.new_line(indent);
             }
-            Some(_) => self.write(rest, indent, reserve),
-            None => {}
+            self.push("}");
+            start = at + 1;
         }
+        self.write(&atoms[start..], indent, reserve);
     }
 
-    fn write_body_or_empty(&mut self, atoms: &[Atom], at: usize, indent: usize, reserve: usize) {
-        match &atoms[at] {
-            Atom::Body(body)
-                if body.open + 1 == body.close && !self.source.has_comments(body.open, body.close) =>
-            {
-                self.write(&atoms[..=at], indent, reserve);
-                self.write(&atoms[at + 1..], indent, reserve);
-            }
-            _ => self.write_body(atoms, at, indent, reserve),
-        }
+    /// Whether anything stands in the body.
+    fn is_breakable(&self, body: &Body) -> bool {
+        body.open + 1 < body.close || self.source.has_comments(body.open, body.close)
     }
 
     fn write_segments(&mut self, atoms: &[Atom], cuts: &[usize], indent: usize, reserve: usize) {
@@ -207,7 +197,7 @@ impl Writer<'_, '_> {
         // `(e)` alone is no list: a comma in it would only puzzle.
         let list = group.entries.len() != 1
             || self.source.word(group.open) != "("
-            || group.open > 0 && is_applied(self.source, self.first, group.open);
+            || is_applied(self.source, self.first, group.open);
         for entry in &group.entries {
             for comment in &entry.above {
                 self.new_line(indent + 2);
@@ -232,9 +222,20 @@ impl Writer<'_, '_> {
         self.write(&atoms[at + 1..], indent, reserve);
     }
 
+    /// Whether comments stand between the entries of the group, or of one inside it.
     fn is_commented(&self, atom: &Atom) -> bool {
-        let Atom::Group(group) = atom else { return false };
-        self.source.has_comments(group.open, group.close)
+        match atom {
+            Atom::Token(_) => false,
+            Atom::Group(group) => {
+                let inside = |entry: &Entry| {
+                    !entry.above.is_empty()
+                        || entry.behind.is_some()
+                        || entry.atoms.iter().any(|atom| self.is_commented(atom))
+                };
+                !group.rest.is_empty() || group.entries.iter().any(inside)
+            }
+            Atom::Body(body) => self.source.has_comments(body.open, body.close),
+        }
     }
 
     fn longest(&self, atoms: &[Atom]) -> Option<usize> {
@@ -268,7 +269,8 @@ impl Writer<'_, '_> {
         }
         for signs in [&["|>"][..], &["or"], &["and"], &["++"], &["+", "-"]] {
             let here = |&i: &usize| {
-                let binary = matches!(&atoms[i], Atom::Token(index) if !is_prefix(self.source, *index));
+                let binary =
+                    matches!(&atoms[i], Atom::Token(index) if !is_prefix(self.source, self.first, *index));
                 signs.contains(&word(i)) && binary
             };
             let cuts: Vec<usize> = inner.clone().filter(here).collect();

@@ -20,23 +20,26 @@ pub fn blank_before(source: &Source, first: usize, index: usize) -> bool {
         ("{", _) | (_, "}") => {
             !is_set(source, first, if before == "{" { Some(index - 1) } else { source.partner(index) })
         }
-        ("..", _) => !source.begins_operand(index) && !is_prefix(source, index),
+        ("..", _) => !source.begins_operand(index) && !is_prefix(source, first, index),
         (_, "..") => !source.ends_operand(index - 1),
-        ("-", _) if is_prefix(source, index - 1) => false,
+        ("-", _) if is_prefix(source, first, index - 1) => false,
         (_, "(" | "[") => !is_applied(source, first, index),
         _ => true,
     }
 }
 
 /// Whether the `-` at `index` stands before its only operand, or the word is `not`.
-pub fn is_prefix(source: &Source, index: usize) -> bool {
+pub fn is_prefix(source: &Source, first: usize, index: usize) -> bool {
     source.word(index) == "not"
         || source.word(index) == "-"
-            && (index == 0 || !source.ends_operand(index - 1) || source.word(index - 1) == "..")
+            && (index <= first || !source.ends_operand(index - 1) || source.word(index - 1) == "..")
 }
 
 /// Whether the bracket at `index` calls or indexes what stands before it.
 pub fn is_applied(source: &Source, first: usize, index: usize) -> bool {
+    if index <= first {
+        return false;
+    }
     let before = source.word(index - 1);
     let clause = match before {
         "with" => source.word(first) == "test",

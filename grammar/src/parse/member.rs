@@ -8,7 +8,6 @@ use crate::ast::{
     Attribute, Body, ConfigDecl, ConfigType, ConfigTypeKind, DimsDecl, Expr, ExprKind, Forward, Ident,
     LayerDecl, Member, MemberIf, Param, ParamDecl, ParamKind, PresetDecl, RequireDecl, ResultDecl,
 };
-use crate::scan::TokenKind;
 use crate::split::{Level, split};
 
 impl Parser<'_> {
@@ -32,7 +31,6 @@ impl Parser<'_> {
             "if" => Rule::member_if,
             _ => Rule::layer,
         };
-        debug_assert!(self.source.kind(part.0) != Some(TokenKind::Close));
         self.parse(rule, part, |build, pair| build.member(pair))
     }
 }

@@ -26,13 +26,14 @@ impl Parser<'_> {
     }
 
     fn statement(&mut self, part: (usize, usize)) -> Option<Stmt> {
+        let next = self.source.kind(part.0 + 1);
         let rule = match self.source.word(part.0) {
             "let" => Rule::let_stmt,
             "for" => Rule::for_stmt,
             "yield" => Rule::yield_stmt,
             "final" => Rule::final_stmt,
             "assert" => Rule::assert_stmt,
-            "dims" if self.source.kind(part.0 + 1) == Some(TokenKind::Word) => Rule::dims,
+            "dims" if next == Some(TokenKind::Word) && self.source.begins_operand(part.0 + 1) => Rule::dims,
             _ if self.source.word(part.0 + 1) == "<-" => Rule::update_stmt,
             _ => Rule::expr_stmt,
         };

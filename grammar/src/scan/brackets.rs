@@ -36,13 +36,20 @@ fn begins_item(text: &str, tokens: &[Token], index: usize) -> bool {
     {
         return false;
     }
-    matches!(tokens.get(index + 1).map(|t| t.kind), Some(TokenKind::Word | TokenKind::Str))
+    let Some(next) = tokens.get(index + 1) else { return false };
+    matches!(next.kind, TokenKind::Word | TokenKind::Str) && !is_infix(&text[next.start..next.end])
+}
+
+/// Words that go on with an expression, so that what stands before them is a name.
+fn is_infix(word: &str) -> bool {
+    matches!(word, "and" | "or" | "repeat" | "in" | "else" | "for" | "if")
 }
 
 /// Whether a member or statement begins at `index` that can stand in no bracket but a brace.
 pub fn begins_part(text: &str, tokens: &[Token], index: usize) -> bool {
     let word = |index: usize| tokens.get(index).map_or("", |t| &text[t.start..t.end]);
-    let next_is_word = tokens.get(index + 1).is_some_and(|t| t.kind == TokenKind::Word);
+    let next_is_word =
+        tokens.get(index + 1).is_some_and(|t| t.kind == TokenKind::Word) && !is_infix(word(index + 1));
     if !tokens[index].first_on_line {
         return false;
     }
