@@ -1,0 +1,107 @@
+//! What messages know of axes: names, sizes, where they were declared, what a sum is made of.
+
+use super::Session;
+use super::value::Origin;
+use crate::graph::{AxisId, Size};
+use arch_grammar::Span;
+use std::rc::Rc;
+
+/// A part of a sum axis.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AxisPart {
+    /// The axis; `None` for the part `1`, which takes an operand without an axis of its own.
+    pub axis: Option<AxisId>,
+    /// How long it is.
+    pub size: usize,
+}
+
+/// What is known of an axis besides its name and size.
+#[derive(Clone, Debug)]
+pub struct AxisInfo {
+    /// Where it was declared.
+    pub declared: Span,
+    /// What it is made of, if it is a sum.
+    pub parts: Option<Rc<Vec<AxisPart>>>,
+    /// Whether it is a count: a bare number, to be taken apart by `split`.
+    pub count: bool,
+    /// Where its size came from.
+    pub origin: Option<Rc<Origin>>,
+}
+
+impl AxisInfo {
+    pub(super) fn batch() -> Self {
+        AxisInfo { declared: Span::default(), parts: None, count: false, origin: None }
+    }
+}
+
+impl Session<'_> {
+    /// Declares an axis.
+    pub(super) fn new_axis(&mut self, name: &str, size: usize, declared: Span) -> AxisId {
+        let id = self.module.add_axis(name, size);
+        self.axes.push(AxisInfo { declared, parts: None, count: false, origin: None });
+        id
+    }
+
+    /// Declares an axis with the history of its size.
+    pub(super) fn new_axis_from(
+        &mut self,
+        name: &str,
+        size: usize,
+        declared: Span,
+        origin: Option<Rc<Origin>>,
+    ) -> AxisId {
+        let id = self.new_axis(name, size, declared);
+        self.axes[id.0 as usize].origin = origin;
+        id
+    }
+
+    /// Another identity for the same thing, known under `name`.
+    pub(super) fn copy_axis(&mut self, axis: AxisId, name: &str) -> AxisId {
+        let info = self.axes[axis.0 as usize].clone();
+        let id = self.module.add_axis(name, self.size_of(axis));
+        self.axes.push(info);
+        id
+    }
+
+    /// Declares a sum of parts.
+    pub(super) fn sum_axis(&mut self, name: &str, parts: Vec<AxisPart>, declared: Span) -> AxisId {
+        let size = parts.iter().map(|p| p.size).sum();
+        let id = self.new_axis(name, size, declared);
+        self.axes[id.0 as usize].parts = Some(Rc::new(parts));
+        id
+    }
+
+    /// Declares a count: a nameless axis to be taken apart.
+    pub(super) fn count_axis(&mut self, size: usize, declared: Span) -> AxisId {
+        let id = self.new_axis(&size.to_string(), size, declared);
+        self.axes[id.0 as usize].count = true;
+        id
+    }
+
+    /// The size of an axis; never asked of the batch.
+    pub(super) fn size_of(&self, axis: AxisId) -> usize {
+        match self.module.axis(axis).size {
+            Size::Fixed(n) => n,
+            Size::Batch => 1,
+        }
+    }
+
+    pub(super) fn axis_name(&self, axis: AxisId) -> String {
+        self.module.axis(axis).name.clone()
+    }
+
+    pub(super) fn axis_info(&self, axis: AxisId) -> &AxisInfo {
+        &self.axes[axis.0 as usize]
+    }
+
+    /// `[T, D]`.
+    pub(super) fn show_axes(&self, axes: &[AxisId]) -> String {
+        let names: Vec<String> = axes.iter().map(|a| self.axis_name(*a)).collect();
+        format!("[{}]", names.join(", "))
+    }
+
+    /// `axis T (16)`.
+    pub(super) fn show_axis(&self, axis: AxisId) -> String {
+        format!("`{}` ({})", self.axis_name(axis), self.size_of(axis))
+    }
+}

@@ -1,0 +1,222 @@
+//! Functions under construction. A context is a stack of functions: the function itself and, inside a scan,
+//! the body of the scan. An operation goes to the innermost function that one of its inputs belongs to, so
+//! whatever does not depend on the step is computed before the scan, once.
+
+use super::Session;
+use super::forward::Hidden;
+use super::value::{Entry, Tensor, Val};
+use crate::graph::{AxisId, Builder, DType, Function, InputKind, ValueId};
+use crate::ops::Op;
+use crate::ops::source::Literal;
+use arch_grammar::{Diagnostic, Span};
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+
+/// One function and, for scans, what it took from around it.
+#[derive(Default)]
+pub(super) struct Level {
+    pub function: Function,
+    /// For the body of a scan: its axis.
+    pub axis: Option<AxisId>,
+    /// What the body reads of the function around it, in order of first use.
+    pub constants: Vec<(ValueId, ValueId)>,
+    pub sequences: Vec<(ValueId, ValueId)>,
+}
+
+/// A function under construction.
+#[derive(Default)]
+pub(super) struct Context {
+    pub levels: Vec<Level>,
+    /// Inputs for parameters and random numbers, by name below this block.
+    pub hidden: FxHashMap<String, ValueId>,
+    /// The same in order of first use.
+    pub hidden_order: Vec<Hidden>,
+    /// Compile-time numbers that were already made into values, by level and bits.
+    numbers: FxHashMap<(usize, u64), ValueId>,
+}
+
+impl Session<'_> {
+    pub(super) fn context(&mut self) -> &mut Context {
+        if self.contexts.is_empty() {
+            self.contexts.push(Context { levels: vec![Level::default()], ..Context::default() });
+        }
+        let last = self.contexts.len() - 1;
+        &mut self.contexts[last]
+    }
+
+    /// Opens a function; everything until [`Self::close`] goes into it.
+    pub(super) fn open(&mut self, name: &str) {
+        let function = Function { name: name.to_string(), ..Function::default() };
+        let level = Level { function, ..Level::default() };
+        self.contexts.push(Context { levels: vec![level], ..Context::default() });
+    }
+
+    /// Ends the innermost function.
+    pub(super) fn close(&mut self) -> Function {
+        let context = self.contexts.pop().unwrap_or_default();
+        context.levels.into_iter().next().map(|l| l.function).unwrap_or_default()
+    }
+
+    pub(super) fn depth(&mut self) -> usize {
+        self.context().levels.len() - 1
+    }
+
+    fn with_builder<R>(&mut self, level: usize, origin: Span, f: impl FnOnce(&mut Builder<'_>) -> R) -> R {
+        let function = std::mem::take(&mut self.context().levels[level].function);
+        let mut builder = Builder { module: &mut self.module, function, origin };
+        let result = f(&mut builder);
+        let function = std::mem::take(&mut builder.function);
+        self.context().levels[level].function = function;
+        result
+    }
+
+    /// Adds an input to the function itself.
+    pub(super) fn add_input(
+        &mut self,
+        name: &str,
+        kind: InputKind,
+        shape: Vec<AxisId>,
+        dtype: DType,
+        origin: Span,
+    ) -> ValueId {
+        self.add_input_at(0, name, kind, shape, dtype, origin)
+    }
+
+    /// The input for a parameter, buffer or random number: one for each name.
+    pub(super) fn hidden_input(
+        &mut self,
+        name: &str,
+        kind: InputKind,
+        shape: &[AxisId],
+        dtype: DType,
+        declared: Span,
+    ) -> ValueId {
+        if let Some(v) = self.context().hidden.get(name) {
+            return *v;
+        }
+        let value = self.add_input(name, kind.clone(), shape.to_vec(), dtype, declared);
+        let context = self.context();
+        context.hidden.insert(name.to_string(), value);
+        context.hidden_order.push(Hidden { name: name.into(), kind, shape: shape.to_vec(), dtype, declared });
+        value
+    }
+
+    pub(super) fn add_input_at(
+        &mut self,
+        level: usize,
+        name: &str,
+        kind: InputKind,
+        shape: Vec<AxisId>,
+        dtype: DType,
+        origin: Span,
+    ) -> ValueId {
+        self.with_builder(level, origin, |b| b.input(name, kind, shape, dtype))
+    }
+
+    /// Adds an operation at a level and gives its values. The axes must fit: a fault here is ours.
+    pub(super) fn add_at(&mut self, level: usize, op: Op, inputs: &[ValueId], origin: Span) -> Vec<ValueId> {
+        match self.with_builder(level, origin, |b| b.add(op.clone(), inputs)) {
+            Ok(values) => values,
+            Err(e) => {
+                let text = format!("the compiler built an operation that does not fit: {}", e.0);
+                self.report(
+                    Diagnostic::error("A0999", text, origin)
+                        .help("this is a fault of archc, please report it with this file"),
+                );
+                inputs.first().map_or_else(|| vec![ValueId(0); 8], |v| vec![*v; 8])
+            }
+        }
+    }
+
+    /// The level that an operation on these tensors belongs to.
+    pub(super) fn level_of(inputs: &[&Tensor]) -> usize {
+        inputs.iter().map(|t| t.level).max().unwrap_or(0)
+    }
+
+    /// Adds an operation with one result: `axes` says what the language sees of it.
+    pub(super) fn apply(
+        &mut self,
+        op: Op,
+        inputs: &[&Tensor],
+        axes: Vec<(AxisId, Entry)>,
+        dtype: DType,
+        origin: Span,
+    ) -> Tensor {
+        let level = Self::level_of(inputs);
+        let values: Vec<ValueId> = inputs.iter().map(|t| self.at_level(t, level, origin)).collect();
+        let value = self.add_at(level, op, &values, origin)[0];
+        Tensor { level, value, axes, dtype }
+    }
+
+    /// The value of a tensor as the function at `level` sees it.
+    pub(super) fn at_level(&mut self, tensor: &Tensor, level: usize, origin: Span) -> ValueId {
+        if tensor.level >= level {
+            return tensor.value;
+        }
+        let axis = self.context().levels[level].axis;
+        if let Some(axis) = axis.filter(|a| tensor.has(*a)) {
+            let name = self.axis_name(axis);
+            self.report(
+                Diagnostic::error("A0506", format!("this value still has the scan's axis `{name}`"), origin)
+                    .label(format!("one step sees one position of `{name}`"))
+                    .help(format!("take its value at the step's position: `x[{}]`", name.to_lowercase())),
+            );
+        }
+        self.capture(tensor.value, level, false, origin)
+    }
+
+    /// Makes a value of the function around a scan an input of the scan's body.
+    pub(super) fn capture(&mut self, outer: ValueId, level: usize, sequence: bool, origin: Span) -> ValueId {
+        let here = &self.context().levels[level];
+        let known = if sequence { &here.sequences } else { &here.constants };
+        if let Some((_, inner)) = known.iter().find(|(o, _)| *o == outer) {
+            return *inner;
+        }
+        let axis = here.axis;
+        let count = known.len();
+        let value = self.context().levels[level - 1].function.value(outer).clone();
+        let shape =
+            if sequence { value.shape.iter().copied().filter(|a| Some(*a) != axis).collect() } else { value.shape };
+        let name = format!("{}{count}", if sequence { "sequence" } else { "constant" });
+        let inner = self.add_input_at(level, &name, InputKind::Argument, shape, value.storage, origin);
+        let here = &mut self.context().levels[level];
+        if sequence { here.sequences.push((outer, inner)) } else { here.constants.push((outer, inner)) }
+        inner
+    }
+
+    /// A compile-time number as a tensor without axes.
+    pub(super) fn number(&mut self, value: f64, integer: bool, origin: Span) -> Tensor {
+        let dtype = if integer { DType::Int } else { DType::F32 };
+        let key = (usize::from(integer), value.to_bits());
+        if let Some(v) = self.context().numbers.get(&key) {
+            return Tensor { level: 0, value: *v, axes: Vec::new(), dtype };
+        }
+        let op = if integer {
+            Op::Tensor(Arc::new(Literal { shape: Vec::new(), data: vec![value], integer: true }))
+        } else {
+            Op::Constant(value)
+        };
+        let v = self.add_at(0, op, &[], origin)[0];
+        self.context().numbers.insert(key, v);
+        Tensor { level: 0, value: v, axes: Vec::new(), dtype }
+    }
+
+    /// A value as a tensor: tensors as they are, numbers and axes as numbers.
+    pub(super) fn tensor(&mut self, value: &Val, origin: Span) -> Option<Tensor> {
+        match value {
+            Val::Tensor(t) => Some(t.clone()),
+            Val::Number(n) => Some(self.number(n.value.float(), false, origin)),
+            Val::Axis(a) => {
+                let size = self.size_of(*a) as f64;
+                Some(self.number(size, false, origin))
+            }
+            Val::Bool(b) => Some(self.number(f64::from(u8::from(*b)), false, origin)),
+            Val::Error => None,
+            other => {
+                let text = format!("a tensor or a number is wanted here, not {}", other.kind());
+                self.report(Diagnostic::error("A0315", text, origin));
+                None
+            }
+        }
+    }
+}

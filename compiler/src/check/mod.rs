@@ -1,0 +1,131 @@
+//! Checks a program: names, config, sizes, axes. What passes is a [`Program`]: functions of a graph whose
+//! shapes cannot fail.
+//!
+//! Checking and building are one walk. An item is evaluated with its sizes known; every expression gives
+//! both its axes (for the messages) and its node (for the graph). A block with the same sizes and config is
+//! walked once, however often it is repeated.
+
+mod arith;
+mod axes;
+mod block;
+mod builtin;
+mod call;
+mod config;
+mod context;
+mod expr;
+mod forward;
+mod index;
+mod init;
+mod layers;
+mod matching;
+mod program;
+mod scan;
+mod scope;
+mod shape;
+mod source;
+mod statement;
+mod structure;
+mod value;
+
+pub use source::{NoFiles, Provider};
+pub use value::Scalar;
+
+use crate::graph::Module;
+use crate::program::Program;
+use arch_grammar::{Diagnostic, Sources};
+use axes::AxisInfo;
+use block::Template;
+use context::Context;
+use rustc_hash::FxHashMap;
+use source::Loaded;
+use std::collections::BTreeMap;
+
+/// What to make of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// The model or block; may be left out where the file has one model.
+    pub item: Option<String>,
+    /// `XL/2`: a preset, and after the slash the value of the config marked `@preset_suffix`.
+    pub preset: Option<String>,
+    /// `--set name=value`.
+    pub set: Vec<(String, String)>,
+    /// `--dim T=1024`: sizes of open axes.
+    pub dims: Vec<(String, usize)>,
+    /// Whether dropout is active.
+    pub training: bool,
+}
+
+/// A program, if there were no errors, and all that is to be said.
+pub struct Outcome {
+    /// The program.
+    pub program: Option<Program>,
+    /// The texts that messages point into.
+    pub sources: Sources,
+    /// Errors, warnings and notes.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// The state of one walk.
+pub(crate) struct Session<'p> {
+    provider: &'p dyn Provider,
+    sources: Sources,
+    diagnostics: Vec<Diagnostic>,
+    files: Vec<Loaded>,
+    module: Module,
+    /// What messages know of each axis of `module`.
+    axes: Vec<AxisInfo>,
+    templates: Vec<Template>,
+    template_keys: FxHashMap<String, block::TemplateId>,
+    /// Items that are being declared, outermost first: a cycle is endless recursion.
+    declaring: Vec<(String, arch_grammar::Span)>,
+    /// Functions under construction, innermost last.
+    contexts: Vec<Context>,
+    training: bool,
+    /// `--dim` for the item asked for.
+    dims: BTreeMap<String, usize>,
+    request: Request,
+}
+
+impl<'p> Session<'p> {
+    fn new(provider: &'p dyn Provider, request: &Request) -> Self {
+        let mut session = Session {
+            provider,
+            sources: Sources::default(),
+            diagnostics: Vec::new(),
+            files: Vec::new(),
+            module: Module::default(),
+            axes: Vec::new(),
+            templates: Vec::new(),
+            template_keys: FxHashMap::default(),
+            declaring: Vec::new(),
+            contexts: Vec::new(),
+            training: request.training,
+            dims: request.dims.iter().cloned().collect(),
+            request: request.clone(),
+        };
+        session.axes.push(AxisInfo::batch());
+        session
+    }
+
+    /// Adds a message, unless one with the same code at the same place is there: a block that is walked
+    /// twice says things once.
+    fn report(&mut self, diagnostic: Diagnostic) {
+        let same = |d: &Diagnostic| d.code == diagnostic.code && d.primary.span == diagnostic.primary.span;
+        if !self.diagnostics.iter().any(same) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Checks one item of a file and makes its program.
+pub fn compile(provider: &dyn Provider, name: &str, text: &str, request: &Request) -> Outcome {
+    let mut session = Session::new(provider, request);
+    let file = session.load(name, text);
+    let program = if session.has_errors() { None } else { session.program(file) };
+    let program = program.filter(|_| !session.has_errors());
+    Outcome { program, sources: session.sources, diagnostics: session.diagnostics }
+}

@@ -1,0 +1,193 @@
+//! Finding the files of a program: the file itself, what it imports, the standard library.
+
+use super::Session;
+use crate::library;
+use arch_grammar::{Diagnostic, FileId, Span, ast, nearest};
+use std::rc::Rc;
+
+/// Hands source texts to the checker, which reads no files itself.
+pub trait Provider {
+    /// The text at `path` (`./blocks` or `../shared/blocks`, without `.arch`) as seen from the file named
+    /// `from`: the name that messages show for it, and the text.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be read.
+    fn read(&self, from: &str, path: &str) -> Result<(String, String), String>;
+}
+
+/// A provider for programs of one file: every relative import is refused.
+pub struct NoFiles;
+
+impl Provider for NoFiles {
+    fn read(&self, _: &str, path: &str) -> Result<(String, String), String> {
+        Err(format!("`{path}` cannot be read here"))
+    }
+}
+
+/// A file that was read.
+pub(super) struct Loaded {
+    pub name: String,
+    pub ast: Rc<ast::File>,
+    /// Names in scope at the top level: defined here or imported.
+    pub scope: Vec<(String, ItemRef)>,
+}
+
+/// An item: the file's place in [`Session::files`], the item's place in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemRef {
+    /// The file.
+    pub file: usize,
+    /// The item.
+    pub index: usize,
+}
+
+impl Session<'_> {
+    /// Reads a text and all that it imports; gives its place in `files`.
+    pub(super) fn load(&mut self, name: &str, text: &str) -> usize {
+        if let Some(i) = self.files.iter().position(|f| f.name == name) {
+            return i;
+        }
+        let id = self.sources.add(name, text);
+        let (file, diagnostics) = arch_grammar::parse(id, text);
+        self.diagnostics.extend(diagnostics);
+        let index = self.files.len();
+        let ast = Rc::new(file);
+        self.files.push(Loaded { name: name.to_string(), ast: ast.clone(), scope: Vec::new() });
+        self.define_items(index, &ast);
+        for import in &ast.imports {
+            self.import(index, import);
+        }
+        index
+    }
+
+    fn define_items(&mut self, file: usize, ast: &ast::File) {
+        for (index, item) in ast.items.iter().enumerate() {
+            let name = match item {
+                ast::Item::Fn(f) => &f.name,
+                ast::Item::Block(b) => &b.name,
+                ast::Item::Test(_) => continue,
+            };
+            self.define(file, name, ItemRef { file, index });
+        }
+    }
+
+    fn define(&mut self, file: usize, name: &ast::Ident, item: ItemRef) {
+        if let Some((_, before)) = self.files[file].scope.iter().find(|(n, _)| *n == name.name) {
+            if *before == item {
+                return;
+            }
+            let before = self.item_name(*before).span;
+            self.report(
+                Diagnostic::error("A0104", format!("`{}` is defined twice", name.name), name.span)
+                    .label("defined again here")
+                    .also(before, "first defined here")
+                    .help("give one of them another name, or import it under another: `{name as other}`"),
+            );
+            return;
+        }
+        self.files[file].scope.push((name.name.clone(), item));
+    }
+
+    fn import(&mut self, file: usize, import: &ast::Import) {
+        let Some(from) = self.imported_files(file, import) else { return };
+        for (name, other) in &import.names {
+            let found = from.iter().find_map(|f| {
+                let here = &self.files[*f];
+                here.scope.iter().find(|(n, i)| *n == name.name && i.file == *f).map(|(_, i)| *i)
+            });
+            match found {
+                Some(item) => self.define(file, other.as_ref().unwrap_or(name), item),
+                None => self.not_exported(&from, import, name),
+            }
+        }
+    }
+
+    fn not_exported(&mut self, from: &[usize], import: &ast::Import, name: &ast::Ident) {
+        let names: Vec<&str> = from
+            .iter()
+            .flat_map(|f| self.files[*f].scope.iter().filter(|(_, i)| i.file == *f).map(|(n, _)| n.as_str()))
+            .collect();
+        let near = nearest(&name.name, names.iter().copied());
+        let mut d = Diagnostic::error("A0103", format!("`{}` has no `{}`", import.path, name.name), name.span);
+        d = match near {
+            Some(n) => d.help(format!("did you mean `{n}`?")),
+            None => d.help(format!("it has: {}", names.join(", "))),
+        };
+        self.report(d);
+    }
+
+    fn imported_files(&mut self, file: usize, import: &ast::Import) -> Option<Vec<usize>> {
+        let path = import.path.as_str();
+        if path == "std" {
+            return Some(library::STD.iter().map(|(n, t)| self.load(n, t)).collect());
+        }
+        if let Some(zoo) = path.strip_prefix("zoo.") {
+            if let Some((n, t)) = library::ZOO.iter().find(|(n, _)| *n == zoo) {
+                return Some(vec![self.load(&format!("zoo/{n}.arch"), t)]);
+            }
+            let names: Vec<&str> = library::ZOO.iter().map(|(n, _)| *n).collect();
+            let mut d = Diagnostic::error("A0102", format!("the zoo has no `{zoo}`"), import.path_span);
+            d = match nearest(zoo, names.iter().copied()) {
+                Some(n) => d.help(format!("did you mean `zoo.{n}`?")),
+                None => d.help(format!("the zoo has: {}", names.join(", "))),
+            };
+            self.report(d);
+            return None;
+        }
+        if !path.starts_with("./") && !path.starts_with("../") {
+            self.report(
+                Diagnostic::error("A0102", format!("`{path}` is not a place to import from"), import.path_span)
+                    .help("imports are `std.{…}`, `zoo.NAME.{…}`, `./file.{…}` or `../folder/file.{…}`"),
+            );
+            return None;
+        }
+        match self.provider.read(&self.files[file].name, path) {
+            Ok((name, text)) => Some(vec![self.load(&name, &text)]),
+            Err(why) => {
+                self.report(
+                    Diagnostic::error("A0102", format!("`{path}` cannot be imported"), import.path_span)
+                        .remark(why)
+                        .help("the path is relative to this file and has no `.arch` at its end"),
+                );
+                None
+            }
+        }
+    }
+
+    /// The prelude, read on first use.
+    pub(super) fn prelude(&mut self) -> usize {
+        let text = library::STD.iter().find(|(n, _)| *n == library::PRELUDE).map_or("", |(_, t)| t);
+        self.load(library::PRELUDE, text)
+    }
+
+    /// What a name means at the top level of a file.
+    pub(super) fn lookup_item(&mut self, file: usize, name: &str) -> Option<ItemRef> {
+        let of = |f: &Loaded| f.scope.iter().find(|(n, _)| n == name).map(|(_, i)| *i);
+        if let Some(item) = of(&self.files[file]) {
+            return Some(item);
+        }
+        let prelude = self.prelude();
+        of(&self.files[prelude])
+    }
+
+    /// The name of an item where it is defined.
+    pub(super) fn item_name(&self, item: ItemRef) -> ast::Ident {
+        match &self.files[item.file].ast.items[item.index] {
+            ast::Item::Fn(f) => f.name.clone(),
+            ast::Item::Block(b) => b.name.clone(),
+            ast::Item::Test(t) => ast::Ident { name: t.name.value.clone(), span: t.name.span },
+        }
+    }
+
+    /// Whether a place is in the file that the user asked about (and not in the library).
+    pub(super) fn is_library(&self, span: Span) -> bool {
+        let name = self.sources.name(span.file);
+        name.starts_with("std/") || name.starts_with("zoo/")
+    }
+
+    /// The file of a span, as an index into `files`.
+    pub(super) fn file_index(&self, file: FileId) -> usize {
+        let name = self.sources.name(file);
+        self.files.iter().position(|f| f.name == name).unwrap_or(0)
+    }
+}

@@ -1,0 +1,23 @@
+//! The standard library and the zoo, carried inside the program so that one file works anywhere.
+
+/// The files of `std`: name and text. Whatever they define can be imported from `std`;
+/// the functions of `functions.arch` are in scope everywhere.
+pub const STD: &[(&str, &str)] = &[
+    ("std/functions.arch", include_str!("../../models/std/functions.arch")),
+    ("std/linear.arch", include_str!("../../models/std/linear.arch")),
+    ("std/norm.arch", include_str!("../../models/std/norm.arch")),
+    ("std/attention.arch", include_str!("../../models/std/attention.arch")),
+    ("std/mlp.arch", include_str!("../../models/std/mlp.arch")),
+    ("std/conv.arch", include_str!("../../models/std/conv.arch")),
+    ("std/embedding.arch", include_str!("../../models/std/embedding.arch")),
+    ("std/losses.arch", include_str!("../../models/std/losses.arch")),
+];
+
+/// The file whose functions are in scope everywhere.
+pub const PRELUDE: &str = "std/functions.arch";
+
+/// The models that `zoo.NAME` names: name and text.
+pub const ZOO: &[(&str, &str)] = &[
+    ("dit", include_str!("../../models/dit.arch")),
+    ("mamba", include_str!("../../models/mamba.arch")),
+];
