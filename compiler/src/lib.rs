@@ -1,9 +1,11 @@
 //! Checks `.arch` programs and turns them into graphs that can be differentiated, counted and compiled.
 //! Pure: no files, no clock, no environment.
 
+pub mod check;
 pub mod grad;
 pub mod graph;
 pub mod interp;
+pub mod library;
 pub mod ops;
 pub mod program;
 pub mod train;

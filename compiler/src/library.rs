@@ -17,7 +17,5 @@ pub const STD: &[(&str, &str)] = &[
 pub const PRELUDE: &str = "std/functions.arch";
 
 /// The models that `zoo.NAME` names: name and text.
-pub const ZOO: &[(&str, &str)] = &[
-    ("dit", include_str!("../../models/dit.arch")),
-    ("mamba", include_str!("../../models/mamba.arch")),
-];
+pub const ZOO: &[(&str, &str)] =
+    &[("dit", include_str!("../../models/dit.arch")), ("mamba", include_str!("../../models/mamba.arch"))];

@@ -203,7 +203,13 @@ impl Session<'_> {
     }
 
     /// An operation on two tensors.
-    pub(super) fn tensor_binary(&mut self, op: BinaryOp, a: &Tensor, b: &Tensor, span: Span) -> Option<Tensor> {
+    pub(super) fn tensor_binary(
+        &mut self,
+        op: BinaryOp,
+        a: &Tensor,
+        b: &Tensor,
+        span: Span,
+    ) -> Option<Tensor> {
         let free = matches!(op, BinaryOp::Mul | BinaryOp::Div | BinaryOp::Pow | BinaryOp::Rem);
         let (map, swap, negate) = match op {
             BinaryOp::Add => (Map::Add, false, false),
@@ -279,9 +285,17 @@ impl Session<'_> {
                 self.axis_name(q)
             );
             d = d.remark(text);
-            d = d.help(format!("if they are meant to meet: `rename(…, {} -> {})`", self.axis_name(q), self.axis_name(p)));
+            d = d.help(format!(
+                "if they are meant to meet: `rename(…, {} -> {})`",
+                self.axis_name(q),
+                self.axis_name(p)
+            ));
         }
-        let text = format!("if the outer {} is meant: `broadcast(x, {})` on one side", word(symbol), self.axis_name(q));
+        let text = format!(
+            "if the outer {} is meant: `broadcast(x, {})` on one side",
+            word(symbol),
+            self.axis_name(q)
+        );
         self.report(d.help(text));
         false
     }

@@ -126,7 +126,12 @@ impl Session<'_> {
         }
         for (param, axes) in block.axes.iter().zip(&given.axes) {
             if !param.list && axes.len() != 1 {
-                let text = format!("`{}` of `{}` is one axis, but {} are given", param.name.name, block.name.name, axes.len());
+                let text = format!(
+                    "`{}` of `{}` is one axis, but {} are given",
+                    param.name.name,
+                    block.name.name,
+                    axes.len()
+                );
                 self.report(
                     Diagnostic::error("A0401", text, given.site)
                         .also(param.span, "declared here")

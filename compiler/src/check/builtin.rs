@@ -13,11 +13,56 @@ use std::rc::Rc;
 
 /// Every operation by name.
 pub(super) const NAMES: &[&str] = &[
-    "abs", "broadcast", "ceil_div", "concat", "cos", "drop_label", "dropout", "erf", "exp", "flatten", "flip", "float",
-    "floor", "floor_div", "int", "inverse", "iota", "len", "log", "log_uniform", "max", "mean", "min", "normal", "ones",
-    "pad", "permute", "prod", "rearrange", "rename", "reversed", "rsqrt", "shift", "sigmoid", "sin", "softplus",
-    "split", "sqrt", "stop_gradient", "sum", "tanh", "trunc_normal", "unflatten", "uniform", "where", "window",
-    "xavier_normal", "xavier_uniform", "zeros", "zip",
+    "abs",
+    "broadcast",
+    "ceil_div",
+    "concat",
+    "cos",
+    "drop_label",
+    "dropout",
+    "erf",
+    "exp",
+    "flatten",
+    "flip",
+    "float",
+    "floor",
+    "floor_div",
+    "int",
+    "inverse",
+    "iota",
+    "len",
+    "log",
+    "log_uniform",
+    "max",
+    "mean",
+    "min",
+    "normal",
+    "ones",
+    "pad",
+    "permute",
+    "prod",
+    "rearrange",
+    "rename",
+    "reversed",
+    "rsqrt",
+    "shift",
+    "sigmoid",
+    "sin",
+    "softplus",
+    "split",
+    "sqrt",
+    "stop_gradient",
+    "sum",
+    "tanh",
+    "trunc_normal",
+    "unflatten",
+    "uniform",
+    "where",
+    "window",
+    "xavier_normal",
+    "xavier_uniform",
+    "zeros",
+    "zip",
 ];
 
 /// The operation of that name.
@@ -76,7 +121,9 @@ impl Session<'_> {
         }
         let value = match name {
             "sum" | "mean" | "prod" => self.call_reduce(env, name, given, span),
-            "max" | "min" if given.iter().any(|g| g.name.is_some()) => self.call_reduce(env, name, given, span),
+            "max" | "min" if given.iter().any(|g| g.name.is_some()) => {
+                self.call_reduce(env, name, given, span)
+            }
             "max" | "min" => self.call_pairwise(env, name, given, span),
             "where" => self.call_where(env, given, span),
             "iota" => self.call_iota(env, given, span),
@@ -168,7 +215,14 @@ impl Session<'_> {
         }
     }
 
-    fn call_unary(&mut self, env: &mut Env, name: &str, map: Map, given: &[Given<'_>], span: Span) -> Option<Val> {
+    fn call_unary(
+        &mut self,
+        env: &mut Env,
+        name: &str,
+        map: Map,
+        given: &[Given<'_>],
+        span: Span,
+    ) -> Option<Val> {
         let args = self.arguments(name, given, (1, 1), &[], span)?;
         let v = self.given_value(env, args[0]);
         let v = self.present(v, args[0].span)?;
@@ -339,7 +393,8 @@ impl Session<'_> {
                     self.report(Diagnostic::error("A0407", text, *at));
                     return None;
                 }
-                let rows = (0..n).map(|i| Val::Tuple(Rc::new(lists.iter().map(|(l, _)| l[i].clone()).collect())));
+                let rows =
+                    (0..n).map(|i| Val::Tuple(Rc::new(lists.iter().map(|(l, _)| l[i].clone()).collect())));
                 Some(Val::List(Rc::new(rows.collect())))
             }
         }
@@ -372,9 +427,11 @@ impl Session<'_> {
             return None;
         }
         let shape = self.context().levels[0].function.value(t.value).shape.clone();
-        let count = self.context().hidden_order.iter().filter(|h| matches!(h.kind, InputKind::Random(_))).count();
+        let count =
+            self.context().hidden_order.iter().filter(|h| matches!(h.kind, InputKind::Random(_))).count();
         let purpose = format!("{}{count}", if label { "label_dropout" } else { "dropout" });
-        let kind = InputKind::Random(Random { purpose: purpose.clone(), distribution: Distribution::Uniform });
+        let kind =
+            InputKind::Random(Random { purpose: purpose.clone(), distribution: Distribution::Uniform });
         let value = self.hidden_input(&purpose, kind, &shape, DType::F32, span);
         let u = Tensor { level: 0, value, axes: t.axes.clone(), dtype: DType::F32 };
         let share = self.number(p, false, span);

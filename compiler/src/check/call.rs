@@ -55,16 +55,23 @@ impl Session<'_> {
             Val::Layer(layer) => self.call_layer(env, &layer, &shown, &given, span),
             Val::Callee(Callee::Block(item)) => {
                 let name = self.item_name(item).name;
-                let d = Diagnostic::error("A0403", format!("block `{name}` is called where values are"), span)
-                    .label("a block has weights and must be declared first")
-                    .help(format!("declare `layer = {name}(…)` among the block's members, then call `layer(…)`"));
+                let d =
+                    Diagnostic::error("A0403", format!("block `{name}` is called where values are"), span)
+                        .label("a block has weights and must be declared first")
+                        .help(format!(
+                            "declare `layer = {name}(…)` among the block's members, then call `layer(…)`"
+                        ));
                 self.report(d);
                 Val::Error
             }
             Val::Absent(why) => {
-                let d = Diagnostic::error("A0410", format!("`{shown}` does not exist in this configuration"), callee.span)
-                    .remark(why.to_string())
-                    .help("use it under the same condition: `if … { … } else { … }`");
+                let d = Diagnostic::error(
+                    "A0410",
+                    format!("`{shown}` does not exist in this configuration"),
+                    callee.span,
+                )
+                .remark(why.to_string())
+                .help("use it under the same condition: `if … { … } else { … }`");
                 self.report(d);
                 Val::Error
             }
@@ -122,7 +129,9 @@ impl Session<'_> {
         for (slot, p) in slots.iter().zip(params) {
             if slot.is_none() && p.default.is_none() && p.condition.is_none() {
                 let text = format!("`{what}` needs `{}`", p.name.name);
-                let d = Diagnostic::error("A0401", text, span).label("missing here").also(p.span, "declared here");
+                let d = Diagnostic::error("A0401", text, span)
+                    .label("missing here")
+                    .also(p.span, "declared here");
                 self.report(d);
                 return None;
             }
@@ -304,8 +313,11 @@ impl Session<'_> {
         let shapes: Vec<&ast::Shape> = function.results.iter().map(|r| &r.shape).collect();
         match value {
             Val::Tuple(vs) if shapes.len() != 1 => {
-                let vs: Option<Vec<Val>> =
-                    vs.iter().enumerate().map(|(i, v)| finish(self, v.clone(), shapes.get(i).copied())).collect();
+                let vs: Option<Vec<Val>> = vs
+                    .iter()
+                    .enumerate()
+                    .map(|(i, v)| finish(self, v.clone(), shapes.get(i).copied()))
+                    .collect();
                 vs.map(|v| Val::Tuple(Rc::new(v)))
             }
             v => {
@@ -320,8 +332,12 @@ impl Session<'_> {
 
     pub(super) fn twice(&mut self, what: &str, axis: AxisId, span: Span) {
         let name = self.axis_name(axis);
-        let d = Diagnostic::error("A0307", format!("the result of `{what}` would have axis `{name}` twice"), span)
-            .help(format!("rename one of the arguments first: `rename(…, {name} -> S)`"));
+        let d = Diagnostic::error(
+            "A0307",
+            format!("the result of `{what}` would have axis `{name}` twice"),
+            span,
+        )
+        .help(format!("rename one of the arguments first: `rename(…, {name} -> S)`"));
         self.report(d);
     }
 
@@ -342,7 +358,12 @@ impl Session<'_> {
     /// A compile-time argument of the declared type.
     fn value_argument(&mut self, value: Val, ty: &ast::Ident, name: &str, span: Span) -> Option<Val> {
         let fine = match ty.name.as_str() {
-            "int" => return self.as_int(&value, span).map(|_| self.as_number(&value)).map(|n| n.map_or(Val::Error, Val::Number)),
+            "int" => {
+                return self
+                    .as_int(&value, span)
+                    .map(|_| self.as_number(&value))
+                    .map(|n| n.map_or(Val::Error, Val::Number));
+            }
             "float" => self.as_number(&value).is_some(),
             "bool" => matches!(value, Val::Bool(_)),
             "string" => matches!(value, Val::Str(_)),
@@ -367,8 +388,9 @@ impl Session<'_> {
             return Some(self.float(t, span));
         }
         if t.dtype != DType::Int {
-            let d = Diagnostic::error("A0315", format!("`{name}` takes integers, but floats are given"), span)
-                .also(shape.span, "declared here");
+            let d =
+                Diagnostic::error("A0315", format!("`{name}` takes integers, but floats are given"), span)
+                    .also(shape.span, "declared here");
             self.report(d);
             return None;
         }
@@ -463,7 +485,11 @@ impl Session<'_> {
                 }
                 _ => match self.tensor(&value, at) {
                     Some(_) | None => {
-                        let d = Diagnostic::error("A0401", format!("`{}` of `{name}` needs a shape", param.name.name), param.span);
+                        let d = Diagnostic::error(
+                            "A0401",
+                            format!("`{}` of `{name}` needs a shape", param.name.name),
+                            param.span,
+                        );
                         self.report(d.help("inputs of `forward` have shapes: `x: [T, D]`"));
                         return None;
                     }
@@ -555,7 +581,8 @@ impl Session<'_> {
             inputs.push(self.at_level(&t, level, *at));
         }
         for h in &built.hidden {
-            let shape: Vec<AxisId> = h.shape.iter().map(|a| if *a == AxisId::BATCH { *a } else { pairs.or_self(*a) }).collect();
+            let shape: Vec<AxisId> =
+                h.shape.iter().map(|a| if *a == AxisId::BATCH { *a } else { pairs.or_self(*a) }).collect();
             let name = join(&layer.path, &h.name);
             let v = self.hidden_input(&name, h.kind.renamed(&name), &shape, h.dtype, h.declared);
             let hidden = Tensor { level: 0, value: v, axes: Vec::new(), dtype: h.dtype };

@@ -81,7 +81,8 @@ impl Session<'_> {
     fn decide_config(&mut self, env: &mut Env, decl: &ConfigDecl, given: &Given, tied: &[(String, String)]) {
         let name = decl.name.name.as_str();
         let declared = decl.name.span;
-        let from_axis = tied.iter().find(|(c, _)| c == name).and_then(|(_, a)| env.scope.axes.get(a).cloned());
+        let from_axis =
+            tied.iter().find(|(c, _)| c == name).and_then(|(_, a)| env.scope.axes.get(a).cloned());
         let told = given.config.iter().find(|(n, _, _)| n == name).cloned();
         let value = match (told, from_axis) {
             (Some((_, v, span)), axis) => {
@@ -112,7 +113,9 @@ impl Session<'_> {
             let place = if own { decl.span } else { site };
             let mut d = Diagnostic::error("A0202", format!("config `{name}` has no value"), place);
             if !own {
-                d = d.also(decl.span, "declared here without a default").help(format!("give it: `{name}: …`"));
+                d = d
+                    .also(decl.span, "declared here without a default")
+                    .help(format!("give it: `{name}: …`"));
             } else {
                 d = d.label("no default here").help(format!(
                     "give it with `--set {name}=…`, with a preset, or give it a default: `= …`"
@@ -130,9 +133,7 @@ impl Session<'_> {
     pub(super) fn config_value(&mut self, env: &mut Env, ty: &ast::ConfigType, expr: &Expr) -> Val {
         match &ty.kind {
             ConfigTypeKind::Named(n) if n.name == "init" => self.initialiser(env, expr),
-            ConfigTypeKind::Named(n) if n.name == "int" => {
-                self.eval_int_value(env, expr)
-            }
+            ConfigTypeKind::Named(n) if n.name == "int" => self.eval_int_value(env, expr),
             ConfigTypeKind::OneOf(words) => match &expr.kind {
                 ExprKind::Name(n) if words.iter().any(|w| w.name == *n) => Val::Word(n.as_str().into()),
                 ExprKind::Name(n) if !env.scope.config.contains_key(n) && env.local(n).is_none() => {
@@ -272,7 +273,10 @@ impl Session<'_> {
         if n.value != Scalar::Int(size) {
             let axis = self.axis_name(*a);
             let text = format!("{name} = {} does not agree with axis {axis} = {size}", n.value);
-            self.report(Diagnostic::error("A0209", text, span).help(format!("leave out `{name}`: it is the axis's size")));
+            self.report(
+                Diagnostic::error("A0209", text, span)
+                    .help(format!("leave out `{name}`: it is the axis's size")),
+            );
         }
     }
 }

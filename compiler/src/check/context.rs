@@ -175,12 +175,19 @@ impl Session<'_> {
         let axis = here.axis;
         let count = known.len();
         let value = self.context().levels[level - 1].function.value(outer).clone();
-        let shape =
-            if sequence { value.shape.iter().copied().filter(|a| Some(*a) != axis).collect() } else { value.shape };
+        let shape = if sequence {
+            value.shape.iter().copied().filter(|a| Some(*a) != axis).collect()
+        } else {
+            value.shape
+        };
         let name = format!("{}{count}", if sequence { "sequence" } else { "constant" });
         let inner = self.add_input_at(level, &name, InputKind::Argument, shape, value.storage, origin);
         let here = &mut self.context().levels[level];
-        if sequence { here.sequences.push((outer, inner)) } else { here.constants.push((outer, inner)) }
+        if sequence {
+            here.sequences.push((outer, inner))
+        } else {
+            here.constants.push((outer, inner))
+        }
         inner
     }
 

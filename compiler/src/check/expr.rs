@@ -58,7 +58,9 @@ impl Session<'_> {
             _ => "`repeat` stands in the declaration of a layer",
         };
         self.report(
-            Diagnostic::error("A0403", "this is not a value", expr.span).label("not a value here").remark(what),
+            Diagnostic::error("A0403", "this is not a value", expr.span)
+                .label("not a value here")
+                .remark(what),
         );
         Val::Error
     }
@@ -195,7 +197,9 @@ impl Session<'_> {
                 let text = format!("a condition is true or false, not {}", other.kind());
                 self.report(
                     Diagnostic::error("A0211", text, condition.span)
-                        .remark("conditions are decided when the program is checked, on config values and sizes")
+                        .remark(
+                            "conditions are decided when the program is checked, on config values and sizes",
+                        )
                         .help("to choose between tensors, use `where(condition, a, b)`"),
                 );
                 None
@@ -224,7 +228,8 @@ impl Session<'_> {
                 None
             }
             other => {
-                let text = format!("a whole number known at compile time is wanted here, not {}", other.kind());
+                let text =
+                    format!("a whole number known at compile time is wanted here, not {}", other.kind());
                 self.report(Diagnostic::error("A0211", text, span));
                 None
             }
@@ -288,10 +293,9 @@ pub(super) fn names_in(expr: &Expr, out: &mut Vec<(String, Span)>) {
             }
         }
         ExprKind::Unary(_, x) | ExprKind::Paren(x) => each(&[x]),
-        ExprKind::Binary(_, a, b)
-        | ExprKind::Pipe(a, b)
-        | ExprKind::Arrow(a, b)
-        | ExprKind::Repeat(a, b) => each(&[a, b]),
+        ExprKind::Binary(_, a, b) | ExprKind::Pipe(a, b) | ExprKind::Arrow(a, b) | ExprKind::Repeat(a, b) => {
+            each(&[a, b])
+        }
         ExprKind::Call(_, args) => args.iter().for_each(|a| names_in(&a.value, out)),
         ExprKind::Tuple(xs) | ExprKind::List(xs) | ExprKind::Parts(xs) | ExprKind::Set(xs) => {
             xs.iter().for_each(|x| names_in(x, out));

@@ -108,7 +108,8 @@ impl Session<'_> {
             return None;
         }
         for (i, (t, r)) in results.iter().enumerate() {
-            let name = r.name.clone().unwrap_or_else(|| if i == 0 { "output".into() } else { format!("output{i}") });
+            let name =
+                r.name.clone().unwrap_or_else(|| if i == 0 { "output".into() } else { format!("output{i}") });
             function.outputs.push((name, t.value));
         }
         let results = results.into_iter().map(|(_, r)| r).collect();
@@ -132,12 +133,8 @@ impl Session<'_> {
         env.template = Some(template);
         let open: Vec<AxisId> =
             shape.open.iter().map(|(n, s)| self.new_axis(n, *s, forward.signature)).collect();
-        let lifted: Vec<AxisId> = shape
-            .lifted
-            .iter()
-            .zip(entries)
-            .map(|((n, s), e)| self.new_axis(n, *s, e.span))
-            .collect();
+        let lifted: Vec<AxisId> =
+            shape.lifted.iter().zip(entries).map(|((n, s), e)| self.new_axis(n, *s, e.span)).collect();
         env.lifted.clone_from(&lifted);
         for ((name, _), axis) in shape.open.iter().zip(&open) {
             env.bind_axis(name, *axis);
@@ -182,7 +179,8 @@ impl Session<'_> {
         let name = &param.name.name;
         let value = self.add_input(name, InputKind::Argument, storage, dtype, param.name.span);
         let own = Entry { span: param.span, how: format!("`{name}` has it").into() };
-        let entry = |a: &AxisId| lifted.iter().position(|l| l == a).map_or(own.clone(), |i| entries[i].clone());
+        let entry =
+            |a: &AxisId| lifted.iter().position(|l| l == a).map_or(own.clone(), |i| entries[i].clone());
         let axes = axes.iter().map(|a| (*a, entry(a))).collect();
         Tensor { level: 0, value, axes, dtype }
     }
@@ -191,7 +189,11 @@ impl Session<'_> {
         for param in &forward.params {
             let unused = !env.used_locals.borrow().contains(&param.name.span);
             let absent = matches!(env.local(&param.name.name).map(|l| &l.value), Some(Val::Absent(_)));
-            if unused && !absent && !param.name.name.starts_with('_') && matches!(param.kind, ParamKind::Tensor(_)) {
+            if unused
+                && !absent
+                && !param.name.name.starts_with('_')
+                && matches!(param.kind, ParamKind::Tensor(_))
+            {
                 let text = format!("input `{}` is never used", param.name.name);
                 let d = Diagnostic::warning("A0903", text, param.name.span).label("never used");
                 self.report(d.help("use it, or begin its name with `_` if that is meant"));
@@ -214,7 +216,8 @@ impl Session<'_> {
             v => vec![v],
         };
         if !forward.results.is_empty() && values.len() != forward.results.len() {
-            let text = format!("{} results are declared, but {} come out", forward.results.len(), values.len());
+            let text =
+                format!("{} results are declared, but {} come out", forward.results.len(), values.len());
             self.report(Diagnostic::error("A0407", text, span).also(forward.signature, "declared here"));
             return None;
         }

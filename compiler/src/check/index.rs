@@ -9,14 +9,22 @@ use arch_grammar::ast::{self, Expr, ExprKind, IndexEntry};
 use arch_grammar::{Diagnostic, Span};
 
 impl Session<'_> {
-    pub(super) fn eval_index(&mut self, env: &mut Env, base: &Expr, entries: &[IndexEntry], span: Span) -> Val {
+    pub(super) fn eval_index(
+        &mut self,
+        env: &mut Env,
+        base: &Expr,
+        entries: &[IndexEntry],
+        span: Span,
+    ) -> Val {
         let mut value = self.eval(env, base);
         for entry in entries {
             if matches!(value, Val::Error) {
                 return Val::Error;
             }
             let next = match entry {
-                IndexEntry::At { at, otherwise } => self.index_at(env, value, base, at, otherwise.as_ref(), span),
+                IndexEntry::At { at, otherwise } => {
+                    self.index_at(env, value, base, at, otherwise.as_ref(), span)
+                }
                 IndexEntry::Axis { axis, at, to } => self.index_axis(env, value, axis, at, to.as_ref(), span),
             };
             value = next.unwrap_or(Val::Error);
@@ -48,7 +56,9 @@ impl Session<'_> {
                 }
                 found
             }
-            (Val::Tensor(t), Val::Position(offset)) => self.at_position(env, t, base, *offset, otherwise, span),
+            (Val::Tensor(t), Val::Position(offset)) => {
+                self.at_position(env, t, base, *offset, otherwise, span)
+            }
             (Val::Tensor(_), _) => {
                 let d = Diagnostic::error("A0316", "which axis is meant is not clear", at.span)
                     .help("write the axis: `x[T: 0]` takes one position, `x[T: 1.. -> S]` a slice");
@@ -96,8 +106,12 @@ impl Session<'_> {
         if offset != 0 {
             let Some(fill) = otherwise else {
                 let edge = if offset < 0 { "first" } else { "last" };
-                let d = Diagnostic::error("A0505", format!("`{}` has no value at the {edge} position", self.sources.slice(span)), span)
-                    .help(format!("say which value stands there: `{shown}[… else 0]`"));
+                let d = Diagnostic::error(
+                    "A0505",
+                    format!("`{}` has no value at the {edge} position", self.sources.slice(span)),
+                    span,
+                )
+                .help(format!("say which value stands there: `{shown}[… else 0]`"));
                 self.report(d);
                 return None;
             };
@@ -116,7 +130,14 @@ impl Session<'_> {
     }
 
     /// The tensor moved by `by` positions to the right along `axis`.
-    pub(super) fn shifted(&mut self, t: &Tensor, axis: AxisId, by: i64, fill: f64, span: Span) -> Option<Tensor> {
+    pub(super) fn shifted(
+        &mut self,
+        t: &Tensor,
+        axis: AxisId,
+        by: i64,
+        fill: f64,
+        span: Span,
+    ) -> Option<Tensor> {
         let size = self.size_of(axis);
         let cut = (by.unsigned_abs() as usize).min(size);
         let name = self.axis_name(axis);
@@ -251,7 +272,8 @@ impl Session<'_> {
         let mut d = Diagnostic::error("A0304", format!("this value has no axis `{name}`"), span)
             .label(format!("the value is {has}"));
         let size = self.size_of(axis);
-        let twin = t.axes.iter().find(|(a, _)| self.axis_name(*a) == name || self.size_of(*a) == size).cloned();
+        let twin =
+            t.axes.iter().find(|(a, _)| self.axis_name(*a) == name || self.size_of(*a) == size).cloned();
         if let Some((a, entry)) = twin {
             let other = self.axis_name(a);
             let remark = if other == name {
@@ -286,7 +308,12 @@ pub(super) fn replace_axis(axes: &[(AxisId, Entry)], from: AxisId, to: AxisId) -
 }
 
 /// The axes with one newly come in.
-pub(super) fn with_entry(axes: &[(AxisId, Entry)], axis: AxisId, span: Span, how: &str) -> Vec<(AxisId, Entry)> {
+pub(super) fn with_entry(
+    axes: &[(AxisId, Entry)],
+    axis: AxisId,
+    span: Span,
+    how: &str,
+) -> Vec<(AxisId, Entry)> {
     let entry = Entry { span, how: how.into() };
     axes.iter().map(|(a, e)| if *a == axis { (*a, entry.clone()) } else { (*a, e.clone()) }).collect()
 }

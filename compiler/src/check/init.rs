@@ -5,16 +5,23 @@ use super::block::{Parameter, TemplateId};
 use super::call::Given;
 use super::scope::{Env, InitTarget};
 use super::value::{Callee, Entry, Initialiser, Tensor, Val};
-use crate::graph::{AxisId, DType, FuncId, InputKind};
+use crate::graph::{AxisId, DType, FuncId, Function, InputKind, Node, ValueId};
 use crate::interp;
 use crate::ops::source::{Distribution, Random};
 use crate::ops::{Map, Op, View};
 use arch_grammar::ast::BinaryOp;
 use arch_grammar::{Diagnostic, Span};
+use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 impl Session<'_> {
     /// The function that makes the first value of a parameter. `name` is its name in the checkpoint.
-    pub(super) fn init_function(&mut self, template: TemplateId, p: &Parameter, name: &str) -> Option<FuncId> {
+    pub(super) fn init_function(
+        &mut self,
+        template: TemplateId,
+        p: &Parameter,
+        name: &str,
+    ) -> Option<FuncId> {
         let scope = self.templates[template.0].scope.clone();
         let mut env = Env::new(scope);
         env.used = self.templates[template.0].used.clone();
@@ -65,8 +72,12 @@ impl Session<'_> {
         for (a, entry) in &t.axes {
             if !p.shape.contains(a) {
                 let name = self.axis_name(*a);
-                let d = Diagnostic::error("A0302", format!("the initial value of `{}` has axis `{name}`", p.name), span)
-                    .also(entry.span, format!("`{name}` came in here: {}", entry.how));
+                let d = Diagnostic::error(
+                    "A0302",
+                    format!("the initial value of `{}` has axis `{name}`", p.name),
+                    span,
+                )
+                .also(entry.span, format!("`{name}` came in here: {}", entry.how));
                 self.report(d);
                 return None;
             }
@@ -97,7 +108,9 @@ impl Session<'_> {
     ) -> Option<Val> {
         let Some(target) = env.init.clone() else {
             let d = Diagnostic::error("A0403", format!("`{name}` is an initialiser"), span);
-            self.report(d.help("initialisers stand behind `=` of a parameter, or are given to a layer: `init: zeros`"));
+            self.report(d.help(
+                "initialisers stand behind `=` of a parameter, or are given to a layer: `init: zeros`",
+            ));
             return None;
         };
         let arity = match name {
@@ -137,7 +150,14 @@ impl Session<'_> {
     }
 
     /// Random numbers times `scale` plus `offset`.
-    fn scaled(&mut self, target: &InitTarget, distribution: Distribution, scale: f64, offset: f64, span: Span) -> Tensor {
+    fn scaled(
+        &mut self,
+        target: &InitTarget,
+        distribution: Distribution,
+        scale: f64,
+        offset: f64,
+        span: Span,
+    ) -> Tensor {
         let count = self.context().hidden_order.len();
         let purpose = if count == 0 { target.name.to_string() } else { format!("{}#{count}", target.name) };
         let kind = InputKind::Random(Random { purpose: purpose.clone(), distribution });
@@ -156,11 +176,45 @@ impl Session<'_> {
 
     /// The elements of a tensor that depends on nothing but `iota` and numbers.
     pub(super) fn constant_tensor(&mut self, t: &Tensor) -> Option<Vec<f64>> {
-        let mut function = self.context().levels[t.level].function.clone();
-        function.outputs = vec![("value".into(), t.value)];
+        let source = &self.context().levels[t.level].function;
+        let mut function = Function { name: "constant".into(), ..Function::default() };
+        let mut copied: FxHashMap<ValueId, ValueId> = FxHashMap::default();
+        let mut wanted = vec![t.value];
+        let mut needed = vec![false; source.nodes.len()];
+        while let Some(v) = wanted.pop() {
+            let at = source.value(v).node as usize;
+            if matches!(source.nodes[at].op, Op::Input | Op::Call { .. }) {
+                return None;
+            }
+            if !std::mem::replace(&mut needed[at], true) {
+                wanted.extend(&source.nodes[at].inputs);
+            }
+        }
+        for (at, node) in source.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
+            let number = function.nodes.len() as u32;
+            let mut node = source.nodes[at].clone_with(&node.inputs, &copied);
+            for out in &mut node.outputs {
+                let id = ValueId(function.values.len() as u32);
+                function.values.push(crate::graph::Value { node: number, ..source.value(*out).clone() });
+                copied.insert(*out, id);
+                *out = id;
+            }
+            function.nodes.push(node);
+        }
+        function.outputs = vec![("value".into(), copied[&t.value])];
         let order = t.ids();
-        let values = interp::constant(&self.module, &function, t.value)?;
-        let stored = function.value(t.value).shape.clone();
+        let stored = function.value(copied[&t.value]).shape.clone();
+        let id = self.module.add_function(function);
+        let result = interp::run(&self.module, id, &BTreeMap::new(), 1);
+        self.module.functions.pop();
+        let values = result.ok()?.outputs.into_iter().next()?.1.data;
         (stored == order).then_some(values)
+    }
+}
+
+impl Node {
+    /// The node reading the copies of its inputs.
+    fn clone_with(&self, inputs: &[ValueId], copied: &FxHashMap<ValueId, ValueId>) -> Node {
+        Node { inputs: inputs.iter().map(|i| copied[i]).collect(), ..self.clone() }
     }
 }

@@ -64,7 +64,8 @@ impl Session<'_> {
             if known.contains(&a.name.name.as_str()) {
                 continue;
             }
-            let mut d = Diagnostic::error("A0105", format!("there is no attribute `@{}` here", a.name.name), a.span);
+            let mut d =
+                Diagnostic::error("A0105", format!("there is no attribute `@{}` here", a.name.name), a.span);
             d = match nearest(&a.name.name, known.iter().copied()) {
                 Some(n) => d.help(format!("did you mean `@{n}`?")),
                 None => d.help(format!("here stand: @{}", known.join(", @"))),
@@ -128,18 +129,25 @@ impl Session<'_> {
             ExprKind::Repeat(layer, count) => {
                 let Some(n) = self.eval_int(env, count) else { return Val::Error };
                 if !(0..=100_000).contains(&n) {
-                    let d = Diagnostic::error("A0207", format!("a layer cannot be repeated {n} times"), count.span);
+                    let d = Diagnostic::error(
+                        "A0207",
+                        format!("a layer cannot be repeated {n} times"),
+                        count.span,
+                    );
                     let d = self.facts(env, count, d);
                     self.report(d);
                     return Val::Error;
                 }
-                let layers = (0..n).map(|i| self.layer_value(env, layer, &join(path, &i.to_string()), name));
-                self.layer_list(layers.collect())
+                let paths = (0..n).map(|i| join(path, &i.to_string()));
+                let layers = paths.map(|p| self.layer_value(env, layer, &p, name)).collect();
+                self.layer_list(layers)
             }
             ExprKind::List(xs) => {
-                let layers = xs.iter().enumerate();
-                let layers = layers.map(|(i, x)| self.layer_value(env, x, &join(path, &i.to_string()), name));
-                self.layer_list(layers.collect())
+                let numbered = xs.iter().enumerate();
+                let layers = numbered
+                    .map(|(i, x)| self.layer_value(env, x, &join(path, &i.to_string()), name))
+                    .collect();
+                self.layer_list(layers)
             }
             ExprKind::ListFor { body, name: counter, iter } => {
                 let Some((from, to)) = self.int_range(env, iter) else { return Val::Error };
@@ -166,7 +174,9 @@ impl Session<'_> {
             ExprKind::Error => Val::Error,
             _ => {
                 let d = Diagnostic::error("A0403", "a layer is declared by calling a block", expr.span);
-                self.report(d.help("write for example `norm = layer_norm(D)`, or `let` inside `forward` for a value"));
+                self.report(
+                    d.help("write for example `norm = layer_norm(D)`, or `let` inside `forward` for a value"),
+                );
                 Val::Error
             }
         }
@@ -242,7 +252,11 @@ impl Session<'_> {
                 match self.axes_from_expr(env, &arg.value) {
                     Some(a) if p == axes.len() => axes.push(a),
                     Some(_) => {
-                        let d = Diagnostic::error("A0401", "axes are given in the order of the block", arg.value.span);
+                        let d = Diagnostic::error(
+                            "A0401",
+                            "axes are given in the order of the block",
+                            arg.value.span,
+                        );
                         self.report(d);
                         fine = false;
                     }
@@ -305,12 +319,14 @@ impl Session<'_> {
     /// `@stored(weight: [D, C, P, Q])` on a layer.
     fn layer_stored(&mut self, env: &mut Env, value: &mut Val, attribute: &Attribute) {
         let Val::Layer(layer) = value else {
-            let d = Diagnostic::error("A0105", "`@stored` stands at one layer, not at several", attribute.span);
+            let d =
+                Diagnostic::error("A0105", "`@stored` stands at one layer, not at several", attribute.span);
             return self.report(d);
         };
         for arg in &attribute.args {
             let Some(name) = &arg.name else {
-                let d = Diagnostic::error("A0105", "for a layer, `@stored` names the parameter", attribute.span);
+                let d =
+                    Diagnostic::error("A0105", "for a layer, `@stored` names the parameter", attribute.span);
                 return self.report(d.help("write `@stored(weight: [D, C, P, Q])`"));
             };
             let template = &self.templates[layer.template.0];

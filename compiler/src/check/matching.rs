@@ -63,7 +63,9 @@ impl Session<'_> {
             };
             match env.axis(name) {
                 Some(v) => {
-                    out.extend(super::block::axes_of(&v).into_iter().map(|a| Pattern::Known(a, to_caller(a))));
+                    out.extend(
+                        super::block::axes_of(&v).into_iter().map(|a| Pattern::Known(a, to_caller(a))),
+                    );
                 }
                 None => out.push(Pattern::Open(name.clone())),
             }
@@ -192,7 +194,10 @@ impl Session<'_> {
     ) {
         let has = self.show_axes(&arg.ids());
         let wanted: Vec<String> = unbound.iter().map(|n| format!("`{n}`")).collect();
-        let title = format!("`{param}` of `{callee}` needs an axis for {}, but the argument is {has}", wanted.join(", "));
+        let title = format!(
+            "`{param}` of `{callee}` needs an axis for {}, but the argument is {has}",
+            wanted.join(", ")
+        );
         let d = Diagnostic::error("A0305", title, span)
             .label("too few axes")
             .also(declared, format!("`{param}` is declared here"));

@@ -19,13 +19,16 @@ mod init;
 mod layers;
 mod matching;
 mod program;
+mod rearrange;
 mod scan;
 mod scope;
+mod settings;
 mod shape;
 mod source;
 mod statement;
 mod structure;
 mod value;
+mod whole;
 
 pub use source::{NoFiles, Provider};
 pub use value::Scalar;
@@ -84,6 +87,10 @@ pub(crate) struct Session<'p> {
     /// `--dim` for the item asked for.
     dims: BTreeMap<String, usize>,
     request: Request,
+    /// A size for axes that nobody gave one, where a block is only checked.
+    standin: Option<usize>,
+    /// Whether such a size was used.
+    made_up: bool,
 }
 
 impl<'p> Session<'p> {
@@ -102,8 +109,11 @@ impl<'p> Session<'p> {
             training: request.training,
             dims: request.dims.iter().cloned().collect(),
             request: request.clone(),
+            standin: None,
+            made_up: false,
         };
         session.axes.push(AxisInfo::batch());
+        session.prelude();
         session
     }
 
@@ -128,4 +138,27 @@ pub fn compile(provider: &dyn Provider, name: &str, text: &str, request: &Reques
     let program = if session.has_errors() { None } else { session.program(file) };
     let program = program.filter(|_| !session.has_errors());
     Outcome { program, sources: session.sources, diagnostics: session.diagnostics }
+}
+
+/// What checking a whole file found.
+pub struct FileOutcome {
+    /// The texts that messages point into.
+    pub sources: Sources,
+    /// Errors, warnings and notes.
+    pub diagnostics: Vec<Diagnostic>,
+    /// What was checked: item and preset.
+    pub checked: Vec<String>,
+}
+
+/// Checks every item of a file: models with their defaults and each preset, blocks with the sizes at hand
+/// or, where none are known, with sizes made up for the purpose (axes do not depend on them).
+pub fn check_file(provider: &dyn Provider, name: &str, text: &str, request: &Request) -> FileOutcome {
+    let mut session = Session::new(provider, request);
+    let file = session.load(name, text);
+    let mut checked = Vec::new();
+    if !session.has_errors() {
+        session.check_items(file, &mut checked);
+    }
+    let Session { sources, diagnostics, .. } = session;
+    FileOutcome { sources, diagnostics, checked }
 }

@@ -38,7 +38,11 @@ impl Session<'_> {
             let shape = self.shape_entries(env, &carry.shape)?.concat();
             if shape.contains(&axis) {
                 let n = self.axis_name(axis);
-                let d = Diagnostic::error("A0502", format!("carry `{}` has the scan's own axis `{n}`", carry.name.name), carry.span);
+                let d = Diagnostic::error(
+                    "A0502",
+                    format!("carry `{}` has the scan's own axis `{n}`", carry.name.name),
+                    carry.span,
+                );
                 self.report(d.help("a carry is the state at one position"));
                 return None;
             }
@@ -97,14 +101,22 @@ impl Session<'_> {
     }
 
     /// The axes that lift into the carries: the batch and axes that the block does not name.
-    fn lifting(&mut self, env: &Env, inits: &[(Tensor, Vec<AxisId>)], step: &Step, level: &Level) -> Vec<AxisId> {
+    fn lifting(
+        &mut self,
+        env: &Env,
+        inits: &[(Tensor, Vec<AxisId>)],
+        step: &Step,
+        level: &Level,
+    ) -> Vec<AxisId> {
         let outer = &self.context().levels[0].function;
         let shapes: Vec<Vec<AxisId>> = step
             .updates
             .iter()
             .flatten()
             .chain(inits.iter().map(|(t, _)| t))
-            .map(|t| if t.level == 1 { level.function.value(t.value) } else { outer.value(t.value) }.shape.clone())
+            .map(|t| {
+                if t.level == 1 { level.function.value(t.value) } else { outer.value(t.value) }.shape.clone()
+            })
             .collect();
         let candidates = std::iter::once(AxisId::BATCH).chain(env.lifted.iter().copied());
         candidates.filter(|a| shapes.iter().any(|s| s.contains(a))).collect()
@@ -130,7 +142,11 @@ impl Session<'_> {
             match update {
                 Some(t) => env.bind(&carry.name.name, Val::Tensor(t.clone()), carry.name.span),
                 None if self.error_count() == errors => {
-                    let d = Diagnostic::error("A0503", format!("carry `{}` is never updated", carry.name.name), carry.span);
+                    let d = Diagnostic::error(
+                        "A0503",
+                        format!("carry `{}` is never updated", carry.name.name),
+                        carry.span,
+                    );
                     self.report(d.help(format!("add `{} <- …` to the step", carry.name.name)));
                 }
                 None => {}
@@ -159,7 +175,9 @@ impl Session<'_> {
         }
         if step.yields.is_empty() && step.finals.is_empty() && self.error_count() == errors {
             let d = Diagnostic::error("A0508", "this scan gives nothing", scan.header);
-            self.report(d.help("add `yield …` for a value at every position, or `final …` for one at the end"));
+            self.report(
+                d.help("add `yield …` for a value at every position, or `final …` for one at the end"),
+            );
         }
         step.failed = self.error_count() > errors;
         step
@@ -175,12 +193,18 @@ impl Session<'_> {
     ) {
         let Some(i) = scan.carries.iter().position(|c| c.name.name == name.name) else {
             let names: Vec<&str> = scan.carries.iter().map(|c| c.name.name.as_str()).collect();
-            let d = Diagnostic::error("A0107", format!("`{}` is not a carry of this scan", name.name), name.span);
+            let d =
+                Diagnostic::error("A0107", format!("`{}` is not a carry of this scan", name.name), name.span);
             return self.report(d.help(format!("the carries are {}", names.join(", "))));
         };
         if step.updates[i].is_some() {
-            let d = Diagnostic::error("A0507", format!("carry `{}` is updated twice in one step", name.name), name.span);
-            return self.report(d.help("all updates of a step happen at once; use `let` for what lies between"));
+            let d = Diagnostic::error(
+                "A0507",
+                format!("carry `{}` is updated twice in one step", name.name),
+                name.span,
+            );
+            return self
+                .report(d.help("all updates of a step happen at once; use `let` for what lies between"));
         }
         let v = self.eval(env, value);
         let Some(t) = self.tensor(&v, value.span) else { return };
@@ -223,8 +247,7 @@ impl Session<'_> {
         body.outputs = outputs;
         order_inputs(&mut body, scan.carries.len(), &level.sequences, &level.constants);
         let mut inputs: Vec<ValueId> = Vec::new();
-        let lenders: Vec<ValueId> =
-            level.sequences.iter().chain(&level.constants).map(|(o, _)| *o).collect();
+        let lenders: Vec<ValueId> = level.sequences.iter().chain(&level.constants).map(|(o, _)| *o).collect();
         for (i, (t, _)) in inits.iter().enumerate() {
             let storage = body.value(carries[i]).shape.clone();
             inputs.push(self.initial(t, &storage, &lenders, scan.carries[i].init.span));
@@ -244,7 +267,14 @@ impl Session<'_> {
         Some(self.scan_results(scan, axis, &step, &values, span))
     }
 
-    fn scan_results(&mut self, scan: &ast::Scan, axis: AxisId, step: &Step, values: &[ValueId], span: Span) -> Val {
+    fn scan_results(
+        &mut self,
+        scan: &ast::Scan,
+        axis: AxisId,
+        step: &Step,
+        values: &[ValueId],
+        span: Span,
+    ) -> Val {
         let entry = Entry { span: scan.header, how: "the scan runs over it".into() };
         let mut out = Vec::new();
         for (i, t) in step.yields.iter().chain(&step.finals).enumerate() {
@@ -280,7 +310,7 @@ impl Session<'_> {
     }
 
     /// A value with the batch and no other axis.
-    fn batch_of(&mut self, value: ValueId, span: Span) -> ValueId {
+    pub(super) fn batch_of(&mut self, value: ValueId, span: Span) -> ValueId {
         let mut v = value;
         loop {
             let shape = self.context().levels[0].function.value(v).shape.clone();

@@ -22,7 +22,8 @@ impl Session<'_> {
             let Some(axis) = self.dim(env, name, size) else { return };
             if let Some(before) = env.scope.axes.get(&name.name) {
                 let first = super::block::axes_of(before).first().map(|a| self.axis_info(*a).declared);
-                let d = Diagnostic::error("A0104", format!("axis `{}` is declared twice", name.name), name.span);
+                let d =
+                    Diagnostic::error("A0104", format!("axis `{}` is declared twice", name.name), name.span);
                 self.report(d.also(first.unwrap_or(name.span), "first declared here"));
                 return;
             }
@@ -70,7 +71,11 @@ impl Session<'_> {
                 match body.and_then(|b| b.tail.as_deref()) {
                     Some(tail) => self.dim_value(env, tail),
                     None => {
-                        let d = Diagnostic::error("A0202", "this size has no value when the condition fails", size.span);
+                        let d = Diagnostic::error(
+                            "A0202",
+                            "this size has no value when the condition fails",
+                            size.span,
+                        );
                         self.report(d.help("add `else { … }`"));
                         None
                     }
@@ -166,7 +171,8 @@ impl Session<'_> {
     pub(super) fn axes_from_expr(&mut self, env: &mut Env, expr: &Expr) -> Option<Vec<AxisId>> {
         match &expr.kind {
             ExprKind::Tuple(xs) => {
-                let lists: Option<Vec<Vec<AxisId>>> = xs.iter().map(|x| self.axes_from_expr(env, x)).collect();
+                let lists: Option<Vec<Vec<AxisId>>> =
+                    xs.iter().map(|x| self.axes_from_expr(env, x)).collect();
                 lists.map(|l| l.concat())
             }
             ExprKind::Spread(name) => match env.axis(&name.name) {
@@ -194,7 +200,13 @@ impl Session<'_> {
         self.same_size(axis, size, expr.span).then_some(axis)
     }
 
-    pub(super) fn target_name(&mut self, env: &mut Env, name: &str, span: Span, size: usize) -> Option<AxisId> {
+    pub(super) fn target_name(
+        &mut self,
+        env: &mut Env,
+        name: &str,
+        span: Span,
+        size: usize,
+    ) -> Option<AxisId> {
         if let Some(Val::Axis(a)) = env.axis(name) {
             env.used.borrow_mut().insert(name.to_string());
             return self.same_size(a, size, span).then_some(a);
@@ -211,7 +223,8 @@ impl Session<'_> {
         let name = self.axis_name(axis);
         let text = format!("`{name}` is {} long, but {size} elements come here", self.size_of(axis));
         let info = self.axis_info(axis).clone();
-        let mut d = Diagnostic::error("A0309", text, span).also(info.declared, format!("`{name}` is declared here"));
+        let mut d =
+            Diagnostic::error("A0309", text, span).also(info.declared, format!("`{name}` is declared here"));
         if let Some(o) = info.origin {
             d = d.fact(format!("{name} = {}", self.size_of(axis)), o.from.clone());
         }
@@ -228,7 +241,9 @@ impl Session<'_> {
                 if out.iter().flatten().any(|b| a == b) {
                     let text = format!("`{}` stands in this shape twice", self.axis_name(*a));
                     let d = Diagnostic::error("A0307", text, shape.span);
-                    self.report(d.help("one axis can stand in a tensor once; declare a second of the same size"));
+                    self.report(
+                        d.help("one axis can stand in a tensor once; declare a second of the same size"),
+                    );
                     return None;
                 }
             }

@@ -108,7 +108,8 @@ impl Session<'_> {
             .flat_map(|f| self.files[*f].scope.iter().filter(|(_, i)| i.file == *f).map(|(n, _)| n.as_str()))
             .collect();
         let near = nearest(&name.name, names.iter().copied());
-        let mut d = Diagnostic::error("A0103", format!("`{}` has no `{}`", import.path, name.name), name.span);
+        let mut d =
+            Diagnostic::error("A0103", format!("`{}` has no `{}`", import.path, name.name), name.span);
         d = match near {
             Some(n) => d.help(format!("did you mean `{n}`?")),
             None => d.help(format!("it has: {}", names.join(", "))),
@@ -136,8 +137,12 @@ impl Session<'_> {
         }
         if !path.starts_with("./") && !path.starts_with("../") {
             self.report(
-                Diagnostic::error("A0102", format!("`{path}` is not a place to import from"), import.path_span)
-                    .help("imports are `std.{…}`, `zoo.NAME.{…}`, `./file.{…}` or `../folder/file.{…}`"),
+                Diagnostic::error(
+                    "A0102",
+                    format!("`{path}` is not a place to import from"),
+                    import.path_span,
+                )
+                .help("imports are `std.{…}`, `zoo.NAME.{…}`, `./file.{…}` or `../folder/file.{…}`"),
             );
             return None;
         }

@@ -25,7 +25,9 @@ impl Session<'_> {
             None => {
                 let place = body.statements.last().map_or(body.span, |s| s.span);
                 let d = Diagnostic::error("A0408", "this body has no value", place);
-                self.report(d.label("the last thing here is not an expression").help("end with the value: `x`"));
+                self.report(
+                    d.label("the last thing here is not an expression").help("end with the value: `x`"),
+                );
                 Val::Error
             }
         }
@@ -85,14 +87,16 @@ impl Session<'_> {
                     Val::Tuple(vs) | Val::List(vs) => vs.to_vec(),
                     Val::Error => vec![Val::Error; patterns.len()],
                     other => {
-                        let text = format!("{} names are asked for, but this is {}", patterns.len(), other.kind());
+                        let text =
+                            format!("{} names are asked for, but this is {}", patterns.len(), other.kind());
                         let d = Diagnostic::error("A0407", text, span).also(*at, "asked for here");
                         self.report(d.help("`split(x)` takes a tensor apart"));
                         vec![Val::Error; patterns.len()]
                     }
                 };
                 if values.len() != patterns.len() {
-                    let text = format!("{} names are asked for, but {} values come", patterns.len(), values.len());
+                    let text =
+                        format!("{} names are asked for, but {} values come", patterns.len(), values.len());
                     let mut d = Diagnostic::error("A0407", text, *at).also(span, "the values");
                     if let Some(parts) = self.shown_parts(&values) {
                         d = d.remark(parts);
@@ -124,7 +128,8 @@ impl Session<'_> {
     fn update(&mut self, env: &mut Env, name: &ast::Ident, value: &Expr) {
         let Some(local) = env.local(&name.name).cloned() else {
             let names = env.value_names();
-            let mut d = Diagnostic::error("A0107", format!("there is no `{}` to update", name.name), name.span);
+            let mut d =
+                Diagnostic::error("A0107", format!("there is no `{}` to update", name.name), name.span);
             d = match nearest(&name.name, names.iter().map(String::as_str)) {
                 Some(n) => d.help(format!("did you mean `{n}`?")),
                 None => d.help(format!("bind it first: `let {} = …`", name.name)),

@@ -88,7 +88,13 @@ impl Session<'_> {
         Some(t)
     }
 
-    fn flatten_to(&mut self, t: &Tensor, from: &[AxisId], to: AxisId, span: Span) -> Option<Tensor> {
+    pub(super) fn flatten_to(
+        &mut self,
+        t: &Tensor,
+        from: &[AxisId],
+        to: AxisId,
+        span: Span,
+    ) -> Option<Tensor> {
         if t.has(to) && !from.contains(&to) {
             self.already_there(t, to, span);
             return None;
@@ -119,7 +125,12 @@ impl Session<'_> {
     }
 
     /// The axes that come out; one that is not in scope may be left to be computed.
-    fn unflatten_targets(&mut self, env: &mut Env, axis: AxisId, to: &Expr) -> Option<Vec<AxisId>> {
+    pub(super) fn unflatten_targets(
+        &mut self,
+        env: &mut Env,
+        axis: AxisId,
+        to: &Expr,
+    ) -> Option<Vec<AxisId>> {
         let names: Vec<&Expr> = match &to.kind {
             ExprKind::Tuple(xs) => xs.iter().collect(),
             ExprKind::Paren(x) => vec![x],
@@ -135,12 +146,19 @@ impl Session<'_> {
         let open = known.iter().filter(|k| k.is_none()).count();
         let name = self.axis_name(axis);
         if open > 1 || product == 0 || size % product != 0 || (open == 0 && product != size) {
-            let shown: Vec<String> =
-                known.iter().flatten().flatten().map(|a| format!("{} = {}", self.axis_name(*a), self.size_of(*a))).collect();
+            let shown: Vec<String> = known
+                .iter()
+                .flatten()
+                .flatten()
+                .map(|a| format!("{} = {}", self.axis_name(*a), self.size_of(*a)))
+                .collect();
             let text = if open > 1 {
                 format!("`{name}` = {size} can be divided in many ways")
             } else {
-                format!("`{name}` = {size} is not {}", if shown.is_empty() { "that".into() } else { shown.join(" times ") })
+                format!(
+                    "`{name}` = {size} is not {}",
+                    if shown.is_empty() { "that".into() } else { shown.join(" times ") }
+                )
             };
             let mut d = Diagnostic::error("A0309", text, to.span);
             if let Some(o) = self.axis_info(axis).origin.clone() {
@@ -151,7 +169,9 @@ impl Session<'_> {
                     d = d.fact(format!("{} = {}", self.axis_name(*a), self.size_of(*a)), o.from.clone());
                 }
             }
-            self.report(d.help("all axes behind `->` but one must be declared, and their sizes must divide it"));
+            self.report(
+                d.help("all axes behind `->` but one must be declared, and their sizes must divide it"),
+            );
             return None;
         }
         let mut out = Vec::new();
@@ -165,7 +185,13 @@ impl Session<'_> {
         Some(out)
     }
 
-    fn unflatten_to(&mut self, t: &Tensor, from: AxisId, to: &[AxisId], span: Span) -> Option<Tensor> {
+    pub(super) fn unflatten_to(
+        &mut self,
+        t: &Tensor,
+        from: AxisId,
+        to: &[AxisId],
+        span: Span,
+    ) -> Option<Tensor> {
         for (i, a) in to.iter().enumerate() {
             if (t.has(*a) && *a != from) || to[..i].contains(a) {
                 self.already_there(t, *a, span);
@@ -289,7 +315,12 @@ impl Session<'_> {
             return None;
         };
         if parts.len() != tensors.len() {
-            let text = format!("`{}` has {} parts, but {} values are given", self.axis_name(axis), parts.len(), tensors.len());
+            let text = format!(
+                "`{}` has {} parts, but {} values are given",
+                self.axis_name(axis),
+                parts.len(),
+                tensors.len()
+            );
             let declared = self.axis_info(axis).declared;
             self.report(Diagnostic::error("A0312", text, span).also(declared, "its parts are declared here"));
             return None;
@@ -302,8 +333,12 @@ impl Session<'_> {
             if let Some(p) = part.axis.filter(|p| !t.has(*p)) {
                 let name = self.axis_name(p);
                 let has = self.show_axes(&t.ids());
-                let d = Diagnostic::error("A0312", format!("this part of `{}` is {name}, but the value is {has}", self.axis_name(axis)), *at)
-                    .help(format!("rename the value's axis to {name}, or declare the sum with other parts"));
+                let d = Diagnostic::error(
+                    "A0312",
+                    format!("this part of `{}` is {name}, but the value is {has}", self.axis_name(axis)),
+                    *at,
+                )
+                .help(format!("rename the value's axis to {name}, or declare the sum with other parts"));
                 self.report(d);
                 return None;
             }
