@@ -2,6 +2,7 @@
 //! Nothing here knows what a tensor is.
 
 pub mod ast;
+mod codes;
 pub mod diagnostic;
 mod format;
 mod nearest;
@@ -14,6 +15,7 @@ pub mod span;
 mod spanless;
 mod split;
 
+pub use codes::code_docs;
 pub use diagnostic::{Diagnostic, Fact, Label, Severity};
 pub use format::format;
 pub use nearest::nearest;

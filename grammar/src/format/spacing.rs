@@ -44,10 +44,7 @@ pub fn is_applied(source: &Source, first: usize, index: usize) -> bool {
     let clause = match before {
         "with" => source.word(first) == "test",
         "require" => index == first + 1,
-        "null" => {
-            source.kind(index.wrapping_sub(2)) == Some(TokenKind::Close)
-                || source.word(index.wrapping_sub(3)) == "]"
-        }
+        "null" => matches!(source.word(first), "forward" | "fn") && follows_type(source, index - 1),
         _ => false,
     };
     source.ends_operand(index - 1) && !clause && !matches!(before, "}" | "..") && !source.opens_carries(index)
@@ -70,4 +67,10 @@ fn in_preset_reference(source: &Source, first: usize, index: usize) -> bool {
     source.word(first) == "test"
         && (source.word(index) == "/" && index >= 2 && preset(index - 2)
             || source.word(index - 1) == "/" && index >= 3 && preset(index - 3))
+}
+
+/// Whether a type, `[T]` or `[T] int`, stands before token `index`.
+fn follows_type(source: &Source, index: usize) -> bool {
+    let word = |n: usize| index.checked_sub(n).map_or("", |at| source.word(at));
+    word(1) == "]" || word(2) == "]" && source.kind(index - 1) == Some(TokenKind::Word)
 }

@@ -61,7 +61,7 @@ fn expr() -> BoxedStrategy<String> {
     ];
     leaf.prop_recursive(4, 40, 5, |inner| {
         let operator = prop::sample::select(vec![
-            " + ", "-", " * ", "/", " % ", " ^ ", " == ", " != ", "<", " <= ", " >", " and ", " or ", " |> ", " ++ ", " -> ",
+            " + ", "-", " * ", "/", " % ", " ^ ", " == ", " != ", "< ", " <= ", " >", " and ", " or ", " |> ", " ++ ", " -> ",
             " repeat ", "..", "\n  + ", "\n|> ",
         ]);
         let comma = prop::sample::select(vec![", ", ",", ",\n", ", // note\n", "\n  // note\n  ,"]);
