@@ -55,3 +55,66 @@ pub(super) fn gradient(p: &mut Pullback, input: usize) -> Pulled {
     let op = if over.is_empty() { Op::Map(Map::Mul) } else { Op::Contract(over) };
     p.add(op, &[g, other]).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grad::check::check;
+    use crate::graph::{Builder, FuncId, InputKind};
+    use crate::interp::run_in_order;
+
+    fn contracted(shapes: [&[usize]; 2], over: &[usize]) -> (Module, FuncId) {
+        let mut module = Module::default();
+        let mut axes = vec![AxisId::BATCH];
+        for (name, size) in [("H", 2), ("T", 3), ("S", 5), ("K", 7), ("L", 1)] {
+            axes.push(module.add_axis(name, size));
+        }
+        let shape = |places: &[usize]| places.iter().map(|at| axes[*at]).collect::<Vec<_>>();
+        let mut b = Builder::new(&mut module, "product");
+        let x = b.input("x", InputKind::Argument, shape(shapes[0]), DType::F32);
+        let y = b.input("y", InputKind::Argument, shape(shapes[1]), DType::F32);
+        let z = b.add1(Op::Contract(shape(over)), &[x, y]).unwrap();
+        b.output("z", z);
+        let id = b.finish();
+        (module, id)
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        let cases: [([&[usize]; 2], &[usize]); 9] = [
+            ([&[0, 2, 4], &[3, 4]], &[4]),
+            ([&[3, 4], &[0, 2, 4]], &[4]),
+            ([&[0, 1, 2, 4], &[0, 1, 3, 4]], &[4]),
+            ([&[0, 4, 1, 2], &[0, 2, 3, 4]], &[4, 2]),
+            ([&[0, 2, 4], &[0, 2, 4]], &[4]),
+            ([&[4], &[4]], &[4]),
+            ([&[2, 4], &[4, 3]], &[4]),
+            ([&[0, 5], &[5, 4]], &[5]),
+            ([&[0, 2, 4, 5], &[4]], &[4]),
+        ];
+        for (shapes, over) in cases {
+            let (module, id) = contracted(shapes, over);
+            check(&module, id, &[]);
+        }
+    }
+
+    #[test]
+    fn is_a_matrix_product_where_the_axes_say_so() {
+        let (module, id) = contracted([&[2, 1], &[5, 1]], &[1]);
+        let x = Tensor { dims: vec![3, 2], data: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0] };
+        let y = Tensor { dims: vec![1, 2], data: vec![10.0, 1.0] };
+        let z = run_in_order(&module, id, vec![x, y], 1).unwrap().outputs.swap_remove(0).1;
+        assert_eq!(z, Tensor { dims: vec![3, 1], data: vec![12.0, 34.0, 56.0] });
+    }
+
+    #[test]
+    fn an_axis_that_one_input_lacks_is_refused() {
+        let mut module = Module::default();
+        let (k, l) = (module.add_axis("K", 2), module.add_axis("L", 2));
+        let mut b = Builder::new(&mut module, "product");
+        let x = b.input("x", InputKind::Argument, vec![k], DType::F32);
+        let y = b.input("y", InputKind::Argument, vec![l], DType::F32);
+        let message = b.add(Op::Contract(vec![k]), &[x, y]).unwrap_err().0;
+        assert_eq!(message, "contract: the axis K:2 is not in [L:2]");
+    }
+}

@@ -87,3 +87,54 @@ pub(super) fn gradient(axis: AxisId, p: &mut Pullback, input: usize) -> Pulled {
     }
     p.add(Op::ScatterAdd { axis, shape }, &[index, g]).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grad::check::check;
+    use crate::graph::{Builder, FuncId, InputKind};
+    use crate::interp::run_in_order;
+
+    /// Looks up the first axis; inputs are random integers below 3.
+    fn looked_up(table: &[usize], index: &[usize]) -> (Module, FuncId) {
+        let mut module = Module::default();
+        let axes = [AxisId::BATCH, module.add_axis("N", 4), module.add_axis("D", 3), module.add_axis("T", 5)];
+        let shape = |places: &[usize]| places.iter().map(|at| axes[*at]).collect::<Vec<_>>();
+        let mut b = Builder::new(&mut module, "lookup");
+        let table = b.input("table", InputKind::Parameter, shape(table), DType::F32);
+        let index = b.input("index", InputKind::Argument, shape(index), DType::Int);
+        let row = b.add1(Op::Gather { axis: axes[1] }, &[table, index]).unwrap();
+        let square = b.add1(Op::Map(crate::ops::Map::Mul), &[row, row]).unwrap();
+        b.output("row", row);
+        b.output("square", square);
+        let id = b.finish();
+        (module, id)
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        let cases: [[&[usize]; 2]; 7] = [
+            [&[1, 2], &[0]],
+            [&[2, 1], &[0, 3]],
+            [&[1], &[]],
+            [&[0, 1, 2], &[3]],
+            // The table and the index share an axis.
+            [&[3, 1, 2], &[0, 3]],
+            [&[0, 3, 1], &[0, 3]],
+            [&[0, 1], &[0]],
+        ];
+        for [table, index] in cases {
+            let (module, id) = looked_up(table, index);
+            check(&module, id, &[]);
+        }
+    }
+
+    #[test]
+    fn the_axes_of_the_index_come_first() {
+        let (module, id) = looked_up(&[2, 1], &[0]);
+        let table = Tensor { dims: vec![3, 4], data: (0..12).map(f64::from).collect() };
+        let index = Tensor { dims: vec![2], data: vec![3.0, 0.0] };
+        let row = run_in_order(&module, id, vec![table, index], 2).unwrap().outputs.swap_remove(0).1;
+        assert_eq!(row, Tensor { dims: vec![2, 3], data: vec![3.0, 7.0, 11.0, 0.0, 4.0, 8.0] });
+    }
+}

@@ -57,3 +57,47 @@ pub(super) fn gradient(axis: AxisId, p: &mut Pullback, input: usize) -> Pulled {
     let (g, index) = (p.cotangent(), p.input(0)?);
     p.add(Op::Gather { axis }, &[g, index]).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grad::check::check;
+    use crate::graph::{Builder, FuncId, InputKind};
+    use crate::interp::run_in_order;
+
+    fn scattered(shape: &[usize], index: &[usize], updates: &[usize]) -> (Module, FuncId) {
+        let mut module = Module::default();
+        let axes = [AxisId::BATCH, module.add_axis("N", 4), module.add_axis("D", 3), module.add_axis("T", 5)];
+        let of = |places: &[usize]| places.iter().map(|at| axes[*at]).collect::<Vec<_>>();
+        let mut b = Builder::new(&mut module, "scatter");
+        let index = b.input("index", InputKind::Argument, of(index), DType::Int);
+        let updates = b.input("updates", InputKind::Argument, of(updates), DType::F32);
+        let sums = b.add1(Op::ScatterAdd { axis: axes[1], shape: of(shape) }, &[index, updates]).unwrap();
+        b.output("sums", sums);
+        let id = b.finish();
+        (module, id)
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        let cases: [[&[usize]; 3]; 4] = [
+            [&[1, 2], &[0], &[0, 2]],
+            [&[0, 2, 1], &[0, 3], &[0, 3, 2]],
+            [&[1], &[3], &[3]],
+            [&[3, 1], &[0, 3], &[0, 3]],
+        ];
+        for [shape, index, updates] in cases {
+            let (module, id) = scattered(shape, index, updates);
+            check(&module, id, &[]);
+        }
+    }
+
+    #[test]
+    fn updates_at_one_place_add_up() {
+        let (module, id) = scattered(&[1, 2], &[0], &[0, 2]);
+        let index = Tensor { dims: vec![2], data: vec![2.0, 2.0] };
+        let updates = Tensor { dims: vec![2, 3], data: vec![1.0, 2.0, 3.0, 10.0, 20.0, 30.0] };
+        let sums = run_in_order(&module, id, vec![index, updates], 2).unwrap().outputs.swap_remove(0).1;
+        assert_eq!(sums.data, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 11.0, 22.0, 33.0, 0.0, 0.0, 0.0]);
+    }
+}

@@ -91,3 +91,58 @@ fn shared(axes: &[AxisId], p: &mut Pullback) -> Pulled {
     let share = p.map(Map::Div, &[g, count])?;
     p.map(Map::Where, &[hit, share, zero]).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grad::check::check;
+    use crate::grad::value_and_grad;
+    use crate::graph::{Builder, FuncId, InputKind};
+    use crate::interp::run_in_order;
+
+    fn reduced(reduce: Reduce, length: usize, over: &[usize]) -> (Module, FuncId) {
+        let mut module = Module::default();
+        let axes = [AxisId::BATCH, module.add_axis("T", length), module.add_axis("D", 3)];
+        let mut b = Builder::new(&mut module, "reduce");
+        let x = b.input("x", InputKind::Argument, axes.to_vec(), DType::F32);
+        let y = b.add1(Op::Reduce(reduce, over.iter().map(|at| axes[*at]).collect()), &[x]).unwrap();
+        let z = b.add1(Op::Map(Map::Mul), &[x, y]).unwrap();
+        b.output("y", y);
+        b.output("z", z);
+        let id = b.finish();
+        (module, id)
+    }
+
+    #[test]
+    fn gradients_agree_with_differences() {
+        for reduce in [Reduce::Sum, Reduce::Max, Reduce::Min, Reduce::Product] {
+            for over in [&[1][..], &[2], &[2, 1]] {
+                for length in [1, 5] {
+                    let (module, id) = reduced(reduce, length, over);
+                    check(&module, id, &[]);
+                }
+            }
+        }
+    }
+
+    /// The gradient of the reduced values alone, for one sample with these elements in rows of three.
+    fn slopes(reduce: Reduce, data: &[f64]) -> Vec<f64> {
+        let (mut module, id) = reduced(reduce, data.len() / 3, &[2]);
+        let both = value_and_grad(&mut module, id, &["x"]).unwrap();
+        let dims = vec![1, data.len() / 3, 3];
+        let inputs = vec![
+            Tensor { dims: dims.clone(), data: data.to_vec() },
+            Tensor::filled(dims[..2].to_vec(), 1.0),
+            Tensor::filled(dims, 0.0),
+        ];
+        run_in_order(&module, both, inputs, 1).unwrap().output("grad.x").unwrap().data.clone()
+    }
+
+    #[test]
+    fn ties_share_equally_and_products_bear_zeros() {
+        assert_eq!(slopes(Reduce::Max, &[2.0, 1.0, 2.0, 3.0, 3.0, 3.0])[..3], [0.5, 0.0, 0.5]);
+        assert_eq!(slopes(Reduce::Min, &[1.0, 1.0, 2.0]), [0.5, 0.5, 0.0]);
+        assert_eq!(slopes(Reduce::Product, &[2.0, 0.0, 5.0]), [0.0, 10.0, 0.0]);
+        assert_eq!(slopes(Reduce::Product, &[0.0, 0.0, 5.0]), [0.0, 0.0, 0.0]);
+    }
+}

@@ -9,6 +9,8 @@ mod pad;
 mod permute;
 mod rename;
 mod slice;
+#[cfg(test)]
+mod tests;
 mod transpose;
 mod unflatten;
 mod window;
