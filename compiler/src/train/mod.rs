@@ -11,8 +11,13 @@
 //!
 //! Numbers that change from step to step are scalar inputs, see [`SCALARS`].
 
-mod link;
+mod gradients;
 mod optimizer;
+mod programs;
+mod step;
 
-pub use link::link;
 pub use optimizer::{OptimizerOptions, SCALARS, Trained, apply_gradients};
+pub use step::{Parts, TrainError, TrainOptions, TrainPrograms, build};
+
+#[cfg(test)]
+mod tests;
