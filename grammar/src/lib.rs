@@ -14,6 +14,7 @@ mod source;
 pub mod span;
 mod spanless;
 mod split;
+mod stack;
 
 pub use codes::code_docs;
 pub use diagnostic::{Diagnostic, Fact, Label, Severity};

@@ -140,7 +140,7 @@ impl Page<'_> {
         let Some(at) = marks.iter().find(|m| m.primary).or(marks.first()) else { return };
         let arrow = self.paint.frame(if first { "-->" } else { ":::" });
         let name = self.sources.name(file);
-        self.line(&format!("{gutter} {arrow} {name}:{}:{}", at.line, at.start + 1));
+        self.line(&format!("{gutter}{arrow} {name}:{}:{}", at.line, at.start + 1));
         let bar = self.paint.frame("|");
         self.line(&format!("{gutter} {bar}"));
         let mut previous: Option<usize> = None;

@@ -80,7 +80,7 @@ fn mutate(text: &str, changes: &[(f64, u8, usize)]) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn programs_keep_their_tree(text in programs::program()) {

@@ -25,6 +25,7 @@ use crate::scan;
 use crate::source::Source;
 use crate::span::FileId;
 use crate::split::Level;
+use crate::stack::with_room;
 
 /// No line is longer than this if it can be broken.
 const WIDTH: usize = 110;
@@ -43,7 +44,8 @@ pub fn format(text: &str) -> Result<String, Vec<Diagnostic>> {
     let mut ignored = Vec::new();
     let tokens = scan::scan(file, text, &mut ignored);
     let source = Source { file, text, tokens: &tokens };
-    let mut out = parts::lines(&source, Level::Items, 0, tokens.tokens.len(), 0).join("\n");
+    let mut out =
+        with_room(&tokens, || parts::lines(&source, Level::Items, 0, tokens.tokens.len(), 0).join("\n"));
     out.push('\n');
     Ok(out)
 }

@@ -7,7 +7,6 @@ use crate::ast::{
     AxisParam, BlockItem, BlockKind, Body, Edition, File, FnItem, Ident, Import, Item, StrLit, TestItem,
 };
 use crate::diagnostic::Diagnostic;
-use crate::span::Span;
 use crate::split::{Level, split};
 
 /// The only edition there is.
@@ -25,10 +24,9 @@ impl Parser<'_> {
     }
 
     fn check_edition(&mut self, file: &mut File, count: usize) {
-        let start = Span::new(self.source.file, 0, 0);
         if count == 0 {
-            let problem = Diagnostic::error("A0016", "the file is empty", start)
-                .label("nothing stands here")
+            let problem = Diagnostic::error("A0016", "the file is empty", self.source.span(0, 0))
+                .label("an edition was expected here")
                 .help("a file begins with `edition 2026`, then come imports, functions, blocks and models");
             self.problems.push(problem);
         } else if file.edition.is_none() && self.source.word(0) != "edition" {

@@ -97,7 +97,8 @@ impl Stop<'_> {
     }
 
     fn diagnostic(&self) -> Diagnostic {
-        let table: [fn(&Self) -> Option<Diagnostic>; 10] = [
+        let table: [fn(&Self) -> Option<Diagnostic>; 11] = [
+            Self::name_taken_for_type,
             Self::wrong_beginning,
             Self::keyword_as_name,
             Self::missing_value,
@@ -110,6 +111,16 @@ impl Stop<'_> {
             Self::missing_parenthesis_or_name,
         ];
         table.iter().find_map(|entry| entry(self)).unwrap_or_else(|| self.unexpected())
+    }
+
+    /// `x: [T] y: [D]`: without a comma, `y` reads as the element type of `x`.
+    fn name_taken_for_type(&self) -> Option<Diagnostic> {
+        let taken = self.before > self.first && self.source.word(self.before - 1) == "]";
+        if self.found_word() != ":" || !taken || self.source.kind(self.before) != Some(TokenKind::Word) {
+            return None;
+        }
+        let problem = Diagnostic::error("A0019", "a comma is missing", self.source.behind(self.before - 1));
+        Some(problem.label(format!("`,` was expected here, before `{}`", short(self.before_word()))))
     }
 
     /// A member or statement that begins with a word that begins none.
@@ -376,6 +387,9 @@ impl Stop<'_> {
                     Some(near) => problem.help(format!("did you mean `{near}`?")),
                     None => problem.help("write `test \"name\" of Model preset S { … }`"),
                 }
+            }
+            _ if self.found_word() == "{" && nearest(self.before_word(), ["else"]).is_some() => {
+                problem.label("no body was expected").help("did you mean `else`?")
             }
             _ if self.after_operand() => problem.label("the expression before it is complete"),
             [] => problem.label("did not expect this"),

@@ -20,6 +20,7 @@ use crate::diagnostic::Diagnostic;
 use crate::scan::{self, MAX_BYTES, MAX_DEPTH};
 use crate::source::Source;
 use crate::span::{FileId, Span};
+use crate::stack::with_room;
 use fragment::Fragment;
 
 /// No more mistakes than this are reported in one run.
@@ -50,9 +51,11 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
     let mut problems = Vec::new();
     let tokens = scan::scan(file, text, &mut problems);
     let source = Source { file, text, tokens: &tokens };
-    let mut parser = Parser { source, problems, depth: 0 };
-    let tree = parser.file();
-    (tree, in_order(parser.problems))
+    with_room(&tokens, || {
+        let mut parser = Parser { source, problems, depth: 0 };
+        let tree = parser.file();
+        (tree, in_order(parser.problems))
+    })
 }
 
 /// The problems in the order of the text, and not too many of them.

@@ -19,7 +19,10 @@ pub fn pair(file: FileId, text: &str, tokens: &mut Tokens, problems: &mut Vec<Di
             pairing.give_up(&tokens.tokens, braces.map_or(0, |at| at + 1));
         }
         match token.kind {
-            TokenKind::Open => pairing.opened(&tokens.tokens, index),
+            TokenKind::Open => {
+                pairing.opened(&tokens.tokens, index);
+                tokens.depth = tokens.depth.max(pairing.open.len());
+            }
             TokenKind::Close => pairing.closed(&mut tokens.tokens, index),
             _ => {}
         }

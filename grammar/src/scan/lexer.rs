@@ -46,6 +46,8 @@ struct Lexer<'a> {
     out: Tokens,
     problems: Vec<Diagnostic>,
     tab_reported: bool,
+    /// Names already reported; a name is used more than once.
+    foreign_names: Vec<String>,
 }
 
 /// Cuts `text` into tokens and pairs its brackets.
@@ -58,6 +60,7 @@ pub fn scan(file: FileId, text: &str, problems: &mut Vec<Diagnostic>) -> Tokens 
         out: Tokens::default(),
         problems: Vec::new(),
         tab_reported: false,
+        foreign_names: Vec::new(),
     };
     while let Some(c) = lexer.peek() {
         lexer.step(c);
@@ -148,13 +151,18 @@ impl Lexer<'_> {
     }
 
     fn foreign_name(&mut self, length: usize) {
+        let name = self.rest()[..length].to_string();
+        self.out.broken.push(self.out.tokens.len());
+        if self.foreign_names.contains(&name) {
+            return;
+        }
+        self.foreign_names.push(name);
         let span = self.span(self.at, self.at + length);
         let odd: Vec<String> =
             self.rest()[..length].chars().filter(|c| !c.is_ascii()).map(|c| format!("`{c}`")).collect();
         let problem = Diagnostic::error("A0005", "a name with a letter outside ASCII", span)
             .label(format!("{} cannot stand in a name", odd.join(", ")))
             .help("names consist of the letters a-z and A-Z, digits and `_`; comments and strings may hold any text");
-        self.out.broken.push(self.out.tokens.len());
         self.problems.push(problem);
     }
 

@@ -74,6 +74,8 @@ pub struct Tokens {
     pub comments: Vec<Comment>,
     /// Tokens at which something is wrong that was already reported: what contains them is not parsed.
     pub broken: Vec<usize>,
+    /// How deep brackets nest.
+    pub depth: usize,
 }
 
 impl Tokens {

@@ -59,7 +59,7 @@ fn expr() -> BoxedStrategy<String> {
         prop::sample::select(vec!["0", "12", "2_659", "1e-6", "4.0", "true", "none", "\"a \\\" b\"", "[]"])
             .prop_map(str::to_string),
     ];
-    leaf.prop_recursive(4, 40, 5, |inner| {
+    leaf.prop_recursive(3, 24, 4, |inner| {
         let operator = prop::sample::select(vec![
             " + ", "-", " * ", "/", " % ", " ^ ", " == ", " != ", "< ", " <= ", " >", " and ", " or ", " |> ", " ++ ", " -> ",
             " repeat ", "..", "\n  + ", "\n|> ",
