@@ -1,7 +1,9 @@
 //! Checks `.arch` programs and turns them into graphs that can be differentiated, counted and compiled.
 //! Pure: no files, no clock, no environment.
 
+pub mod canon;
 pub mod check;
+pub mod cost;
 pub mod grad;
 pub mod graph;
 pub mod interp;

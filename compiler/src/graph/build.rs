@@ -68,6 +68,20 @@ impl<'m> Builder<'m> {
         self.module.add_function(self.function)
     }
 
+    /// Copies a node of another function, with its types and its origin, onto inputs of this one that have
+    /// the shapes that the node's inputs have there.
+    pub(crate) fn copy(&mut self, source: &Function, node: &Node, inputs: Vec<ValueId>) -> Vec<ValueId> {
+        let index = self.function.nodes.len() as u32;
+        let mut outputs = Vec::with_capacity(node.outputs.len());
+        for old in &node.outputs {
+            self.function.values.push(Value { node: index, ..source.value(*old).clone() });
+            outputs.push(ValueId((self.function.values.len() - 1) as u32));
+        }
+        let (op, origin) = (node.op.clone(), node.origin);
+        self.function.nodes.push(Node { op, inputs, outputs: outputs.clone(), origin });
+        outputs
+    }
+
     fn push_node(
         &mut self,
         op: Op,

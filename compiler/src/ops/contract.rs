@@ -56,6 +56,18 @@ pub(super) fn gradient(p: &mut Pullback, input: usize) -> Pulled {
     p.add(op, &[g, other]).map(Some)
 }
 
+/// Multiply-accumulates for one sample: the product of the sizes of all axes but the batch. A sum of products
+/// of two values with the same axes throughout (the sum of squares in a norm) has no matrix in it and is not
+/// counted, as in the figures of papers.
+pub(super) fn macs(axes: &[AxisId], module: &Module, inputs: [&[AxisId]; 2]) -> u64 {
+    if inputs.iter().all(|shape| shape.iter().all(|a| inputs[0].contains(a) && inputs[1].contains(a))) {
+        return 0;
+    }
+    let all = rules::union(inputs);
+    debug_assert!(axes.iter().all(|a| all.contains(a)), "the shape rule has checked the axes");
+    module.dims(&all, 1).iter().map(|size| *size as u64).product()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -390,4 +390,12 @@ impl Op {
             Op::ScatterAdd { axis, .. } => scatter_add::gradient(*axis, pullback, input),
         }
     }
+
+    /// Multiply-accumulates of a contraction for one sample; other operations have none of their own.
+    pub(crate) fn macs(&self, module: &Module, inputs: &[&Value]) -> u64 {
+        match (self, inputs) {
+            (Op::Contract(axes), [a, b]) => contract::macs(axes, module, [&a.shape, &b.shape]),
+            _ => 0,
+        }
+    }
 }

@@ -1,0 +1,87 @@
+//! `sum(a * b * …, over: K)`, however it is bracketed, is a contraction.
+//!
+//! Factors without an axis of the sum are pulled out of it. An axis that only one factor has is summed there
+//! first. Of more than two factors the smallest are multiplied first. What remains of one factor is a sum.
+
+use super::rewrite::{Replacement, reads, rewrite};
+use crate::graph::{AxisId, Builder, Function, Module, Size, ValueId};
+use crate::ops::{Map, Op, Reduce, ShapeError};
+use std::collections::BTreeMap;
+
+/// Makes contractions of sums of products.
+pub(super) fn contract(module: &mut Module, source: &Function) -> Result<Function, ShapeError> {
+    let reads = reads(source);
+    let is_inner = |id: ValueId| {
+        let is_product = matches!(source.producer(id).op, Op::Map(Map::Mul));
+        is_product && reads[id.0 as usize] == 1 && source.value(id).storage.is_float()
+    };
+    // The new value of each old one, for factors that stand further back than the sum's own input.
+    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
+    rewrite(module, source, &mut |b, node, inputs| {
+        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+        let Op::Reduce(Reduce::Sum, over) = &node.op else { return Ok(None) };
+        if !is_inner(node.inputs[0]) {
+            return Ok(None);
+        }
+        let mut factors = Vec::new();
+        let mut open = vec![node.inputs[0]];
+        while let Some(id) = open.pop() {
+            if is_inner(id) {
+                open.extend(source.producer(id).inputs.iter().rev());
+            } else {
+                factors.push(values[&id]);
+            }
+        }
+        summed_product(b, over, factors)
+    })
+}
+
+/// Builds the sum over some axes of a product of factors.
+fn summed_product(b: &mut Builder, over: &[AxisId], factors: Vec<ValueId>) -> Replacement {
+    let (mut inner, outer): (Vec<ValueId>, Vec<ValueId>) =
+        factors.into_iter().partition(|v| b.shape(*v).iter().any(|a| over.contains(a)));
+    let mut left = over.to_vec();
+    sum_alone(b, &mut inner, &mut left)?;
+    while inner.len() > 2 {
+        // The order of factors of one size is that of the text, so that the result is always the same.
+        inner.sort_by_key(|v| elements(b, *v));
+        let product = b.add1(Op::Map(Map::Mul), &[inner[0], inner[1]])?;
+        inner.splice(0..2, [product]);
+        sum_alone(b, &mut inner, &mut left)?;
+    }
+    let mut result = match (inner.as_slice(), left.is_empty()) {
+        ([a, c], false) => b.add1(Op::Contract(left), &[*a, *c])?,
+        ([a, c], true) => b.add1(Op::Map(Map::Mul), &[*a, *c])?,
+        ([a], _) => *a,
+        _ => return Ok(None),
+    };
+    for factor in outer {
+        result = b.add1(Op::Map(Map::Mul), &[result, factor])?;
+    }
+    Ok(Some(vec![result]))
+}
+
+/// Sums each axis that only one factor has over that factor, and takes it from the list.
+fn sum_alone(b: &mut Builder, factors: &mut [ValueId], left: &mut Vec<AxisId>) -> Result<(), ShapeError> {
+    for at in 0..factors.len() {
+        let own = b.shape(factors[at]).to_vec();
+        let others = factors.iter().enumerate().filter(|(other, _)| *other != at);
+        let shared: Vec<AxisId> = others.flat_map(|(_, v)| b.shape(*v).to_vec()).collect();
+        let alone: Vec<AxisId> =
+            left.iter().copied().filter(|a| own.contains(a) && !shared.contains(a)).collect();
+        if !alone.is_empty() {
+            left.retain(|a| !alone.contains(a));
+            factors[at] = b.add1(Op::Reduce(Reduce::Sum, alone), &[factors[at]])?;
+        }
+    }
+    Ok(())
+}
+
+/// How many elements a value has; a batch counts as many.
+fn elements(b: &Builder, id: ValueId) -> usize {
+    let size = |axis: &AxisId| match b.module.axis(*axis).size {
+        Size::Fixed(size) => size,
+        Size::Batch => 1 << 20,
+    };
+    b.shape(id).iter().map(size).fold(1, usize::saturating_mul)
+}

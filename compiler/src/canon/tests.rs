@@ -1,0 +1,284 @@
+//! Each clean-up does what it says, and no result changes.
+
+use super::run;
+use crate::grad::check::Numbers;
+use crate::grad::value_and_grad;
+use crate::graph::{
+    AxisId, Builder, DType, FuncId, InputKind, Module, ValueId, inline, print_function, verify,
+};
+use crate::interp;
+use crate::ops::{Map, Op, Reduce, Scan, View};
+use std::sync::Arc;
+
+const BATCH: AxisId = AxisId::BATCH;
+
+fn float(b: &mut Builder, name: &str, shape: &[AxisId]) -> ValueId {
+    b.input(name, InputKind::Argument, shape.to_vec(), DType::F32)
+}
+
+fn map(b: &mut Builder, map: Map, inputs: &[ValueId]) -> ValueId {
+    b.add1(Op::Map(map), inputs).unwrap()
+}
+
+fn number(b: &mut Builder, number: f64) -> ValueId {
+    b.add1(Op::Constant(number), &[]).unwrap()
+}
+
+fn sum(b: &mut Builder, x: ValueId, over: &[AxisId]) -> ValueId {
+    b.add1(Op::Reduce(Reduce::Sum, over.to_vec()), &[x]).unwrap()
+}
+
+/// Cleans a function up and gives its operations, after checking that the results are as before.
+fn cleaned(module: &mut Module, id: FuncId) -> Vec<String> {
+    verify(module).unwrap();
+    let before = module.clone();
+    run(module, id).unwrap();
+    verify(module).unwrap();
+    for batch in [1, 2] {
+        let inputs = Numbers(7).inputs(&before, id, batch, &[]);
+        let old = interp::run(&before, id, &inputs, batch).unwrap();
+        let new = interp::run(module, id, &inputs, batch).unwrap();
+        for ((name, x), (_, y)) in old.outputs.iter().zip(&new.outputs) {
+            assert_eq!(x.dims, y.dims, "{name}");
+            let far = x.data.iter().zip(&y.data).any(|(x, y)| (x - y).abs() > 1e-12 * x.abs().max(1.0));
+            assert!(!far, "{name} changes\n{}", print_function(module, id));
+        }
+    }
+    let again = module.function(id).clone();
+    run(module, id).unwrap();
+    assert_eq!(again, *module.function(id), "a second run changes something");
+    let nodes = module.function(id).nodes.iter().filter(|n| n.op != Op::Input);
+    nodes.map(|n| n.op.symbol(module)).collect()
+}
+
+#[test]
+fn what_nobody_reads_goes_and_what_is_the_same_is_one() {
+    let mut module = Module::default();
+    let t = module.add_axis("T", 3);
+    let mut b = Builder::new(&mut module, "f");
+    let x = float(&mut b, "x", &[BATCH, t]);
+    float(&mut b, "unused", &[t]);
+    let [one, two, _] = [0; 3].map(|_| map(&mut b, Map::Exp, &[x]));
+    let y = map(&mut b, Map::Add, &[one, two]);
+    b.output("y", y);
+    let id = b.finish();
+    assert_eq!(cleaned(&mut module, id), ["exp", "add"]);
+    assert_eq!(module.function(id).inputs.len(), 2);
+}
+
+#[test]
+fn zeros_of_both_signs_stay_apart() {
+    let mut module = Module::default();
+    let mut b = Builder::new(&mut module, "f");
+    let x = float(&mut b, "x", &[BATCH]);
+    let (plus, minus) = (number(&mut b, 0.0), number(&mut b, -0.0));
+    let low = map(&mut b, Map::Div, &[x, plus]);
+    let high = map(&mut b, Map::Div, &[x, minus]);
+    let y = map(&mut b, Map::Min, &[low, high]);
+    b.output("y", y);
+    let id = b.finish();
+    run(&mut module, id).unwrap();
+    assert_eq!(module.function(id).nodes.len(), 6);
+}
+
+#[test]
+fn constants_fold_but_masks_and_broadcasts_stay() {
+    let mut module = Module::default();
+    let (t, s) = (module.add_axis("T", 3), module.add_axis("S", 3));
+    let mut b = Builder::new(&mut module, "f");
+    let x = float(&mut b, "x", &[BATCH, t, s]);
+    let (i, j) = (b.add1(Op::Iota(t), &[]).unwrap(), b.add1(Op::Iota(s), &[]).unwrap());
+    let mask = map(&mut b, Map::Le, &[j, i]);
+    let zero = number(&mut b, 0.0);
+    let masked = map(&mut b, Map::Where, &[mask, x, zero]);
+    let third = number(&mut b, 1.0 / 3.0);
+    let angle = map(&mut b, Map::Mul, &[i, third]);
+    let table = map(&mut b, Map::Sin, &[angle]);
+    let y = map(&mut b, Map::Mul, &[masked, table]);
+    // The same number everywhere is a number.
+    let flat = map(&mut b, Map::Sub, &[i, i]);
+    let ones = map(&mut b, Map::Exp, &[flat]);
+    let ones = map(&mut b, Map::Sin, &[ones]);
+    let y = map(&mut b, Map::Mul, &[y, ones]);
+    b.output("y", y);
+    let id = b.finish();
+    let number = format!("{:?}", 1.0_f64.sin());
+    let wanted = ["iota", "iota", "le", "0.0", "where", "tensor", "mul", number.as_str(), "mul"];
+    assert_eq!(cleaned(&mut module, id), wanted);
+}
+
+#[test]
+fn what_changes_nothing_goes() {
+    let mut module = Module::default();
+    let (t, s) = (module.add_axis("T", 3), module.add_axis("S", 3));
+    let mut b = Builder::new(&mut module, "f");
+    let x = float(&mut b, "x", &[BATCH, t]);
+    let (zero, one) = (number(&mut b, 0.0), number(&mut b, 1.0));
+    let mut y = map(&mut b, Map::Mul, &[one, x]);
+    y = map(&mut b, Map::Sub, &[y, zero]);
+    y = map(&mut b, Map::Div, &[y, one]);
+    let there = b.add1(Op::View(View::Rename { from: t, to: s }), &[y]).unwrap();
+    y = b.add1(Op::View(View::Rename { from: s, to: t }), &[there]).unwrap();
+    for _ in 0..2 {
+        y = b.add1(Op::View(View::Flip(t)), &[y]).unwrap();
+        y = map(&mut b, Map::Neg, &[y]);
+        y = map(&mut b, Map::Neg, &[y]);
+    }
+    let wide = map(&mut b, Map::Broadcast, &[zero, x]);
+    y = map(&mut b, Map::Max, &[y, wide]);
+    b.output("y", y);
+    let id = b.finish();
+    assert_eq!(cleaned(&mut module, id), ["0.0", "max"]);
+}
+
+#[test]
+fn a_neutral_number_that_brings_axes_or_a_type_stays() {
+    let mut module = Module::default();
+    let t = module.add_axis("T", 3);
+    let mut b = Builder::new(&mut module, "f");
+    let x = float(&mut b, "x", &[BATCH]);
+    let one = number(&mut b, 1.0);
+    let i = b.add1(Op::Iota(t), &[]).unwrap();
+    let ones = map(&mut b, Map::Broadcast, &[one, i]);
+    let y = map(&mut b, Map::Mul, &[x, ones]);
+    b.output("y", y);
+    let n = b.input("n", InputKind::Argument, vec![BATCH], DType::Int);
+    let z = map(&mut b, Map::Mul, &[n, one]);
+    b.output("z", z);
+    let id = b.finish();
+    cleaned(&mut module, id);
+    let f = module.function(id);
+    assert_eq!(f.value(f.output("y").unwrap()).shape, [BATCH, t]);
+    assert_eq!(f.value(f.output("z").unwrap()).storage, DType::F32);
+}
+
+#[test]
+fn sums_of_products_are_contractions_however_they_are_bracketed() {
+    let mut module = Module::default();
+    let (t, k, o) = (module.add_axis("T", 3), module.add_axis("K", 5), module.add_axis("O", 2));
+    let mut texts = Vec::new();
+    for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
+        for balanced in [false, true] {
+            let mut b = Builder::new(&mut module, "f");
+            let x = float(&mut b, "x", &[BATCH, t, k]);
+            let w = float(&mut b, "w", &[o, k]);
+            let scale = float(&mut b, "scale", &[k]);
+            let third = number(&mut b, 1.0 / 3.0);
+            let f = order.map(|at| [x, w, scale, third][at]);
+            let left = map(&mut b, Map::Mul, &[f[0], f[1]]);
+            let y = if balanced {
+                let right = map(&mut b, Map::Mul, &[f[2], f[3]]);
+                map(&mut b, Map::Mul, &[left, right])
+            } else {
+                let left = map(&mut b, Map::Mul, &[left, f[2]]);
+                map(&mut b, Map::Mul, &[left, f[3]])
+            };
+            let y = sum(&mut b, y, &[k]);
+            b.output("y", y);
+            let id = b.finish();
+            let mut operations = cleaned(&mut module, id);
+            operations.retain(|o| o != "transpose");
+            texts.push(operations);
+        }
+    }
+    for operations in texts {
+        assert_eq!(operations.iter().filter(|o| *o == "contract").count(), 1, "{operations:?}");
+        // The scale meets the small weight before the large input, and the number stands outside.
+        assert_eq!(operations.iter().filter(|o| *o == "mul").count(), 2, "{operations:?}");
+        assert!(!operations.contains(&"sum".to_owned()), "{operations:?}");
+    }
+}
+
+#[test]
+fn an_axis_of_one_factor_is_summed_there_and_one_factor_stays_a_sum() {
+    let mut module = Module::default();
+    let (t, k) = (module.add_axis("T", 3), module.add_axis("K", 5));
+    let mut b = Builder::new(&mut module, "f");
+    let x = float(&mut b, "x", &[BATCH, t, k]);
+    let w = float(&mut b, "w", &[k]);
+    let c = float(&mut b, "c", &[BATCH]);
+    let product = map(&mut b, Map::Mul, &[x, w]);
+    let y = sum(&mut b, product, &[t, k]);
+    let product = map(&mut b, Map::Mul, &[x, c]);
+    let z = sum(&mut b, product, &[t]);
+    let product = map(&mut b, Map::Mul, &[w, c]);
+    let outer = sum(&mut b, product, &[k]);
+    b.output("y", y);
+    b.output("z", z);
+    b.output("outer", outer);
+    let id = b.finish();
+    assert_eq!(cleaned(&mut module, id), ["sum", "contract", "mul", "sum", "mul"]);
+}
+
+/// A step with dead results, double work and neutral numbers.
+fn scan(module: &mut Module) -> FuncId {
+    let (t, e) = (module.add_axis("T", 4), module.add_axis("E", 3));
+    let mut b = Builder::new(module, "step");
+    let h = float(&mut b, "h", &[BATCH, e]);
+    let u = float(&mut b, "u", &[BATCH, e]);
+    let lost = float(&mut b, "lost", &[e]);
+    let a = float(&mut b, "a", &[e]);
+    let one = number(&mut b, 1.0);
+    let decay = map(&mut b, Map::Mul, &[a, one]);
+    let decay = map(&mut b, Map::Exp, &[decay]);
+    let again = map(&mut b, Map::Exp, &[a]);
+    let kept = map(&mut b, Map::Mul, &[decay, h]);
+    let drive = map(&mut b, Map::Mul, &[again, u]);
+    let new = map(&mut b, Map::Add, &[kept, drive]);
+    let unread = map(&mut b, Map::Mul, &[new, lost]);
+    for (name, value) in [("h", new), ("unread", unread), ("y", new), ("last", unread), ("end", new)] {
+        b.output(name, value);
+    }
+    let body = Arc::new(b.function);
+    let mut b = Builder::new(module, "f");
+    let h = float(&mut b, "h", &[BATCH, e]);
+    let u = float(&mut b, "u", &[BATCH, t, e]);
+    let lost = float(&mut b, "lost", &[t, e]);
+    let a = float(&mut b, "a", &[e]);
+    let scan = Scan { axis: t, reverse: false, carries: 1, sequences: 2, yields: 2, finals: 2, body };
+    let results = b.add(Op::Scan(scan), &[h, u, lost, a]).unwrap();
+    b.output("y", results[1]);
+    b.output("end", results[3]);
+    b.finish()
+}
+
+#[test]
+fn a_scan_loses_what_nobody_reads() {
+    let mut module = Module::default();
+    let id = scan(&mut module);
+    assert_eq!(cleaned(&mut module, id), ["scan"]);
+    let scans = module.function(id).nodes.iter().filter_map(|n| match &n.op {
+        Op::Scan(scan) => Some(scan),
+        _ => None,
+    });
+    for scan in scans {
+        assert_eq!((scan.sequences, scan.yields, scan.finals), (1, 1, 1));
+        let operations = scan.body.nodes.iter().filter(|n| n.op != Op::Input).count();
+        assert_eq!((scan.body.inputs.len(), operations), (3, 4));
+    }
+}
+
+#[test]
+fn backward_passes_stay_right() {
+    let mut module = Module::default();
+    let id = scan(&mut module);
+    let both = value_and_grad(&mut module, id, &["h", "u", "lost", "a"]).unwrap();
+    cleaned(&mut module, both);
+    let (t, k, o) = (module.add_axis("T", 3), module.add_axis("K", 5), module.add_axis("O", 2));
+    let mut b = Builder::new(&mut module, "layer");
+    let x = float(&mut b, "x", &[BATCH, t, k]);
+    let w = float(&mut b, "w", &[o, k]);
+    let scale = float(&mut b, "scale", &[k]);
+    let scaled = map(&mut b, Map::Mul, &[x, scale]);
+    let square = map(&mut b, Map::Mul, &[scaled, scaled]);
+    let norm = sum(&mut b, square, &[k]);
+    let root = map(&mut b, Map::Sqrt, &[norm]);
+    let normed = map(&mut b, Map::Div, &[scaled, root]);
+    let y = map(&mut b, Map::Mul, &[normed, w]);
+    let y = sum(&mut b, y, &[k]);
+    b.output("y", y);
+    let layer = b.finish();
+    let both = value_and_grad(&mut module, layer, &["x", "w", "scale"]).unwrap();
+    let flat = inline(&mut module, both);
+    cleaned(&mut module, flat);
+}
