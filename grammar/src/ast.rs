@@ -43,7 +43,7 @@ pub struct Edition {
 /// `import std.{linear, layer_norm}` or `import ./blocks.{MyBlock as Other}`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Import {
-    /// `std`, `zoo.dit`, or a relative path `./blocks`, `../shared/blocks` (without `.arch`).
+    /// `std`, `zoo.dit`, or a relative path `./blocks`, `../parts/blocks` (without `.arch`).
     pub path: String,
     /// Where the path stands.
     pub path_span: Span,

@@ -70,12 +70,23 @@ fn a_statement_that_begins_with_a_sign_is_kept_apart() {
 }
 
 #[test]
-fn long_calls_are_broken_entry_by_entry() {
+fn long_calls_are_broken_in_their_brackets() {
     let call = "let y = attention_with_a_long_name(first_argument_of_many, second_argument_of_many, third: third_argument, fourth: 4)";
     assert_eq!(
         body(call),
-        "  let y = attention_with_a_long_name(\n    first_argument_of_many,\n    second_argument_of_many,\n    third: third_argument,\n    fourth: 4,\n  )\n"
+        "  let y = attention_with_a_long_name(\n    first_argument_of_many, second_argument_of_many, third: third_argument, fourth: 4,\n  )\n"
     );
+    let longer = call.replace("fourth: 4", "fourth: a_fourth_argument_that_is_too_long");
+    assert_eq!(
+        body(&longer),
+        "  let y = attention_with_a_long_name(\n    first_argument_of_many,\n    second_argument_of_many,\n    third: third_argument,\n    fourth: a_fourth_argument_that_is_too_long,\n  )\n"
+    );
+}
+
+#[test]
+fn a_long_function_has_its_value_on_the_next_line() {
+    let text = "edition 2026\n\nfn divergence(mean_of_the_first, log_variance_of_the_first, mean_of_the_second) =\n  square(mean_of_the_first - mean_of_the_second) * exp(-log_variance_of_the_first)\n";
+    assert_eq!(formatted(text), text);
 }
 
 #[test]

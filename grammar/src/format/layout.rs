@@ -136,6 +136,9 @@ impl Writer<'_, '_> {
         if atoms.iter().any(|a| matches!(a, Atom::Body(body) if self.is_breakable(body))) {
             return self.write_bodies(atoms, indent, reserve);
         }
+        if let Some(at) = self.value_of_function(atoms, indent + 2) {
+            return self.write_segments(atoms, &[at], indent + 2, reserve);
+        }
         let commented = atoms.iter().position(|a| self.is_commented(a));
         if commented.is_none()
             && let Some((cuts, step)) = self.joints(atoms)
@@ -189,6 +192,20 @@ impl Writer<'_, '_> {
         }
     }
 
+    /// Where the value of `fn f(x) = …` begins, if it fits on a line of its own.
+    fn value_of_function(&self, atoms: &[Atom], indent: usize) -> Option<usize> {
+        let token =
+            |atom: &Atom, word: &str| matches!(atom, Atom::Token(index) if self.source.word(*index) == word);
+        if !token(atoms.first()?, "fn") {
+            return None;
+        }
+        let value = 1 + atoms.iter().position(|atom| token(atom, "="))?;
+        let room = WIDTH.saturating_sub(indent);
+        flat(self.source, self.first, atoms.get(value..)?, room)?;
+        flat(self.source, self.first, &atoms[..value], WIDTH)?;
+        Some(value)
+    }
+
     fn write_group(&mut self, atoms: &[Atom], at: usize, indent: usize, reserve: usize) {
         let Atom::Group(group) = &atoms[at] else { return };
         self.write(&atoms[..at], indent, 1);
@@ -198,6 +215,14 @@ impl Writer<'_, '_> {
         let list = group.entries.len() != 1
             || self.source.word(group.open) != "("
             || is_applied(self.source, self.first, group.open);
+        if let Some(text) = self.on_one_line(group, indent + 2) {
+            self.new_line(indent + 2);
+            self.push(&text);
+            self.push(if list { "," } else { "" });
+            self.new_line(indent);
+            self.push(self.source.word(group.close));
+            return self.write(&atoms[at + 1..], indent, reserve);
+        }
         for entry in &group.entries {
             for comment in &entry.above {
                 self.new_line(indent + 2);
@@ -220,6 +245,17 @@ impl Writer<'_, '_> {
         self.new_line(indent);
         self.push(self.source.word(group.close));
         self.write(&atoms[at + 1..], indent, reserve);
+    }
+
+    /// The entries of a group, if they all fit on one line of their own.
+    fn on_one_line(&self, group: &Group, indent: usize) -> Option<String> {
+        let mut text = String::new();
+        if !push_flat_group(self.source, self.first, group, WIDTH - indent.min(WIDTH), &mut text) {
+            return None;
+        }
+        let open = self.source.word(group.open).len();
+        let inside = text.get(open..text.len() - open)?.trim();
+        (indent + inside.chars().count() < WIDTH).then(|| inside.to_string())
     }
 
     /// Whether comments stand between the entries of the group, or of one inside it.

@@ -7,7 +7,7 @@
 //! - Two blanks for a level; no line longer than 110 characters if it can be broken.
 //! - A body written on one line stays on one line if it fits; every other body is broken.
 //! - What does not fit is broken at its loosest joints: before attributes, after commas, before `|>` and
-//!   operators, then inside its longest brackets, with one entry on a line.
+//!   operators, then inside its longest brackets: all entries on one line if they fit there, else one on each.
 //! - The `=` of neighbouring layers stand in one column, and so do the entries of neighbouring presets.
 //! - A comment keeps its place before or behind an entry, a statement, a member or an item; one in the middle
 //!   of something moves to the line above it.
