@@ -67,3 +67,17 @@ pub trait Execute {
     /// The number of elements of a tensor that can be read.
     fn len(&self, name: &str) -> Option<usize>;
 }
+
+/// Makes sessions: a form of execution as the training loop knows it.
+pub trait Prepare {
+    /// Compiles some programs of a module for a batch size. Programs are known by the names given with them.
+    ///
+    /// # Errors
+    /// If the form cannot run one of them.
+    fn prepare(
+        &self,
+        module: &arch_compiler::graph::Module,
+        programs: &[(&str, arch_compiler::graph::FuncId)],
+        batch: usize,
+    ) -> Result<Box<dyn Execute>, RunError>;
+}

@@ -5,7 +5,7 @@ use super::scope::Env;
 use super::value::{Entry, Number, Scalar, Tensor, Val};
 use crate::graph::{AxisId, DType};
 use crate::ops::{Map, Op};
-use arch_grammar::ast::{BinaryOp, Expr, UnaryOp};
+use arch_grammar::ast::{BinaryOp, ConfigTypeKind, Expr, ExprKind, Ident, Item, UnaryOp};
 use arch_grammar::{Diagnostic, Span};
 
 impl Session<'_> {
@@ -46,7 +46,10 @@ impl Session<'_> {
             (BinaryOp::Or, Val::Bool(true)) => return Val::Bool(true),
             _ => {}
         }
-        let y = self.eval(env, b);
+        let y = match self.choice_beside(env, op, &x, b) {
+            Some(choice) => choice,
+            None => self.eval(env, b),
+        };
         if matches!(x, Val::Error) || matches!(y, Val::Error) {
             return Val::Error;
         }
@@ -57,6 +60,37 @@ impl Session<'_> {
             return Val::Error;
         };
         self.tensor_binary(op, &s, &t, span).map_or(Val::Error, Val::Tensor)
+    }
+
+    /// In `variance == learned_range` the right side is a choice of the config on the left, not a name.
+    fn choice_beside(&mut self, env: &Env, op: BinaryOp, known: &Val, expr: &Expr) -> Option<Val> {
+        let (BinaryOp::Eq | BinaryOp::Ne, Val::Word(word), ExprKind::Name(name)) = (op, known, &expr.kind) else {
+            return None;
+        };
+        let words = self.choices_with(word);
+        if words.iter().any(|w| w.name == *name) {
+            return Some(Val::Word(name.as_str().into()));
+        }
+        if env.local(name).is_some() || env.scope.config.contains_key(name) {
+            return None;
+        }
+        self.not_a_choice(&words, name, expr.span);
+        Some(Val::Error)
+    }
+
+    /// The choices of the first config that has this one.
+    fn choices_with(&self, word: &str) -> Vec<Ident> {
+        let blocks = self.files.iter().flat_map(|f| &f.ast.items).filter_map(|item| match item {
+            Item::Block(block) => Some(block),
+            _ => None,
+        });
+        let mut choices = blocks.flat_map(|block| super::config::config_decls(&block.members)).filter_map(|decl| {
+            match &decl.ty.kind {
+                ConfigTypeKind::OneOf(words) if words.iter().any(|w| w.name == word) => Some(words.clone()),
+                _ => None,
+            }
+        });
+        choices.next().unwrap_or_default()
     }
 
     /// One operand as a tensor. A whole number beside an integer tensor stays a whole number.

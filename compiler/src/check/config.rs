@@ -166,7 +166,7 @@ impl Session<'_> {
         }
     }
 
-    fn not_a_choice(&mut self, words: &[ast::Ident], given: &str, span: Span) {
+    pub(super) fn not_a_choice(&mut self, words: &[ast::Ident], given: &str, span: Span) {
         let names: Vec<&str> = words.iter().map(|w| w.name.as_str()).collect();
         let mut d = Diagnostic::error("A0204", format!("`{given}` is not one of the choices"), span)
             .remark(format!("the choices are {}", names.join(", ")));

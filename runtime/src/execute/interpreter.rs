@@ -1,6 +1,6 @@
 //! The form that runs the f64 interpreter: slow, and right by construction.
 
-use super::{Data, Execute, RunError};
+use super::{Data, Execute, Prepare, RunError};
 use arch_compiler::graph::{FuncId, Module};
 use arch_compiler::interp::{self, Tensor};
 use std::collections::BTreeMap;
@@ -92,5 +92,21 @@ impl Execute for Interpreter {
 
     fn len(&self, name: &str) -> Option<usize> {
         self.tensor(name).map(|t| t.data.len())
+    }
+}
+
+/// The form `--form interpreter`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Interpreting;
+
+impl Prepare for Interpreting {
+    fn prepare(
+        &self,
+        module: &Module,
+        programs: &[(&str, FuncId)],
+        batch: usize,
+    ) -> Result<Box<dyn Execute>, RunError> {
+        let programs = programs.iter().map(|(name, id)| ((*name).to_string(), *id)).collect();
+        Ok(Box::new(Interpreter::new(module.clone(), programs, batch)))
     }
 }

@@ -1,7 +1,9 @@
 //! The runtime against numbers from public reference implementations, in `tests/fixtures`.
 
 mod fixture;
+mod losses;
 mod moments;
 mod optimizer;
+mod programs;
 mod samplers;
 mod schedules;
