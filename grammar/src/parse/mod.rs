@@ -47,7 +47,6 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
                 .help("save the file as UTF-8 without a byte-order mark");
         return (File::default(), vec![problem]);
     }
-    pest::set_error_detail(true);
     let mut problems = Vec::new();
     let tokens = scan::scan(file, text, &mut problems);
     let source = Source { file, text, tokens: &tokens };
@@ -117,7 +116,11 @@ impl<'a> Parser<'a> {
                 let pair = pairs.next()?;
                 Some(build(&mut Build { parser: self, fragment: &fragment }, pair))
             }
-            Err(error) => {
+            Err(_) => {
+                // What pest expected costs as much again as parsing, so it is asked for only here. The switch
+                // is one for all threads and is never turned back, so no thread can take it from another.
+                pest::set_error_detail(true);
+                let error = Grammar::parse(rule, &fragment.text).err()?;
                 let problem = mistakes::explain(&self.source, &fragment, rule, &error);
                 self.problems.push(problem);
                 let members = matches!(rule, Rule::block_item | Rule::member_if);
