@@ -64,7 +64,8 @@ impl Session<'_> {
 
     /// In `variance == learned_range` the right side is a choice of the config on the left, not a name.
     fn choice_beside(&mut self, env: &Env, op: BinaryOp, known: &Val, expr: &Expr) -> Option<Val> {
-        let (BinaryOp::Eq | BinaryOp::Ne, Val::Word(word), ExprKind::Name(name)) = (op, known, &expr.kind) else {
+        let (BinaryOp::Eq | BinaryOp::Ne, Val::Word(word), ExprKind::Name(name)) = (op, known, &expr.kind)
+        else {
             return None;
         };
         let words = self.choices_with(word);
@@ -84,12 +85,12 @@ impl Session<'_> {
             Item::Block(block) => Some(block),
             _ => None,
         });
-        let mut choices = blocks.flat_map(|block| super::config::config_decls(&block.members)).filter_map(|decl| {
-            match &decl.ty.kind {
+        let mut choices = blocks.flat_map(|block| super::config::config_decls(&block.members)).filter_map(
+            |decl| match &decl.ty.kind {
                 ConfigTypeKind::OneOf(words) if words.iter().any(|w| w.name == word) => Some(words.clone()),
                 _ => None,
-            }
-        });
+            },
+        );
         choices.next().unwrap_or_default()
     }
 

@@ -7,3 +7,5 @@ mod optimizer;
 mod programs;
 mod samplers;
 mod schedules;
+mod whole_sampling;
+mod whole_training;
