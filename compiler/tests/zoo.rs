@@ -1,0 +1,46 @@
+//! The models of the zoo go through every pass of the graph.
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::{InputKind, verify};
+use arch_compiler::program::Program;
+use arch_compiler::{canon, cost, grad, library};
+
+fn program(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)]) -> Program {
+    let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
+    let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let request =
+        Request { item: Some(item.into()), preset: preset.map(Into::into), set, ..Request::default() };
+    let outcome = compile(&NoFiles, model, text, &request);
+    outcome.program.unwrap_or_else(|| panic!("{model} does not check: {:?}", outcome.diagnostics))
+}
+
+#[test]
+fn models_differentiate_and_clean_up() {
+    let small = [("hidden_size", "24"), ("depth", "3"), ("input_size", "8"), ("num_classes", "5")];
+    for (model, item, extra) in [("dit", "DiT", Some(("num_heads", "3"))), ("mamba", "DiMamba", None)] {
+        let set: Vec<_> = small.into_iter().chain(extra).collect();
+        let Program { mut module, entry, .. } = program(model, item, None, &set);
+        let function = module.function(entry).clone();
+        let trained = function.inputs.iter().filter(|i| i.kind == InputKind::Parameter);
+        let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
+        let before = module.functions.len();
+        grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
+        // Three blocks that are one function are differentiated once.
+        assert!(module.functions.len() < 2 * before + 3, "{} functions", module.functions.len());
+        verify(&module).expect("the gradients keep the rules");
+        canon::run_all(&mut module).expect("the clean-ups fit");
+        verify(&module).expect("the clean-ups keep the rules");
+    }
+}
+
+/// The closed formula of DiT's multiply-accumulates (Peebles and Xie, arXiv 2212.09748, table 4: 118.64
+/// Gflops, where one Gflop is a multiply-accumulate).
+#[test]
+fn dit_xl_2_costs_what_the_paper_says() {
+    let Program { mut module, entry, .. } = program("dit", "DiT", Some("XL/2"), &[]);
+    canon::run_all(&mut module).expect("the clean-ups fit");
+    let (depth, d, t, patch) = (28, 1152, 256, 2 * 2 * 4);
+    let block = t * d * (4 * d) + 2 * t * t * d + 2 * t * d * (4 * d) + d * (6 * d);
+    let rest = t * patch * d + 256 * d + d * d + d * (2 * d) + t * d * (2 * patch);
+    assert_eq!(cost::macs(&module, entry), depth * block + rest);
+}
