@@ -128,6 +128,15 @@ impl Session<'_> {
         }
     }
 
+    /// Reports a fault of the compiler itself.
+    pub(super) fn fault(&mut self, what: &str) {
+        let text = format!("the compiler contradicts itself: {what}");
+        self.report(
+            Diagnostic::error("A0999", text, Span::default())
+                .help("this is a fault of archc, please report it with this file"),
+        );
+    }
+
     /// The level that an operation on these tensors belongs to.
     pub(super) fn level_of(inputs: &[&Tensor]) -> usize {
         inputs.iter().map(|t| t.level).max().unwrap_or(0)

@@ -54,6 +54,8 @@ pub struct Request {
     pub set: Vec<(String, String)>,
     /// `--dim T=1024`: sizes of open axes.
     pub dims: Vec<(String, usize)>,
+    /// Sizes of the inputs that will come, by name and without the batch: they give open axes their sizes.
+    pub shapes: Vec<(String, Vec<usize>)>,
     /// Whether dropout is active.
     pub training: bool,
 }
@@ -136,7 +138,13 @@ pub fn compile(provider: &dyn Provider, name: &str, text: &str, request: &Reques
     let mut session = Session::new(provider, request);
     let file = session.load(name, text);
     let program = if session.has_errors() { None } else { session.program(file) };
-    let program = program.filter(|_| !session.has_errors());
+    let mut program = program.filter(|_| !session.has_errors());
+    if let Some(p) = &mut program
+        && let Err(e) = crate::canon::run_all(&mut p.module)
+    {
+        session.fault(&e.0);
+        program = None;
+    }
     Outcome { program, sources: session.sources, diagnostics: session.diagnostics }
 }
 

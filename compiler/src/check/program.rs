@@ -80,6 +80,7 @@ impl Session<'_> {
         let (ast, index) = self.block_item(item)?;
         let ast::Item::Block(block) = &ast.items[index] else { return None };
         let settings = self.settings(block)?;
+        self.sizes_from_inputs(block);
         let template = self.top_template(item, block, &settings)?;
         let forward = self.templates[template.0].forward.clone();
         let Some(forward) = forward else {
@@ -122,6 +123,27 @@ impl Session<'_> {
         })
     }
 
+    /// Sizes of open axes from the inputs that will come: each name of a signature takes the size at its
+    /// place. Sizes that are known otherwise are held against the inputs when these are read.
+    fn sizes_from_inputs(&mut self, block: &ast::BlockItem) {
+        let forward = block.members.iter().find_map(|m| match m {
+            ast::Member::Forward(f) => Some(f),
+            _ => None,
+        });
+        for param in forward.iter().flat_map(|f| &f.params) {
+            let ParamKind::Tensor(shape) = &param.kind else { continue };
+            let Some((_, sizes)) = self.request.shapes.iter().find(|(n, _)| *n == param.name.name) else { continue };
+            if sizes.len() != shape.axes.len() {
+                continue;
+            }
+            for (entry, size) in shape.axes.iter().zip(sizes) {
+                if let ExprKind::Name(name) | ExprKind::Spread(ast::Ident { name, .. }) = &entry.kind {
+                    self.dims.entry(name.clone()).or_insert(*size);
+                }
+            }
+        }
+    }
+
     fn top_template(
         &mut self,
         item: ItemRef,
@@ -144,7 +166,8 @@ impl Session<'_> {
         settings: &Settings,
     ) -> Option<AxisId> {
         let name = &param.name.name;
-        if let Some(size) = self.dims.get(name).copied() {
+        let asked = self.request.dims.iter().find(|(n, _)| n == name).map(|(_, s)| *s);
+        if let Some(size) = asked {
             let from = format!("from the command line (--dim {name}={size})");
             return Some(self.dim_axis(name, size, param.span, &from));
         }
@@ -165,6 +188,9 @@ impl Session<'_> {
                 }
                 return Some(self.dim_axis(name, n, param.span, &from));
             }
+            if let Some(size) = self.dims.get(name).copied() {
+                return Some(self.dim_axis(name, size, param.span, "from the sizes of the inputs"));
+            }
             if let Some(size) = self.standin {
                 self.made_up = true;
                 return Some(self.dim_axis(name, size, param.span, "a size that was made up for checking"));
@@ -174,6 +200,9 @@ impl Session<'_> {
                 .help(format!("give it with `--set {tie}=…` or `--dim {name}=…`"));
             self.report(d);
             return None;
+        }
+        if let Some(size) = self.dims.get(name).copied() {
+            return Some(self.dim_axis(name, size, param.span, "from the sizes of the inputs"));
         }
         if let Some(size) = self.standin {
             self.made_up = true;

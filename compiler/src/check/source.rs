@@ -13,6 +13,12 @@ pub trait Provider {
     /// # Errors
     /// A sentence that says what could not be read.
     fn read(&self, from: &str, path: &str) -> Result<(String, String), String>;
+
+    /// The text of a file of the standard library or the zoo, where another than the one that this program
+    /// carries is wanted: a checkpoint brings the library that its model was built from.
+    fn library(&self, _name: &str) -> Option<String> {
+        None
+    }
 }
 
 /// A provider for programs of one file: every relative import is refused.
@@ -120,11 +126,11 @@ impl Session<'_> {
     fn imported_files(&mut self, file: usize, import: &ast::Import) -> Option<Vec<usize>> {
         let path = import.path.as_str();
         if path == "std" {
-            return Some(library::STD.iter().map(|(n, t)| self.load(n, t)).collect());
+            return Some(library::STD.iter().map(|(n, t)| self.load_library(n, t)).collect());
         }
         if let Some(zoo) = path.strip_prefix("zoo.") {
             if let Some((n, t)) = library::ZOO.iter().find(|(n, _)| *n == zoo) {
-                return Some(vec![self.load(&format!("zoo/{n}.arch"), t)]);
+                return Some(vec![self.load_library(&format!("zoo/{n}.arch"), t)]);
             }
             let names: Vec<&str> = library::ZOO.iter().map(|(n, _)| *n).collect();
             let mut d = Diagnostic::error("A0102", format!("the zoo has no `{zoo}`"), import.path_span);
@@ -162,7 +168,12 @@ impl Session<'_> {
     /// The prelude, read on first use.
     pub(super) fn prelude(&mut self) -> usize {
         let text = library::STD.iter().find(|(n, _)| *n == library::PRELUDE).map_or("", |(_, t)| t);
-        self.load(library::PRELUDE, text)
+        self.load_library(library::PRELUDE, text)
+    }
+
+    fn load_library(&mut self, name: &str, own: &str) -> usize {
+        let other = self.provider.library(name);
+        self.load(name, other.as_deref().unwrap_or(own))
     }
 
     /// What a name means at the top level of a file.

@@ -90,28 +90,28 @@ fn curve(metrics: &[Metric]) -> String {
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"100%\" role=\"img\" aria-label=\"loss over steps\" font-size=\"12\">\n"
     );
     for (value, at) in [(low, y(low)), (high, y(high))] {
-        let _ = writeln!(
+        let _ = write!(
             svg,
-            "<line x1=\"{MARGIN}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/><text x=\"0\" y=\"{at:.1}\">{value:.4}</text>"
+            "<line x1=\"{MARGIN}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/><text x=\"0\" y=\"{at:.1}\">{value:.4}</text>\n"
         );
     }
     for (step, anchor) in [(first, "start"), (last, "end")] {
-        let _ = writeln!(
+        let _ = write!(
             svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">step {step}</text>",
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">step {step}</text>\n",
             x(step),
             HEIGHT - MARGIN / 3.0
         );
     }
     let line: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", x(p.0), y(p.1))).collect();
-    let _ = writeln!(
+    let _ = write!(
         svg,
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"#2b6cb0\" stroke-width=\"1.5\"/>",
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"#2b6cb0\" stroke-width=\"1.5\"/>\n",
         line.join(" ")
     );
     for (step, loss) in &held_out {
         let _ =
-            writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"#c05621\"/>", x(*step), y(*loss));
+            write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"#c05621\"/>\n", x(*step), y(*loss));
     }
     svg.push_str("</svg>\n");
     svg

@@ -1,0 +1,118 @@
+//! The programs of a recipe: the model with and without dropout, its noising and its loss.
+
+use crate::failure::{Failure, show_diagnostics};
+use crate::model::read_source;
+use crate::provider::{Archive, Files};
+use arch_compiler::check::{self, Provider, Request};
+use arch_compiler::library;
+use arch_compiler::program::Program;
+use arch_grammar::Sources as Texts;
+use arch_runtime::checkpoint::Sources;
+use arch_runtime::interface::Interface;
+use arch_runtime::recipe::Recipe;
+
+/// A model ready to train or sample, and what it was built from.
+pub struct Built {
+    /// The model with dropout active.
+    pub training: Program,
+    /// The model without it.
+    pub inference: Program,
+    /// `NoisySample` for the model's sizes.
+    pub noising: Program,
+    /// `GaussianLoss` for the model's sizes and the recipe.
+    pub loss: Program,
+    /// All texts.
+    pub sources: Sources,
+    /// Roles of the model's inputs.
+    pub interface: Interface,
+}
+
+/// Builds what a recipe names from the file system.
+pub fn from_recipe(recipe: &Recipe, output: &crate::cli::Output) -> Result<Built, Failure> {
+    let text = read_source(&recipe.model.file)?;
+    let name = recipe.model.file.to_string_lossy().into_owned();
+    let request = request(recipe);
+    build(&Files, &name, &text, &request, recipe, output)
+}
+
+/// Builds from the texts of a checkpoint.
+pub fn from_checkpoint(
+    sources: &Sources,
+    recipe: &Recipe,
+    output: &crate::cli::Output,
+) -> Result<Built, Failure> {
+    let archive = Archive { files: sources.files.clone() };
+    let text = sources.files.get(&sources.main).cloned().unwrap_or_default();
+    let request = Request {
+        item: Some(sources.item.clone()),
+        preset: sources.preset.clone(),
+        set: sources.settings.clone(),
+        ..Request::default()
+    };
+    build(&archive, &sources.main, &text, &request, recipe, output)
+}
+
+fn request(recipe: &Recipe) -> Request {
+    Request {
+        item: recipe.model.item.clone(),
+        preset: recipe.model.preset.clone(),
+        set: recipe.model.settings(),
+        ..Request::default()
+    }
+}
+
+fn compile(
+    provider: &dyn Provider,
+    name: &str,
+    text: &str,
+    request: &Request,
+    quiet: Option<&crate::cli::Output>,
+) -> Result<(Program, Texts), Failure> {
+    let outcome = check::compile(provider, name, text, request);
+    match outcome.program {
+        Some(program) => {
+            if let Some(output) = quiet {
+                show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
+            }
+            Ok((program, outcome.sources))
+        }
+        None => Err(Failure::Diagnostics(outcome.diagnostics, outcome.sources)),
+    }
+}
+
+fn build(
+    provider: &dyn Provider,
+    name: &str,
+    text: &str,
+    request: &Request,
+    recipe: &Recipe,
+    output: &crate::cli::Output,
+) -> Result<Built, Failure> {
+    let (inference, texts) = compile(provider, name, text, request, Some(output))?;
+    let training = Request { training: true, ..request.clone() };
+    let (training, _) = compile(provider, name, text, &training, None)?;
+    let interface = Interface::new(&inference, recipe.train.null_label)?;
+    let losses = library::STD.iter().find(|(n, _)| *n == "std/losses.arch").map_or("", |(_, t)| *t);
+    let losses = provider.library("std/losses.arch").unwrap_or_else(|| losses.to_string());
+    let dims = vec![
+        ("C".to_string(), interface.channels),
+        ("H".to_string(), interface.height),
+        ("W".to_string(), interface.width),
+    ];
+    let part = |item: &str, set: Vec<(String, String)>| {
+        let request = Request { item: Some(item.into()), set, dims: dims.clone(), ..Request::default() };
+        compile(provider, "std/losses.arch", &losses, &request, None)
+    };
+    let (noising, _) = part("NoisySample", Vec::new())?;
+    let (loss, loss_texts) = part("GaussianLoss", recipe.diffusion.loss_settings())?;
+    let files =
+        texts.iter().chain(loss_texts.iter()).map(|(_, n, t)| (n.to_string(), t.to_string())).collect();
+    let sources = Sources {
+        main: name.to_string(),
+        item: inference.item.clone(),
+        preset: request.preset.clone(),
+        settings: request.set.clone(),
+        files,
+    };
+    Ok(Built { training, inference, noising, loss, sources, interface })
+}

@@ -1,0 +1,308 @@
+//! The arguments of every command.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+/// A language, compiler and runtime for the backbones of diffusion models.
+#[derive(Parser)]
+#[command(name = "archc", version, about, long_about = LONG, after_help = AFTER, max_term_width = 100)]
+pub struct Cli {
+    /// What is shown, and how.
+    #[command(flatten)]
+    pub output: Output,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const LONG: &str = "A backbone is a text file in a small language, `.arch`. archc checks it, counts its \
+parameters and operations, compiles it, trains it and samples from it, on any CPU.";
+
+const AFTER: &str = "Start here:
+  archc new my-idea && cd my-idea     a project that trains as it stands
+  archc check backbone.arch           is it right?
+  archc train recipe.toml             train it
+  archc explain A0203                 what a message means
+
+Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 problems found, 2 misuse, 101 our fault.";
+
+/// What is shown, and how.
+#[derive(Args)]
+pub struct Output {
+    /// Results as JSON on stdout.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Errors only: no warnings, no progress.
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Notes too.
+    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+}
+
+impl Output {
+    /// Whether messages are coloured: on a terminal, unless NO_COLOR is set.
+    pub fn color(&self) -> bool {
+        std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none()
+    }
+
+    /// Whether progress bars are drawn.
+    pub fn bars(&self) -> bool {
+        std::io::stderr().is_terminal() && !self.quiet && !self.json
+    }
+}
+
+/// Which item of a file, with which sizes.
+#[derive(Args, Clone)]
+pub struct ModelArgs {
+    /// The model or block; may be left out where the file has one model.
+    #[arg(long, value_name = "NAME")]
+    pub item: Option<String>,
+    /// A preset, and after a slash the value of the config that it leaves open: XL/2.
+    #[arg(long, value_name = "PRESET")]
+    pub preset: Option<String>,
+    /// A config value: --set depth=12. Again for further ones.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// The size of an open axis: --dim T=1024. Again for further ones.
+    #[arg(long, value_name = "AXIS=SIZE")]
+    pub dim: Vec<String>,
+}
+
+/// In which form a program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// Compiled kernels.
+    Executing,
+    /// luminal's own operators, unfused: slow, a second opinion.
+    Primitive,
+    /// The f64 interpreter: slow, right by construction.
+    Interpreter,
+}
+
+/// The commands.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Check files: names, sizes, axes. Nothing is run.
+    Check(CheckArgs),
+    /// Write files in the one style.
+    Fmt(FmtArgs),
+    /// Say what the code of a message means, with an example.
+    Explain(ExplainArgs),
+    /// Count parameters, operations and memory, in all and per layer.
+    Report(ReportArgs),
+    /// Show any stage of the compilation.
+    Dev(DevArgs),
+    /// Run a model or block once on tensors from a file.
+    Run(RunArgs),
+    /// Train what a recipe says.
+    Train(Box<TrainArgs>),
+    /// Draw samples from a checkpoint.
+    Sample(Box<SampleArgs>),
+}
+
+/// Arguments of `check`.
+#[derive(Args)]
+pub struct CheckArgs {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Which item; without it, all are checked.
+    #[command(flatten)]
+    pub model: ModelArgs,
+}
+
+/// Arguments of `fmt`.
+#[derive(Args)]
+pub struct FmtArgs {
+    /// The files; `-` reads from stdin and writes to stdout.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Change nothing; exit 1 if something would change.
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// Arguments of `explain`.
+#[derive(Args)]
+pub struct ExplainArgs {
+    /// A code such as A0203; without one, all are listed.
+    pub code: Option<String>,
+}
+
+/// Arguments of `report`.
+#[derive(Args)]
+pub struct ReportArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Which item.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Samples for the memory figures.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub batch: usize,
+    /// How deep the table of layers goes.
+    #[arg(long, default_value_t = 2, value_name = "LEVELS")]
+    pub depth: usize,
+}
+
+/// The stages of the compilation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// The syntax tree.
+    Ast,
+    /// Config, axes, layers and parameters.
+    Program,
+    /// The graph of the forward pass.
+    Graph,
+    /// The graph with gradients of all parameters.
+    Grad,
+}
+
+/// How a stage is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text.
+    Text,
+    /// Graphviz.
+    Dot,
+}
+
+/// Arguments of `dev`.
+#[derive(Args)]
+pub struct DevArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Which stage.
+    #[arg(long, value_enum, default_value = "graph")]
+    pub stage: Stage,
+    /// How.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Which item.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// One flat function in place of calls.
+    #[arg(long)]
+    pub flat: bool,
+}
+
+/// Arguments of `run`.
+#[derive(Args)]
+pub struct RunArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Which item.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Parameters and buffers by their names in the checkpoint.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub weights: PathBuf,
+    /// Inputs by the names of `forward`, batch first; `output.grad` is the gradient that --grad starts from.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub inputs: PathBuf,
+    /// Where results go: `output` or the results' names, and with --grad `grad.NAME`.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub outputs: PathBuf,
+    /// Gradients of sum(output * output.grad), or of mean(output^2) where that is not given.
+    #[arg(long)]
+    pub grad: bool,
+    /// In which form.
+    #[arg(long, value_enum, default_value = "executing")]
+    pub form: Form,
+    /// Threads; 0 takes as many as there are cores.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+}
+
+/// Arguments of `train`.
+#[derive(Args)]
+pub struct TrainArgs {
+    /// The recipe.
+    #[arg(value_name = "RECIPE")]
+    pub recipe: PathBuf,
+    /// A key of the recipe: --set train.steps=200. Again for further ones.
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Go on from the run's last checkpoint.
+    #[arg(long)]
+    pub resume: bool,
+    /// The run's folder; runs/NAME of the recipe if left out. An existing one is never overwritten.
+    #[arg(long, value_name = "DIR")]
+    pub run: Option<PathBuf>,
+    /// Recorded steps (`step{k}.x_start`, `.noise`, `.t`, `.y`) in place of data and random numbers.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub replay: Option<PathBuf>,
+    /// Weights to begin with, by their names in the checkpoint.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub weights: Option<PathBuf>,
+    /// In which form.
+    #[arg(long, value_enum, default_value = "executing")]
+    pub form: Form,
+    /// Threads; 0 takes as many as there are cores. Results do not depend on it.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+}
+
+/// Arguments of `sample`.
+#[derive(Args)]
+pub struct SampleArgs {
+    /// A checkpoint of `archc train`; it carries the model, the recipe and the weights.
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: Option<PathBuf>,
+    /// For weights from elsewhere: the recipe that names model and diffusion.
+    #[arg(long, value_name = "RECIPE")]
+    pub recipe: Option<PathBuf>,
+    /// For weights from elsewhere: plain tensors by name.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub weights: Option<PathBuf>,
+    /// Where to: .png a grid, a folder one PNG each, .npz for FID evaluators, .safetensors floats.
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+    /// Labels, `0,1,2` or `all`; they take turns.
+    #[arg(long)]
+    pub labels: Option<String>,
+    /// How many samples.
+    #[arg(long, value_name = "N")]
+    pub count: Option<usize>,
+    /// `ddpm` (ancestral) or `ddim`.
+    #[arg(long)]
+    pub sampler: Option<String>,
+    /// How many steps, or a respacing such as `ddim20` or `4,3,2`.
+    #[arg(long, value_name = "K")]
+    pub steps: Option<String>,
+    /// The share of noise in DDIM.
+    #[arg(long)]
+    pub eta: Option<f64>,
+    /// Classifier-free guidance; 1 is none.
+    #[arg(long, value_name = "G")]
+    pub guidance_scale: Option<f64>,
+    /// How many channels are guided; 3 is what the public DiT code does. All, if left out.
+    #[arg(long, value_name = "N")]
+    pub guidance_channels: Option<usize>,
+    /// The seed; sample k depends on it and k alone.
+    #[arg(long, value_name = "S")]
+    pub seed: Option<u64>,
+    /// Keep the predicted clean sample within [-1, 1].
+    #[arg(long)]
+    pub clip: Option<bool>,
+    /// Noise from a file (`initial` [N,...], `steps` [K,N,...]) in place of random numbers.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub noise: Option<PathBuf>,
+    /// The weights as trained, not their moving average.
+    #[arg(long)]
+    pub raw: bool,
+    /// Samples at a time.
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub batch: usize,
+    /// Any other key of the recipe: --set sample.clip=false.
+    #[arg(long, value_name = "SECTION.KEY=VALUE")]
+    pub set: Vec<String>,
+    /// In which form.
+    #[arg(long, value_enum, default_value = "executing")]
+    pub form: Form,
+    /// Threads; 0 takes as many as there are cores.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+}

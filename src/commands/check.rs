@@ -1,0 +1,33 @@
+//! `archc check FILE...`
+
+use crate::cli::{CheckArgs, Output};
+use crate::failure::{Failure, as_json, show_diagnostics};
+use crate::model::read_source;
+use crate::provider::Files;
+use arch_compiler::check;
+
+/// Checks every file and says what it found.
+pub fn run(args: &CheckArgs, output: &Output) -> Result<(), Failure> {
+    let mut errors = 0;
+    let mut json = Vec::new();
+    for path in &args.files {
+        let text = read_source(path)?;
+        let outcome = check::check_file(&Files, &path.to_string_lossy(), &text, &args.model.request()?);
+        let bad = outcome.diagnostics.iter().filter(|d| d.is_error()).count();
+        errors += bad;
+        if output.json {
+            json.extend(outcome.diagnostics.iter().map(|d| as_json(d, &outcome.sources)));
+            continue;
+        }
+        show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
+        if bad == 0 && !output.quiet {
+            eprintln!("{}: fine ({})", path.display(), outcome.checked.join(", "));
+        } else if bad > 0 {
+            eprintln!("{}: {bad} error{}", path.display(), if bad == 1 { "" } else { "s" });
+        }
+    }
+    if output.json {
+        println!("{}", serde_json::json!({ "diagnostics": json }));
+    }
+    if errors > 0 { Err(Failure::Shown) } else { Ok(()) }
+}

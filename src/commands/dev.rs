@@ -1,0 +1,95 @@
+//! `archc dev FILE --stage STAGE`: any stage of the compilation, printed.
+
+use crate::cli::{DevArgs, Format, Output, Stage};
+use crate::failure::Failure;
+use crate::model;
+use arch_compiler::program::Program;
+use arch_compiler::{grad, graph};
+use arch_grammar::FileId;
+
+/// Prints a stage.
+pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
+    if args.stage == Stage::Ast {
+        let text = model::read_source(&args.file)?;
+        let (file, _) = arch_grammar::parse(FileId(0), &text);
+        println!("{file:#?}");
+        return Ok(());
+    }
+    let (mut program, _) = model::program(&args.file, &args.model.request()?, output)?;
+    let entry = match args.stage {
+        Stage::Program => {
+            print!("{}", outline(&program));
+            return Ok(());
+        }
+        Stage::Grad => {
+            let names: Vec<String> = program
+                .parameters
+                .iter()
+                .filter(|p| p.trained && program.module.function(program.entry).input(&p.name).is_some())
+                .map(|p| p.name.clone())
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            grad::value_and_grad(&mut program.module, program.entry, &names)
+                .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?
+        }
+        _ => program.entry,
+    };
+    let entry = if args.flat { graph::inline(&mut program.module, entry) } else { entry };
+    match args.format {
+        Format::Dot => print!("{}", graph::dot(&program.module, entry)),
+        Format::Text => {
+            let mut order = Vec::new();
+            reachable(&program, entry, &mut order);
+            for f in order {
+                println!("{}", graph::print_function(&program.module, f));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The functions that a function calls, callees first.
+fn reachable(program: &Program, function: graph::FuncId, order: &mut Vec<graph::FuncId>) {
+    if order.contains(&function) {
+        return;
+    }
+    for node in &program.module.function(function).nodes {
+        if let arch_compiler::ops::Op::Call { function, .. } = &node.op {
+            reachable(program, *function, order);
+        }
+    }
+    order.push(function);
+}
+
+fn outline(program: &Program) -> String {
+    use std::fmt::Write;
+    let mut out = format!("{}\n", program.item);
+    for (name, value) in &program.config {
+        let _ = writeln!(out, "  config {name} = {value}");
+    }
+    for a in &program.inputs {
+        let _ = writeln!(
+            out,
+            "  input {}: {}{}{}",
+            a.name,
+            program.module.shape_text(&a.shape),
+            if a.integer { " int" } else { "" },
+            a.role.map_or_else(String::new, |r| format!(" ({r:?})").to_lowercase()),
+        );
+    }
+    for (name, axes) in &program.outputs {
+        let _ = writeln!(out, "  result {name}: {}", program.module.shape_text(axes));
+    }
+    for p in &program.parameters {
+        let _ = writeln!(
+            out,
+            "  {} {}: {} stored {:?}{}",
+            if p.trained { "param" } else { "buffer" },
+            p.name,
+            program.module.shape_text(&p.shape),
+            p.stored,
+            if p.trained && !p.decay { " no_decay" } else { "" },
+        );
+    }
+    out
+}

@@ -1,0 +1,28 @@
+//! The commands, one a file.
+
+mod check;
+mod dev;
+mod explain;
+mod fmt;
+mod report;
+mod run;
+mod sample;
+mod train;
+
+use crate::cli::{Cli, Command};
+use crate::failure::Failure;
+
+/// Runs a command.
+pub fn run(cli: &Cli) -> Result<(), Failure> {
+    let output = &cli.output;
+    match &cli.command {
+        Command::Check(args) => check::run(args, output),
+        Command::Fmt(args) => fmt::run(args, output),
+        Command::Explain(args) => explain::run(args, output),
+        Command::Report(args) => report::run(args, output),
+        Command::Dev(args) => dev::run(args, output),
+        Command::Run(args) => run::run(args, output),
+        Command::Train(args) => train::run(args, output),
+        Command::Sample(args) => sample::run(args, output),
+    }
+}

@@ -1,0 +1,251 @@
+//! `archc run FILE --weights W --inputs I --outputs O [--grad]`
+
+use crate::cli::{Output, RunArgs};
+use crate::failure::Failure;
+use crate::model;
+use crate::session;
+use crate::tensors::{self, Tensor};
+use arch_compiler::grad;
+use arch_compiler::program::{Argument, Program};
+use arch_runtime::error::{Code, Problem, nearest};
+use arch_runtime::execute::{Data, Execute};
+use std::collections::BTreeMap;
+
+type Tensors = BTreeMap<String, Tensor>;
+
+/// Runs an item once.
+pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
+    let inputs = tensors::read(&args.inputs)?;
+    let weights = tensors::read(&args.weights)?;
+    let mut request = args.model.request()?;
+    for (name, t) in &inputs {
+        request.shapes.push((name.clone(), t.shape.get(1..).unwrap_or_default().to_vec()));
+    }
+    let (mut program, _) = model::program(&args.file, &request, output)?;
+    let batch = check_inputs(&program, &inputs)?;
+    let wrt = if args.grad { differentiable(&program) } else { Vec::new() };
+    let mut programs = vec![("forward", program.entry)];
+    if args.grad {
+        let names: Vec<&str> = wrt.iter().map(String::as_str).collect();
+        let both = grad::value_and_grad(&mut program.module, program.entry, &names)
+            .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
+        programs = vec![("forward", program.entry), ("grad", both)];
+    }
+    let mut session = session::open(args.form, &program.module, &programs, batch, args.threads)?;
+    write_weights(&program, &weights, session.as_mut(), output)?;
+    write_inputs(&program, &inputs, session.as_mut())?;
+    let mut results = BTreeMap::new();
+    session.run("forward")?;
+    read_outputs(&program, session.as_ref(), batch, &mut results)?;
+    if args.grad {
+        seed(&program, &inputs, &results, session.as_mut())?;
+        session.run("grad")?;
+        read_gradients(&program, &wrt, session.as_ref(), batch, &mut results)?;
+    }
+    tensors::write(&args.outputs, &results)?;
+    if output.json {
+        let names: Vec<&String> = results.keys().collect();
+        println!("{}", serde_json::json!({ "outputs": args.outputs, "tensors": names, "batch": batch }));
+    }
+    Ok(())
+}
+
+fn misfit(message: String, help: &str) -> Failure {
+    Problem::new(Code::DataShape, message, help).into()
+}
+
+/// Every input must be there with the sizes of the signature; gives the batch.
+fn check_inputs(program: &Program, inputs: &Tensors) -> Result<usize, Failure> {
+    let mut batch: Option<(usize, &str)> = None;
+    for a in &program.inputs {
+        let Some(t) = inputs.get(&a.name) else {
+            let near = nearest(&a.name, inputs.keys().map(String::as_str));
+            let near = near.map_or_else(String::new, |n| format!("; it has `{n}`"));
+            return Err(misfit(
+                format!("the inputs have no tensor `{}`{near}", a.name),
+                "inputs are named after the parameters of `forward`",
+            ));
+        };
+        let wanted = program.module.dims(&a.shape, 1);
+        if t.shape.len() != wanted.len() + 1 || t.shape[1..] != wanted[..] {
+            return Err(misfit(
+                format!("input `{}` is {:?}, but {} is wanted", a.name, t.shape, shown(program, a)),
+                "the first size is the batch; the others are the axes of the signature in their order",
+            ));
+        }
+        match batch {
+            Some((n, other)) if n != t.shape[0] => {
+                let text = format!("`{}` has {} samples, but `{other}` has {n}", a.name, t.shape[0]);
+                return Err(misfit(text, "all inputs have the same batch"));
+            }
+            _ => batch = Some((t.shape[0], &a.name)),
+        }
+        check_integers(a, t)?;
+    }
+    match batch {
+        Some((0, name)) => Err(misfit(format!("`{name}` has no samples"), "the batch is at least 1")),
+        Some((n, _)) => Ok(n),
+        None => Ok(1),
+    }
+}
+
+fn shown(program: &Program, a: &Argument) -> String {
+    let axes = a.shape.iter().map(|x| {
+        let axis = program.module.axis(*x);
+        format!("{} = {}", axis.name, program.module.size(*x, 1))
+    });
+    let parts: Vec<String> = std::iter::once("batch".to_string()).chain(axes).collect();
+    format!("[{}]", parts.join(", "))
+}
+
+fn check_integers(a: &Argument, t: &Tensor) -> Result<(), Failure> {
+    if !a.integer {
+        return Ok(());
+    }
+    for (i, v) in t.data.iter().enumerate() {
+        let below = a.below.map_or(f64::from(i32::MAX), |b| b as f64);
+        if v.fract() != 0.0 || *v < 0.0 || *v >= below {
+            let problem = Problem::new(
+                Code::SampleLabel,
+                format!(
+                    "`{}` holds {v} at position {i}, but whole numbers from 0 to {} are wanted",
+                    a.name,
+                    below - 1.0
+                ),
+                "labels are counted from 0; the last row may stand for no label",
+            );
+            return Err(problem.into());
+        }
+    }
+    Ok(())
+}
+
+fn differentiable(program: &Program) -> Vec<String> {
+    let entry = program.module.function(program.entry);
+    let trained = program.parameters.iter().filter(|p| p.trained && entry.input(&p.name).is_some());
+    let floats = program.inputs.iter().filter(|a| !a.integer);
+    trained.map(|p| p.name.clone()).chain(floats.map(|a| a.name.clone())).collect()
+}
+
+fn write_weights(
+    program: &Program,
+    weights: &Tensors,
+    session: &mut dyn Execute,
+    output: &Output,
+) -> Result<(), Failure> {
+    let entry = program.module.function(program.entry);
+    for p in &program.parameters {
+        let Some(t) = weights.get(&p.name) else {
+            let near = nearest(&p.name, weights.keys().map(String::as_str));
+            let near = near.map_or_else(String::new, |n| format!("; the nearest there is `{n}`"));
+            return Err(Problem::new(
+                Code::CheckpointTensor,
+                format!("the weights have no tensor `{}`{near}", p.name),
+                "names and sizes must be those that `archc report` lists",
+            )
+            .into());
+        };
+        if t.shape != p.stored {
+            return Err(Problem::new(
+                Code::CheckpointTensor,
+                format!("`{}` is {:?} in the weights, but {:?} in the model", p.name, t.shape, p.stored),
+                "check the preset and the `--set` values against those the weights were made with",
+            )
+            .into());
+        }
+        if entry.input(&p.name).is_some() {
+            let data: Vec<f32> = t.data.iter().map(|x| *x as f32).collect();
+            session.write(&p.name, Data::Float(&data))?;
+        }
+    }
+    let surplus: Vec<&String> =
+        weights.keys().filter(|n| !program.parameters.iter().any(|p| p.name == **n)).collect();
+    if !surplus.is_empty() && !output.quiet {
+        let names: Vec<&str> = surplus.iter().take(5).map(|n| n.as_str()).collect();
+        eprintln!("warning: {} tensors of the weights are not used: {}", surplus.len(), names.join(", "));
+    }
+    Ok(())
+}
+
+fn write_inputs(program: &Program, inputs: &Tensors, session: &mut dyn Execute) -> Result<(), Failure> {
+    for a in &program.inputs {
+        let t = &inputs[&a.name];
+        if session.len(&a.name).is_none() {
+            continue;
+        }
+        if a.integer {
+            let data: Vec<i32> = t.data.iter().map(|x| *x as i32).collect();
+            session.write(&a.name, Data::Int(&data))?;
+        } else {
+            let data: Vec<f32> = t.data.iter().map(|x| *x as f32).collect();
+            session.write(&a.name, Data::Float(&data))?;
+        }
+    }
+    Ok(())
+}
+
+fn read_outputs(
+    program: &Program,
+    session: &dyn Execute,
+    batch: usize,
+    results: &mut BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+) -> Result<(), Failure> {
+    for (name, axes) in &program.outputs {
+        let mut shape = vec![batch];
+        shape.extend(program.module.dims(axes, batch));
+        let mut data = vec![0.0; shape.iter().product()];
+        session.read(name, &mut data)?;
+        results.insert(name.clone(), (shape, data));
+    }
+    Ok(())
+}
+
+/// Where the gradient starts: what was given, else that of the mean square of the first result.
+fn seed(
+    program: &Program,
+    inputs: &Tensors,
+    results: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    session: &mut dyn Execute,
+) -> Result<(), Failure> {
+    let given = program.outputs.iter().any(|(n, _)| inputs.contains_key(&format!("{n}.grad")));
+    for (i, (name, _)) in program.outputs.iter().enumerate() {
+        let key = format!("{name}.grad");
+        let (shape, data) = &results[name];
+        let start: Vec<f32> = match inputs.get(&key) {
+            Some(g) if g.shape != *shape => {
+                let text = format!("`{key}` is {:?}, but the result is {shape:?}", g.shape);
+                return Err(misfit(text, "a gradient has the sizes of its result, batch first"));
+            }
+            Some(g) => g.data.iter().map(|x| *x as f32).collect(),
+            None if !given && i == 0 => data.iter().map(|x| 2.0 * x / data.len() as f32).collect(),
+            None => vec![0.0; data.len()],
+        };
+        session.write(&key, Data::Float(&start))?;
+    }
+    Ok(())
+}
+
+fn read_gradients(
+    program: &Program,
+    wrt: &[String],
+    session: &dyn Execute,
+    batch: usize,
+    results: &mut BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+) -> Result<(), Failure> {
+    for name in wrt {
+        let shape = match program.parameters.iter().find(|p| p.name == *name) {
+            Some(p) => p.stored.clone(),
+            None => {
+                let axes = program.inputs.iter().find(|a| a.name == *name).map(|a| a.shape.clone());
+                let mut shape = vec![batch];
+                shape.extend(program.module.dims(&axes.unwrap_or_default(), batch));
+                shape
+            }
+        };
+        let key = format!("grad.{name}");
+        let mut data = vec![0.0; shape.iter().product()];
+        session.read(&key, &mut data)?;
+        results.insert(key, (shape, data));
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! Which item of which file a command means, and its program.
+
+use crate::cli::ModelArgs;
+use crate::failure::{Failure, show_diagnostics};
+use crate::provider::Files;
+use arch_compiler::check::{self, Request};
+use arch_compiler::program::Program;
+use arch_grammar::Sources;
+use arch_runtime::error::{Code, Problem};
+use std::path::Path;
+
+/// The text of a source file. Bytes that are no UTF-8 reach the parser, which says where they are.
+pub fn read_source(path: &Path) -> Result<String, Failure> {
+    let bytes = std::fs::read(path).map_err(|e| {
+        Problem::new(
+            Code::File,
+            format!("cannot read {}: {e}", path.display()),
+            "check the path; `archc new DIR` makes a project to start from",
+        )
+    })?;
+    Ok(match String::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),
+    })
+}
+
+impl ModelArgs {
+    /// What to ask the checker for.
+    pub fn request(&self) -> Result<Request, Failure> {
+        let pair = |text: &String, what: &str| match text.split_once('=') {
+            Some((k, v)) if !k.is_empty() => Ok((k.trim().to_string(), v.trim().to_string())),
+            _ => Err(Failure::Misuse(format!("`{what} {text}` is not `name=value`"))),
+        };
+        let mut request =
+            Request { item: self.item.clone(), preset: self.preset.clone(), ..Request::default() };
+        for s in &self.set {
+            request.set.push(pair(s, "--set")?);
+        }
+        for d in &self.dim {
+            let (name, size) = pair(d, "--dim")?;
+            let size = size.parse().ok().filter(|n| *n > 0);
+            let size = size
+                .ok_or_else(|| Failure::Misuse(format!("`--dim {d}`: a size is a whole number above 0")))?;
+            request.dims.push((name, size));
+        }
+        Ok(request)
+    }
+}
+
+/// The program of a file. Warnings are shown; errors end the command.
+pub fn program(
+    path: &Path,
+    request: &Request,
+    output: &crate::cli::Output,
+) -> Result<(Program, Sources), Failure> {
+    let text = read_source(path)?;
+    let outcome = check::compile(&Files, &path.to_string_lossy(), &text, request);
+    match outcome.program {
+        Some(program) => {
+            if !output.json {
+                show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
+            }
+            Ok((program, outcome.sources))
+        }
+        None => Err(Failure::Diagnostics(outcome.diagnostics, outcome.sources)),
+    }
+}

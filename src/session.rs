@@ -1,0 +1,44 @@
+//! The three forms in which programs run.
+
+use crate::cli::Form;
+use crate::failure::Failure;
+use arch_compiler::graph::{FuncId, Module};
+use arch_runtime::execute::interpreter::Interpreter;
+use arch_runtime::execute::{Execute, Prepare, RunError};
+
+/// A form and what it needs to know.
+#[derive(Clone, Copy)]
+pub struct Chosen {
+    /// The form.
+    pub form: Form,
+    /// Threads; 0 takes as many as there are cores.
+    pub threads: usize,
+}
+
+impl Prepare for Chosen {
+    fn prepare(
+        &self,
+        module: &Module,
+        programs: &[(&str, FuncId)],
+        batch: usize,
+    ) -> Result<Box<dyn Execute>, RunError> {
+        let named = || programs.iter().map(|(n, f)| ((*n).to_string(), *f)).collect();
+        match self.form {
+            Form::Interpreter => Ok(Box::new(Interpreter::new(module.clone(), named(), batch))),
+            Form::Primitive | Form::Executing => {
+                Err(RunError::Unsupported("this form is not built in yet; use `--form interpreter`".into()))
+            }
+        }
+    }
+}
+
+/// A session for some programs of a module.
+pub fn open(
+    form: Form,
+    module: &Module,
+    programs: &[(&str, FuncId)],
+    batch: usize,
+    threads: usize,
+) -> Result<Box<dyn Execute>, Failure> {
+    Ok(Chosen { form, threads }.prepare(module, programs, batch)?)
+}
