@@ -5,7 +5,7 @@ use super::scope::Env;
 use super::value::{Entry, Number, Scalar, Tensor, Val};
 use crate::graph::{AxisId, DType};
 use crate::ops::{Map, Op};
-use arch_grammar::ast::{BinaryOp, ConfigTypeKind, Expr, ExprKind, Ident, Item, UnaryOp};
+use arch_grammar::ast::{BinaryOp, Expr, UnaryOp};
 use arch_grammar::{Diagnostic, Span};
 
 impl Session<'_> {
@@ -24,7 +24,7 @@ impl Session<'_> {
             (UnaryOp::Neg, value) if self.as_number(&value).is_some() => {
                 let n = self.as_number(&value).map_or(Scalar::Int(0), |n| n.value);
                 let value = match n {
-                    Scalar::Int(i) => Scalar::Int(-i),
+                    Scalar::Int(i) => Scalar::Int(i.saturating_neg()),
                     Scalar::Float(f) => Scalar::Float(-f),
                 };
                 Val::Number(Number { value, origin: None })
@@ -39,6 +39,9 @@ impl Session<'_> {
     }
 
     pub(super) fn eval_binary(&mut self, env: &mut Env, op: BinaryOp, a: &Expr, b: &Expr, span: Span) -> Val {
+        if let (BinaryOp::Eq | BinaryOp::Ne, Some(equal)) = (op, self.choice_equal(env, a, b)) {
+            return equal.map_or(Val::Error, |e| Val::Bool(e == (op == BinaryOp::Eq)));
+        }
         let x = self.eval(env, a);
         // `false and …` and `true or …` do not look at the other side: a config may not make sense there.
         match (op, &x) {
@@ -46,52 +49,24 @@ impl Session<'_> {
             (BinaryOp::Or, Val::Bool(true)) => return Val::Bool(true),
             _ => {}
         }
-        let y = match self.choice_beside(env, op, &x, b) {
-            Some(choice) => choice,
-            None => self.eval(env, b),
-        };
+        let y = self.eval(env, b);
         if matches!(x, Val::Error) || matches!(y, Val::Error) {
             return Val::Error;
         }
         if let Some(v) = self.compile_time(env, op, &x, &y, (a, b), span) {
             return v;
         }
+        if let Some(v) = moved_position(op, &x, &y) {
+            return v;
+        }
         let (Some(s), Some(t)) = (self.operand(&x, &y, a.span), self.operand(&y, &x, b.span)) else {
             return Val::Error;
         };
+        let level = s.level.max(t.level);
+        if !self.fits_step(&s, level, a.span) || !self.fits_step(&t, level, b.span) {
+            return Val::Error;
+        }
         self.tensor_binary(op, &s, &t, span).map_or(Val::Error, Val::Tensor)
-    }
-
-    /// In `variance == learned_range` the right side is a choice of the config on the left, not a name.
-    fn choice_beside(&mut self, env: &Env, op: BinaryOp, known: &Val, expr: &Expr) -> Option<Val> {
-        let (BinaryOp::Eq | BinaryOp::Ne, Val::Word(word), ExprKind::Name(name)) = (op, known, &expr.kind)
-        else {
-            return None;
-        };
-        let words = self.choices_with(word);
-        if words.iter().any(|w| w.name == *name) {
-            return Some(Val::Word(name.as_str().into()));
-        }
-        if env.local(name).is_some() || env.scope.config.contains_key(name) {
-            return None;
-        }
-        self.not_a_choice(&words, name, expr.span);
-        Some(Val::Error)
-    }
-
-    /// The choices of the first config that has this one.
-    fn choices_with(&self, word: &str) -> Vec<Ident> {
-        let blocks = self.files.iter().flat_map(|f| &f.ast.items).filter_map(|item| match item {
-            Item::Block(block) => Some(block),
-            _ => None,
-        });
-        let mut choices = blocks.flat_map(|block| super::config::config_decls(&block.members)).filter_map(
-            |decl| match &decl.ty.kind {
-                ConfigTypeKind::OneOf(words) if words.iter().any(|w| w.name == word) => Some(words.clone()),
-                _ => None,
-            },
-        );
-        choices.next().unwrap_or_default()
     }
 
     /// One operand as a tensor. A whole number beside an integer tensor stays a whole number.
@@ -204,13 +179,13 @@ impl Session<'_> {
                 self.report(d);
                 return Some(Val::Error);
             }
-            BinaryOp::Rem => Some(i.rem_euclid(j)),
+            BinaryOp::Rem => i.checked_rem_euclid(j),
             BinaryOp::Div if env.sizes => {
-                if i % j != 0 {
+                if i.checked_rem(j).is_some_and(|rest| rest != 0) {
                     self.not_whole(env, i, j, exprs, span);
                     return Some(Val::Error);
                 }
-                Some(i / j)
+                i.checked_div(j)
             }
             _ => return None,
         };
@@ -218,7 +193,8 @@ impl Session<'_> {
             Some(v) => Some(Val::int(v)),
             None => {
                 let text = format!("{i} {} {j} is too large", op.symbol());
-                self.report(Diagnostic::error("A0207", text, span));
+                let d = Diagnostic::error("A0207", text, span);
+                self.report(d.help("whole numbers have 64 bits, sizes are below 4,294,967,296"));
                 Some(Val::Error)
             }
         }
@@ -312,7 +288,10 @@ impl Session<'_> {
             d = d.also(entry.span, text);
         }
         let (p, q) = (only_a[0].0, only_b[0].0);
-        if self.size_of(p) == self.size_of(q) {
+        if self.is_made_up(p) && self.is_made_up(q) {
+            let (p, q) = (self.axis_name(p), self.axis_name(q));
+            d = d.help(format!("if they are meant to meet: `rename(…, {q} -> {p})`"));
+        } else if self.size_of(p) == self.size_of(q) {
             let n = self.size_of(p);
             let text = format!(
                 "`{}` and `{}` are both {n} long, but equal size does not make them one axis",
@@ -344,6 +323,21 @@ fn word(symbol: &str) -> &'static str {
     }
 }
 
+/// `t + 1`, `t - 1` for a position of a scan.
+fn moved_position(op: BinaryOp, x: &Val, y: &Val) -> Option<Val> {
+    let whole = |v: &Val| match v {
+        Val::Number(Number { value: Scalar::Int(i), .. }) => Some(*i),
+        _ => None,
+    };
+    match (op, x, y) {
+        (BinaryOp::Add, Val::Position(p), n) | (BinaryOp::Add, n, Val::Position(p)) => {
+            Some(Val::Position(p.saturating_add(whole(n)?)))
+        }
+        (BinaryOp::Sub, Val::Position(p), n) => Some(Val::Position(p.saturating_sub(whole(n)?))),
+        _ => None,
+    }
+}
+
 /// The axes of `a`, then those of `b` that `a` lacks.
 pub(super) fn union(a: &[(AxisId, Entry)], b: &[(AxisId, Entry)]) -> Vec<(AxisId, Entry)> {
     let mut axes = a.to_vec();
@@ -353,11 +347,11 @@ pub(super) fn union(a: &[(AxisId, Entry)], b: &[(AxisId, Entry)]) -> Vec<(AxisId
 
 /// The divisors of `n` just below and just above `near`.
 pub(super) fn near_divisors(n: i64, near: i64) -> Vec<i64> {
-    if n <= 0 || n > 1 << 24 {
+    if n <= 0 || n > 1 << 20 {
         return Vec::new();
     }
     let divides = |k: &i64| n % k == 0;
     let below = (1..near.min(n + 1)).rev().find(divides);
-    let above = (near.max(0) + 1..=n).find(divides);
+    let above = (near.max(0).saturating_add(1)..=n).find(divides);
     below.into_iter().chain(above).collect()
 }

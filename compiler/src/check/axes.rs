@@ -100,8 +100,11 @@ impl Session<'_> {
         format!("[{}]", names.join(", "))
     }
 
-    /// `axis T (16)`.
+    /// `axis T (16)`; without a size that was made up.
     pub(super) fn show_axis(&self, axis: AxisId) -> String {
+        if self.is_made_up(axis) {
+            return format!("`{}`", self.axis_name(axis));
+        }
         format!("`{}` ({})", self.axis_name(axis), self.size_of(axis))
     }
 }

@@ -3,6 +3,7 @@
 
 use super::Session;
 use super::forward::Built;
+use super::report::Site;
 use super::scope::{Config, Env, Part, Scope};
 use super::source::ItemRef;
 use super::value::{Layer, Number, Scalar, Val};
@@ -52,7 +53,14 @@ pub(super) struct Template {
     pub used: Rc<RefCell<BTreeSet<String>>>,
     /// Where it was first declared.
     pub site: Span,
+    /// The declarations that led to it.
+    pub sites: Vec<Site>,
+    /// How many layers and parameters are in it and below.
+    pub tensors: usize,
 }
+
+/// Layers and parameters that one item may have.
+const MOST_TENSORS: usize = 200_000;
 
 /// What a layer gives a block.
 pub(super) struct Given {
@@ -72,6 +80,18 @@ impl Session<'_> {
 
     /// The template of a block for what is given. `None` if it was reported that there is none.
     pub(super) fn instantiate(&mut self, item: ItemRef, given: Given) -> Option<TemplateId> {
+        let span = given.site;
+        let walk = |s: &mut Self| {
+            stacker::maybe_grow(super::expr::RED_ZONE, super::expr::STACK, || s.instantiate_here(item, given))
+        };
+        if span == Span::default() {
+            return walk(self);
+        }
+        let name = self.item_name(item).name.into();
+        self.within(Site { span, name, function: false }, walk)
+    }
+
+    fn instantiate_here(&mut self, item: ItemRef, given: Given) -> Option<TemplateId> {
         let (ast, index) = self.block_item(item)?;
         let ast::Item::Block(block) = &ast.items[index] else { return None };
         let mut env = Env::new(Rc::new(self.block_scope(item, block, &given)?));
@@ -202,15 +222,31 @@ impl Session<'_> {
             built: FxHashMap::default(),
             used: Rc::default(),
             site,
+            sites: self.sites.clone(),
+            tensors: 0,
         };
-        let before = self.diagnostics.iter().filter(|d| d.is_error()).count();
+        let before = self.error_count();
         self.members(&mut env, &mut template, &block.members);
-        if self.diagnostics.iter().filter(|d| d.is_error()).count() > before {
+        if self.error_count() > before || !self.small_enough(&mut template) {
             return None;
         }
         template.scope = env.scope.clone();
         template.used = env.used.clone();
         Some(template)
+    }
+
+    /// Every layer of a block that holds layers of itself doubles what is in it, so this grows fast.
+    fn small_enough(&mut self, template: &mut Template) -> bool {
+        let below = template.layers.iter().map(|l| self.templates[l.template.0].tensors);
+        template.tensors = below.fold(template.parameters.len() + 1, usize::saturating_add);
+        if template.tensors <= MOST_TENSORS {
+            return true;
+        }
+        let place =
+            if template.site == Span::default() { self.item_name(template.item).span } else { template.site };
+        let text = format!("`{}` would have more than {MOST_TENSORS} layers and parameters", template.name);
+        self.report(Diagnostic::error("A0411", text, place));
+        false
     }
 
     fn members(&mut self, env: &mut Env, template: &mut Template, members: &[Member]) {
@@ -342,8 +378,16 @@ impl Session<'_> {
     }
 
     /// A config value bound in a block.
-    pub(super) fn bind_config(&mut self, env: &mut Env, name: &str, value: Val, declared: Span) {
-        Rc::make_mut(&mut env.scope).config.insert(name.to_string(), Config { value, declared });
+    pub(super) fn bind_config(
+        &mut self,
+        env: &mut Env,
+        name: &str,
+        value: Val,
+        declared: Span,
+        choices: Rc<[String]>,
+    ) {
+        let config = Config { value, declared, choices };
+        Rc::make_mut(&mut env.scope).config.insert(name.to_string(), config);
     }
 }
 

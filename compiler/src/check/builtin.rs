@@ -156,7 +156,7 @@ impl Session<'_> {
                 let d = match near {
                     Some(m) => d.help(format!("did you mean `{m}`?")),
                     None if named.is_empty() => d.help(format!("`{name}` takes no named arguments")),
-                    None => d.help(format!("it takes {}", named.join(", "))),
+                    None => d.help(format!("it takes `{}`", named.join("`, `"))),
                 };
                 self.report(d);
                 return None;
@@ -168,7 +168,13 @@ impl Session<'_> {
             } else {
                 format!("{} to {}", positional.0, positional.1)
             };
-            let text = format!("`{name}` takes {wanted} arguments, but {} are given", plain.len());
+            let one = positional == (1, 1);
+            let are = if plain.len() == 1 { "is" } else { "are" };
+            let text = format!(
+                "`{name}` takes {wanted} argument{}, but {} {are} given",
+                if one { "" } else { "s" },
+                plain.len()
+            );
             self.report(Diagnostic::error("A0401", text, span));
             return None;
         }
@@ -266,7 +272,7 @@ impl Session<'_> {
             "prod" => Reduce::Product,
             _ => Reduce::Sum,
         };
-        let count: usize = axes.iter().map(|a| self.size_of(*a)).product();
+        let count = self.elements(&axes);
         let r = self.apply(Op::Reduce(kind, axes), &[&t], rest.clone(), DType::F32, span);
         if name != "mean" {
             return Some(Val::Tensor(r));
@@ -335,9 +341,9 @@ impl Session<'_> {
             self.report(Diagnostic::error("A0206", "division by zero", args[1].span));
             return None;
         }
-        let floor = a.div_euclid(b);
+        let floor = a.checked_div_euclid(b)?;
         let up = name == "ceil_div" && a.rem_euclid(b) != 0;
-        Some(Val::int(floor + i64::from(up)))
+        Some(Val::int(floor.saturating_add(i64::from(up))))
     }
 
     /// Rounded division of integer tensors: exact in f64 for all positions that fit a tensor.

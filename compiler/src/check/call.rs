@@ -4,6 +4,7 @@ use super::Session;
 use super::forward::{ArgShape, Built, CallShape};
 use super::layers::join;
 use super::matching::{Bound, Pattern, Slot};
+use super::report::{Site, counted};
 use super::scope::Env;
 use super::source::ItemRef;
 use super::value::{Callee, Entry, Layer, Tensor, Val};
@@ -115,7 +116,8 @@ impl Session<'_> {
             };
             if place >= params.len() {
                 let names: Vec<&str> = params.iter().map(|p| p.name.name.as_str()).collect();
-                let text = format!("`{what}` takes {} arguments ({})", params.len(), names.join(", "));
+                let takes = counted(params.len(), "argument");
+                let text = format!("`{what}` takes {takes} ({})", names.join(", "));
                 self.report(Diagnostic::error("A0401", text, g.span).label("one too many"));
                 return None;
             }
@@ -132,7 +134,7 @@ impl Session<'_> {
                 let d = Diagnostic::error("A0401", text, span)
                     .label("missing here")
                     .also(p.span, "declared here");
-                self.report(d);
+                self.report(d.help(format!("give it: `{what}(…, {0}: …)`", p.name.name)));
                 return None;
             }
         }
@@ -144,7 +146,8 @@ impl Session<'_> {
         let d = Diagnostic::error("A0402", format!("`{what}` has no `{}`", name.name), name.span);
         let d = match nearest(&name.name, names.iter().copied()) {
             Some(n) => d.help(format!("did you mean `{n}`?")),
-            None => d.help(format!("it takes {}", names.join(", "))),
+            None if names.is_empty() => d.help("it takes no arguments"),
+            None => d.help(format!("it takes `{}`", names.join("`, `"))),
         };
         self.report(d);
     }
@@ -164,9 +167,11 @@ impl Session<'_> {
         let ast::Item::Fn(function) = &ast.items[item.index] else { return Val::Error };
         let name = function.name.name.clone();
         if env.expanding.len() > 128 {
-            let d = Diagnostic::error("A0404", format!("`{name}` calls itself without end"), span);
+            let d =
+                Diagnostic::error("A0404", format!("`{name}` calls itself without end"), function.name.span)
+                    .label("more than 128 calls inside each other");
             self.report(d.help("a compile-time function may call itself if a number gets smaller"));
-            return Val::Error;
+            return self.give_up();
         }
         let mut inner = Env::new(Rc::new(super::scope::Scope { file: item.file, ..Default::default() }));
         inner.sizes = env.sizes;
@@ -177,7 +182,8 @@ impl Session<'_> {
         let Some((slots, named)) = self.assign(&name, &function.params, &open, given, span) else {
             return Val::Error;
         };
-        self.expand(env, inner, function, &slots, &named, span).unwrap_or(Val::Error)
+        let site = Site { span, name: name.as_str().into(), function: true };
+        self.within(site, |s| s.expand(env, inner, function, &slots, &named, span)).unwrap_or(Val::Error)
     }
 
     fn expand(

@@ -52,10 +52,6 @@ impl Session<'_> {
         true
     }
 
-    pub(super) fn error_count(&self) -> usize {
-        self.diagnostics.iter().filter(|d| d.is_error()).count()
-    }
-
     /// Reports config names that the block does not have.
     fn known_configs(&mut self, block: &BlockItem, given: &Given) -> bool {
         let decls = config_decls(&block.members);
@@ -103,7 +99,8 @@ impl Session<'_> {
         if !matches!(value, Val::Error) {
             self.in_range(env, decl, &value, span);
         }
-        self.bind_config(env, name, value, declared);
+        let choices = choices(&decl.ty.kind);
+        self.bind_config(env, name, value, declared, choices);
     }
 
     fn default_value(&mut self, env: &mut Env, decl: &ConfigDecl, site: Span) -> Option<(Val, Span)> {
@@ -137,7 +134,8 @@ impl Session<'_> {
             ConfigTypeKind::OneOf(words) => match &expr.kind {
                 ExprKind::Name(n) if words.iter().any(|w| w.name == *n) => Val::Word(n.as_str().into()),
                 ExprKind::Name(n) if !env.scope.config.contains_key(n) && env.local(n).is_none() => {
-                    self.not_a_choice(words, n, expr.span);
+                    let words: Vec<String> = words.iter().map(|w| w.name.clone()).collect();
+                    self.not_a_choice(&words, n, expr.span);
                     Val::Error
                 }
                 _ => self.eval(env, expr),
@@ -166,11 +164,10 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn not_a_choice(&mut self, words: &[ast::Ident], given: &str, span: Span) {
-        let names: Vec<&str> = words.iter().map(|w| w.name.as_str()).collect();
+    pub(super) fn not_a_choice(&mut self, words: &[String], given: &str, span: Span) {
         let mut d = Diagnostic::error("A0204", format!("`{given}` is not one of the choices"), span)
-            .remark(format!("the choices are {}", names.join(", ")));
-        if let Some(n) = nearest(given, names.iter().copied()) {
+            .remark(format!("the choices are {}", words.join(", ")));
+        if let Some(n) = nearest(given, words.iter().map(String::as_str)) {
             d = d.help(format!("did you mean `{n}`?"));
         }
         self.report(d);
@@ -295,6 +292,15 @@ pub(super) fn config_decls(members: &[Member]) -> Vec<&ConfigDecl> {
         }
     }
     out
+}
+
+/// The choices of a `one of { … }`, also behind `?`; empty for other types.
+pub(super) fn choices(ty: &ConfigTypeKind) -> Rc<[String]> {
+    match ty {
+        ConfigTypeKind::OneOf(words) => words.iter().map(|w| w.name.clone()).collect(),
+        ConfigTypeKind::Optional(inner) => choices(&inner.kind),
+        _ => Rc::from([]),
+    }
 }
 
 /// The number with its history; other values as they are.

@@ -18,6 +18,8 @@ pub(super) struct Level {
     pub function: Function,
     /// For the body of a scan: its axis.
     pub axis: Option<AxisId>,
+    /// For the body of a scan: the name of its position.
+    pub position: String,
     /// What the body reads of the function around it, in order of first use.
     pub constants: Vec<(ValueId, ValueId)>,
     pub sequences: Vec<(ValueId, ValueId)>,
@@ -115,6 +117,7 @@ impl Session<'_> {
 
     /// Adds an operation at a level and gives its values. The axes must fit: a fault here is ours.
     pub(super) fn add_at(&mut self, level: usize, op: Op, inputs: &[ValueId], origin: Span) -> Vec<ValueId> {
+        self.burn(origin);
         match self.with_builder(level, origin, |b| b.add(op.clone(), inputs)) {
             Ok(values) => values,
             Err(e) => {
@@ -162,16 +165,24 @@ impl Session<'_> {
         if tensor.level >= level {
             return tensor.value;
         }
-        let axis = self.context().levels[level].axis;
-        if let Some(axis) = axis.filter(|a| tensor.has(*a)) {
-            let name = self.axis_name(axis);
-            self.report(
-                Diagnostic::error("A0506", format!("this value still has the scan's axis `{name}`"), origin)
-                    .label(format!("one step sees one position of `{name}`"))
-                    .help(format!("take its value at the step's position: `x[{}]`", name.to_lowercase())),
-            );
-        }
+        self.fits_step(tensor, level, origin);
         self.capture(tensor.value, level, false, origin)
+    }
+
+    /// Whether a value can be used at a level: in the step of a scan it must not have the scan's axis.
+    pub(super) fn fits_step(&mut self, tensor: &Tensor, level: usize, span: Span) -> bool {
+        let here = &self.context().levels[level];
+        let (axis, position) = (here.axis, here.position.clone());
+        let Some(axis) = axis.filter(|a| tensor.level < level && tensor.has(*a)) else { return true };
+        let name = self.axis_name(axis);
+        let shown = self.sources.slice(span).to_string();
+        let shown = if shown.contains(' ') { format!("({shown})") } else { shown };
+        let has = self.show_axes(&tensor.ids());
+        let d = Diagnostic::error("A0506", format!("this value still has the scan's axis `{name}`"), span)
+            .label(format!("this is {has}, but one step sees one position of `{name}`"))
+            .help(format!("take its value at the step's position: `{shown}[{position}]`"));
+        self.report(d);
+        false
     }
 
     /// Makes a value of the function around a scan an input of the scan's body.
@@ -228,6 +239,16 @@ impl Session<'_> {
             }
             Val::Bool(b) => Some(self.number(f64::from(u8::from(*b)), false, origin)),
             Val::Error => None,
+            Val::Absent(_) => {
+                self.present(value.clone(), origin);
+                None
+            }
+            Val::Position(_) => {
+                let d = Diagnostic::error("A0315", "a position of a scan is not a number", origin)
+                    .label("stands in brackets: `u[t]`, `u[t - 1]`");
+                self.report(d.help("its number is a value too: `iota(T)[t]`"));
+                None
+            }
             other => {
                 let text = format!("a tensor or a number is wanted here, not {}", other.kind());
                 self.report(Diagnostic::error("A0315", text, origin));

@@ -7,9 +7,24 @@ use arch_grammar::ast::{self, Expr, ExprKind};
 use arch_grammar::{Diagnostic, Span, nearest};
 use std::rc::Rc;
 
+/// Functions that call themselves and blocks in blocks may nest deeper than a thread's stack: where less than
+/// this many bytes are left, [`STACK`] more are taken.
+pub(super) const RED_ZONE: usize = 256 << 10;
+pub(super) const STACK: usize = 4 << 20;
+
+/// Turns of a loop, layers of a `repeat`.
+pub(super) const MOST_REPEATS: i64 = 10_000;
+
 impl Session<'_> {
     /// The value of an expression.
     pub(super) fn eval(&mut self, env: &mut Env, expr: &Expr) -> Val {
+        if !self.burn(expr.span) {
+            return Val::Error;
+        }
+        stacker::maybe_grow(RED_ZONE, STACK, || self.eval_here(env, expr))
+    }
+
+    fn eval_here(&mut self, env: &mut Env, expr: &Expr) -> Val {
         match &expr.kind {
             ExprKind::Int(i) => Val::int(*i),
             ExprKind::Float { value, .. } => {
@@ -158,9 +173,9 @@ impl Session<'_> {
             None => 0,
         };
         let to = self.eval_int(env, to)?;
-        if to - from > 100_000 {
-            let text = format!("{} repetitions are too many", to - from);
-            self.report(Diagnostic::error("A0207", text, iter.span).help("at most 100,000 are allowed"));
+        if to.saturating_sub(from) > MOST_REPEATS {
+            let text = format!("{} repetitions are too many", to.saturating_sub(from));
+            self.report(Diagnostic::error("A0207", text, iter.span).help("at most 10,000 are allowed"));
             return None;
         }
         Some((from, to))
@@ -221,10 +236,11 @@ impl Session<'_> {
             Val::Axis(a) => Some(self.size_of(*a) as i64),
             Val::Error => None,
             Val::Number(Number { value: Scalar::Float(f), .. }) => {
-                self.report(
-                    Diagnostic::error("A0211", format!("a whole number is wanted here, not {f}"), span)
-                        .help("`int(…)` cuts off the fraction"),
-                );
+                // The fraction may come from a size that was made up; the kind of number does not.
+                let given = if self.standin.is_some() { String::new() } else { format!(" {f:?}") };
+                let text = format!("a whole number is wanted here, not the float{given}");
+                let text = text.strip_suffix("the float").map_or(text.clone(), |t| format!("{t}a float"));
+                self.report(Diagnostic::error("A0211", text, span).help("`int(…)` cuts off the fraction"));
                 None
             }
             other => {

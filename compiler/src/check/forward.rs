@@ -3,6 +3,7 @@
 use super::Session;
 use super::block::TemplateId;
 use super::matching::Slot;
+use super::report::{Site, counted};
 use super::scope::Env;
 use super::value::{Entry, Tensor, Val};
 use crate::graph::{AxisId, DType, FuncId, InputKind, ValueId};
@@ -100,7 +101,12 @@ impl Session<'_> {
         let errors = self.error_count();
         let name = self.templates[template.0].name.clone();
         self.open(&name);
-        let results = self.walk_forward(template, &forward, shape, lifted);
+        let walk = |s: &mut Self| s.walk_forward(template, &forward, shape, lifted);
+        let results = if site == Span::default() {
+            walk(self)
+        } else {
+            self.within(Site { span: site, name: name.as_str().into(), function: false }, walk)
+        };
         let hidden = std::mem::take(&mut self.context().hidden_order);
         let mut function = self.close();
         let (open, lifted_axes, results) = results?;
@@ -161,8 +167,12 @@ impl Session<'_> {
             }
             env.bind(&param.name.name, value, param.name.span);
         }
+        let errors = self.error_count();
         let value = self.eval_body(&mut env, &forward.body);
-        self.unused_inputs(&env, forward);
+        // What stands behind a mistake was not looked at, so nobody knows whether it uses an input.
+        if self.error_count() == errors {
+            self.unused_inputs(&env, forward);
+        }
         let results = self.results(&mut env, forward, value, &lifted)?;
         Some((open, lifted, results))
     }
@@ -216,8 +226,10 @@ impl Session<'_> {
             v => vec![v],
         };
         if !forward.results.is_empty() && values.len() != forward.results.len() {
-            let text =
-                format!("{} results are declared, but {} come out", forward.results.len(), values.len());
+            let (wanted, come) = (counted(forward.results.len(), "result"), values.len());
+            let are = if forward.results.len() == 1 { "is" } else { "are" };
+            let comes = if come == 1 { "comes" } else { "come" };
+            let text = format!("{wanted} {are} declared, but {come} {comes} out");
             self.report(Diagnostic::error("A0407", text, span).also(forward.signature, "declared here"));
             return None;
         }
@@ -267,13 +279,14 @@ impl Session<'_> {
             let twin = t.axes.iter().find(|(b, _)| self.size_of(*b) == self.size_of(*a)).cloned();
             if let Some((b, entry)) = twin.filter(|(b, _)| !declared.contains(b)) {
                 let other = self.axis_name(b);
-                d = d
-                    .also(entry.span, format!("`{other}` came in here: {}", entry.how))
-                    .remark(format!(
+                d = d.also(entry.span, format!("`{other}` came in here: {}", entry.how));
+                if !self.is_made_up(b) {
+                    d = d.remark(format!(
                         "`{other}` is also {} long, but equal size does not make it `{name}`",
                         self.size_of(b)
-                    ))
-                    .help(format!("if it is meant: `rename(…, {other} -> {name})`"));
+                    ));
+                }
+                d = d.help(format!("if it is meant: `rename(…, {other} -> {name})`"));
             } else {
                 d = d.help(format!("if the same values are meant everywhere: `broadcast(…, {name})`"));
             }

@@ -111,7 +111,10 @@ impl Session<'_> {
                     format!("`{}` has no value at the {edge} position", self.sources.slice(span)),
                     span,
                 )
-                .help(format!("say which value stands there: `{shown}[… else 0]`"));
+                .help(format!(
+                    "say which value stands there: `{} else 0]`",
+                    self.sources.slice(span).trim_end_matches(']')
+                ));
                 self.report(d);
                 return None;
             };
@@ -276,12 +279,13 @@ impl Session<'_> {
             t.axes.iter().find(|(a, _)| self.axis_name(*a) == name || self.size_of(*a) == size).cloned();
         if let Some((a, entry)) = twin {
             let other = self.axis_name(a);
-            let remark = if other == name {
-                format!("it has another axis that is also called `{name}`")
-            } else {
-                format!("`{other}` is also {size} long, but equal size does not make it `{name}`")
-            };
-            d = d.also(entry.span, format!("`{other}` came in here: {}", entry.how)).remark(remark);
+            d = d.also(entry.span, format!("`{other}` came in here: {}", entry.how));
+            if other == name {
+                d = d.remark(format!("it has another axis that is also called `{name}`"));
+            } else if !self.is_made_up(a) {
+                let text = format!("`{other}` is also {size} long, but equal size does not make it `{name}`");
+                d = d.remark(text);
+            }
         }
         if t.axes.is_empty() {
             d = d.help("a value without axes needs no reduction");

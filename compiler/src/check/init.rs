@@ -14,6 +14,9 @@ use arch_grammar::{Diagnostic, Span};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
+/// The most elements of a table that is computed while a program is checked.
+const MOST_CONSTANTS: usize = 1 << 22;
+
 impl Session<'_> {
     /// The function that makes the first value of a parameter. `name` is its name in the checkpoint.
     pub(super) fn init_function(
@@ -26,9 +29,17 @@ impl Session<'_> {
         let mut env = Env::new(scope);
         env.used = self.templates[template.0].used.clone();
         env.init = Some(InitTarget { name: name.into(), shape: p.shape.clone(), outputs: p.outputs });
+        let sites = self.templates[template.0].sites.clone();
+        let sites = std::mem::replace(&mut self.sites, sites);
+        let value = self.init_value(&mut env, p, name);
+        self.sites = sites;
+        value
+    }
+
+    fn init_value(&mut self, env: &mut Env, p: &Parameter, name: &str) -> Option<FuncId> {
         self.open(name);
         let value = match &p.init {
-            Some(expr) => self.eval(&mut env, expr),
+            Some(expr) => self.eval(env, expr),
             None => {
                 let span = p.declared;
                 let d = Diagnostic::error("A0202", format!("`{}` has no initial value", p.name), span);
@@ -36,7 +47,7 @@ impl Session<'_> {
                 Val::Error
             }
         };
-        let value = self.initial_value(&mut env, value, p.declared);
+        let value = self.initial_value(env, value, p.declared);
         let result = value.and_then(|t| self.filled(&t, p));
         let mut function = self.close();
         function.outputs.push(("value".into(), result?));
@@ -123,7 +134,7 @@ impl Session<'_> {
         for g in args {
             numbers.push(self.given_number(env, g)?);
         }
-        let size = |s: &Self, axes: &[AxisId]| axes.iter().map(|a| s.size_of(*a)).product::<usize>() as f64;
+        let size = |s: &Self, axes: &[AxisId]| s.elements(axes) as f64;
         let fan_out = size(self, &target.shape[..target.outputs]);
         let fan_in = size(self, &target.shape[target.outputs..]);
         let t = match name {
@@ -202,6 +213,10 @@ impl Session<'_> {
             function.nodes.push(node);
         }
         function.outputs = vec![("value".into(), copied[&t.value])];
+        // A table that large is not made while a program is checked.
+        if function.values.iter().any(|v| self.elements(&v.shape) > MOST_CONSTANTS) {
+            return None;
+        }
         let order = t.ids();
         let stored = function.value(copied[&t.value]).shape.clone();
         let id = self.module.add_function(function);

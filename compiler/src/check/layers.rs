@@ -21,11 +21,10 @@ impl Session<'_> {
         self.known_attributes(&decl.attributes, &["name", "stored", "f32", "bf16", "no_decay"]);
         let Some(entries) = self.shape_entries(env, &decl.shape) else { return };
         let shape: Vec<AxisId> = entries.concat();
-        let sizes = |s: &Self, axes: &[AxisId]| axes.iter().map(|a| s.size_of(*a)).product::<usize>();
-        let mut stored: Vec<usize> = entries.iter().map(|e| sizes(self, e)).collect();
+        let mut stored: Vec<usize> = entries.iter().map(|e| self.elements(e)).collect();
         if let Some(a) = decl.attributes.iter().find(|a| a.name.name == "stored")
             && let Some(arg) = a.args.first()
-            && let Some(s) = self.stored_sizes(env, &arg.value, sizes(self, &shape))
+            && let Some(s) = self.stored_sizes(env, &arg.value, self.elements(&shape))
         {
             stored = s;
         }
@@ -97,7 +96,7 @@ impl Session<'_> {
         for e in entries {
             sizes.push(usize::try_from(self.eval_int(env, e)?).unwrap_or(0));
         }
-        let n: usize = sizes.iter().product();
+        let n = sizes.iter().fold(1, |n: usize, s| n.saturating_mul(*s));
         if n != elements {
             let text = format!("this stored shape has {n} elements, the tensor has {elements}");
             self.report(Diagnostic::error("A0309", text, expr.span));
@@ -128,26 +127,21 @@ impl Session<'_> {
             ExprKind::Paren(x) => self.layer_value(env, x, path, name),
             ExprKind::Repeat(layer, count) => {
                 let Some(n) = self.eval_int(env, count) else { return Val::Error };
-                if !(0..=100_000).contains(&n) {
+                if !(0..=super::expr::MOST_REPEATS).contains(&n) {
                     let d = Diagnostic::error(
                         "A0207",
                         format!("a layer cannot be repeated {n} times"),
                         count.span,
                     );
                     let d = self.facts(env, count, d);
-                    self.report(d);
+                    self.report(d.help("at most 10,000 times are allowed"));
                     return Val::Error;
                 }
-                let paths = (0..n).map(|i| join(path, &i.to_string()));
-                let layers = paths.map(|p| self.layer_value(env, layer, &p, name)).collect();
-                self.layer_list(layers)
+                self.layer_list((0..n).map(|i| (join(path, &i.to_string()), &**layer)), env, name)
             }
             ExprKind::List(xs) => {
                 let numbered = xs.iter().enumerate();
-                let layers = numbered
-                    .map(|(i, x)| self.layer_value(env, x, &join(path, &i.to_string()), name))
-                    .collect();
-                self.layer_list(layers)
+                self.layer_list(numbered.map(|(i, x)| (join(path, &i.to_string()), x)), env, name)
             }
             ExprKind::ListFor { body, name: counter, iter } => {
                 let Some((from, to)) = self.int_range(env, iter) else { return Val::Error };
@@ -155,10 +149,14 @@ impl Session<'_> {
                 for i in from..to {
                     env.frames.push(super::scope::Frame::default());
                     env.bind(&counter.name, Val::int(i), counter.span);
-                    layers.push(self.layer_value(env, body, &join(path, &(i - from).to_string()), name));
+                    let layer = self.layer_value(env, body, &join(path, &(i - from).to_string()), name);
                     env.frames.pop();
+                    if matches!(layer, Val::Error) {
+                        return Val::Error;
+                    }
+                    layers.push(layer);
                 }
-                self.layer_list(layers)
+                Val::List(Rc::new(layers))
             }
             ExprKind::If { condition, then, otherwise } => {
                 let Some(holds) = self.eval_condition(env, condition) else { return Val::Error };
@@ -182,9 +180,19 @@ impl Session<'_> {
         }
     }
 
-    fn layer_list(&mut self, layers: Vec<Val>) -> Val {
-        if layers.iter().any(|l| matches!(l, Val::Error)) {
-            return Val::Error;
+    /// Layers in a row, each with its path; ends at the first mistake, which the others would repeat.
+    fn layer_list<'e>(
+        &mut self,
+        rows: impl Iterator<Item = (String, &'e Expr)>,
+        env: &mut Env,
+        name: &str,
+    ) -> Val {
+        let mut layers = Vec::new();
+        for (path, layer) in rows {
+            match self.layer_value(env, layer, &path, name) {
+                Val::Error => return Val::Error,
+                layer => layers.push(layer),
+            }
         }
         Val::List(Rc::new(layers))
     }
@@ -265,10 +273,12 @@ impl Session<'_> {
                 continue;
             }
             let decls = super::config::config_decls(&block.members);
-            let value = match decls.iter().find(|c| c.name.name == name.name) {
-                Some(decl) => self.config_value(env, &decl.ty, &arg.value),
-                None => Val::None,
+            let Some(decl) = decls.iter().find(|c| c.name.name == name.name) else {
+                // It is reported with the names that there are, where the block is known.
+                config.push((name.name.clone(), Val::None, name.span));
+                continue;
             };
+            let value = self.config_value(env, &decl.ty, &arg.value);
             let value = self.keep_origin(env, value, &arg.value);
             fine &= !matches!(value, Val::Error);
             config.push((name.name.clone(), value, arg.value.span));
@@ -335,7 +345,7 @@ impl Session<'_> {
                 return self.report(Diagnostic::error("A0105", text, name.span));
             };
             let shape = template.parameters[i].shape.clone();
-            let elements = shape.iter().map(|a| self.size_of(*a)).product();
+            let elements = self.elements(&shape);
             if let Some(sizes) = self.stored_sizes(env, &arg.value, elements) {
                 layer.stored.push((name.name.clone(), sizes));
             }

@@ -163,7 +163,7 @@ impl Session<'_> {
         let alias = if there == shown { String::new() } else { format!(" (`{there}` here)") };
         let title = format!("`{param}` of `{callee}` needs axis `{shown}`{alias}, but the argument is {has}");
         let mut d = Diagnostic::error("A0305", title, span)
-            .label(format!("has no axis `{there}` ({size})"))
+            .label(format!("has no axis {}", self.show_axis(axis)))
             .also(declared, format!("`{param}` is declared here"));
         let info = self.axis_info(axis).clone();
         if info.declared != Span::default() && info.declared.file == span.file {
@@ -174,10 +174,13 @@ impl Session<'_> {
             let name = self.axis_name(twin);
             d = d
                 .also(entry.span, format!("`{name}` came in here: {}", entry.how))
-                .remark(format!("`{name}` is also {size} long, but equal size does not make it `{there}`"))
                 .help(format!("if it is meant: `rename(…, {name} -> {there})`"));
+            if !self.is_made_up(axis) {
+                let text = format!("`{name}` is also {size} long, but equal size does not make it `{there}`");
+                d = d.remark(text);
+            }
         }
-        if let Some(o) = &info.origin {
+        if let Some(o) = info.origin.as_ref().filter(|_| !self.is_made_up(axis)) {
             d = d.fact(format!("{there} = {size}"), o.from.clone());
         }
         self.report(d);

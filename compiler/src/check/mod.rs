@@ -10,6 +10,7 @@ mod axes;
 mod block;
 mod builtin;
 mod call;
+mod choice;
 mod config;
 mod context;
 mod expr;
@@ -20,6 +21,7 @@ mod layers;
 mod matching;
 mod program;
 mod rearrange;
+mod report;
 mod scan;
 mod scope;
 mod settings;
@@ -75,6 +77,12 @@ pub(crate) struct Session<'p> {
     provider: &'p dyn Provider,
     sources: Sources,
     diagnostics: Vec<Diagnostic>,
+    /// Errors reported so far, repeated ones included.
+    errors: usize,
+    /// The calls and declarations that the walk is inside of, innermost last.
+    sites: Vec<report::Site>,
+    /// What is left of the steps that one item may take.
+    fuel: u32,
     files: Vec<Loaded>,
     module: Module,
     /// What messages know of each axis of `module`.
@@ -101,6 +109,9 @@ impl<'p> Session<'p> {
             provider,
             sources: Sources::default(),
             diagnostics: Vec::new(),
+            errors: 0,
+            sites: Vec::new(),
+            fuel: report::FUEL,
             files: Vec::new(),
             module: Module::default(),
             axes: Vec::new(),
@@ -115,17 +126,7 @@ impl<'p> Session<'p> {
             made_up: false,
         };
         session.axes.push(AxisInfo::batch());
-        session.prelude();
         session
-    }
-
-    /// Adds a message, unless one with the same code at the same place is there: a block that is walked
-    /// twice says things once.
-    fn report(&mut self, diagnostic: Diagnostic) {
-        let same = |d: &Diagnostic| d.code == diagnostic.code && d.primary.span == diagnostic.primary.span;
-        if !self.diagnostics.iter().any(same) {
-            self.diagnostics.push(diagnostic);
-        }
     }
 
     fn has_errors(&self) -> bool {
@@ -137,6 +138,7 @@ impl<'p> Session<'p> {
 pub fn compile(provider: &dyn Provider, name: &str, text: &str, request: &Request) -> Outcome {
     let mut session = Session::new(provider, request);
     let file = session.load(name, text);
+    session.asked_dims(file);
     let program = if session.has_errors() { None } else { session.program(file) };
     let mut program = program.filter(|_| !session.has_errors());
     if let Some(p) = &mut program
@@ -145,7 +147,8 @@ pub fn compile(provider: &dyn Provider, name: &str, text: &str, request: &Reques
         session.fault(&e.0);
         program = None;
     }
-    Outcome { program, sources: session.sources, diagnostics: session.diagnostics }
+    let diagnostics = session.ordered();
+    Outcome { program, sources: session.sources, diagnostics }
 }
 
 /// What checking a whole file found.
@@ -163,10 +166,11 @@ pub struct FileOutcome {
 pub fn check_file(provider: &dyn Provider, name: &str, text: &str, request: &Request) -> FileOutcome {
     let mut session = Session::new(provider, request);
     let file = session.load(name, text);
+    session.asked_dims(file);
     let mut checked = Vec::new();
     if !session.has_errors() {
         session.check_items(file, &mut checked);
     }
-    let Session { sources, diagnostics, .. } = session;
-    FileOutcome { sources, diagnostics, checked }
+    let diagnostics = session.ordered();
+    FileOutcome { sources: session.sources, diagnostics, checked }
 }

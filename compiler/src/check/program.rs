@@ -31,7 +31,20 @@ impl Session<'_> {
         self.item_program(item)
     }
 
-    fn asked_item(&mut self, file: usize) -> Option<ItemRef> {
+    /// Reports sizes from outside that no axis can have.
+    pub(super) fn asked_dims(&mut self, file: usize) {
+        let place = Span::new(self.file_id(file), 0, 0);
+        for (name, size) in self.request.dims.clone() {
+            if size == 0 || size > super::report::LONGEST {
+                let text = format!("axis `{name}` cannot be {size} long");
+                let from = format!("from the command line (--dim {name}={size})");
+                let d = Diagnostic::error("A0207", text, place).fact(format!("{name} = {size}"), from);
+                self.report(d.help("sizes are at least 1 and below 4,294,967,296"));
+            }
+        }
+    }
+
+    pub(super) fn asked_item(&mut self, file: usize) -> Option<ItemRef> {
         let ast = self.files[file].ast.clone();
         let end = ast.items.last().map_or(Span::default(), |_| Span::new(self.file_id(file), 0, 0));
         let blocks: Vec<(usize, &ast::BlockItem)> = ast
@@ -77,6 +90,7 @@ impl Session<'_> {
     }
 
     pub(super) fn item_program(&mut self, item: ItemRef) -> Option<Program> {
+        self.fuel = super::report::FUEL;
         let (ast, index) = self.block_item(item)?;
         let ast::Item::Block(block) = &ast.items[index] else { return None };
         let settings = self.settings(block)?;
@@ -179,11 +193,16 @@ impl Session<'_> {
             };
             if let Some((v, at)) = value {
                 let number = self.as_number(&v);
-                let n = usize::try_from(self.as_int(&v, at)?).unwrap_or(0);
+                let told = self.as_int(&v, at)?;
+                let n = usize::try_from(told).unwrap_or(0);
                 let from = number.and_then(|n| n.origin).map_or_else(String::new, |o| o.from.clone());
-                if n == 0 {
-                    let d = Diagnostic::error("A0207", format!("axis `{name}` cannot be 0 long"), param.span);
-                    self.report(d.fact(format!("{tie} = 0"), from));
+                if n == 0 || n > super::report::LONGEST {
+                    let d = Diagnostic::error(
+                        "A0207",
+                        format!("axis `{name}` cannot be {told} long"),
+                        param.span,
+                    );
+                    self.report(d.fact(format!("{tie} = {told}"), from));
                     return None;
                 }
                 return Some(self.dim_axis(name, n, param.span, &from));
@@ -515,13 +534,13 @@ impl Session<'_> {
         });
         let mut sums = (0, 0);
         for p in &t.parameters {
-            let n: usize = p.shape.iter().map(|a| self.size_of(*a)).product();
-            sums.0 += if p.trained { n } else { 0 };
-            sums.1 += n;
+            let n = self.elements(&p.shape);
+            sums.0 = usize::saturating_add(sums.0, if p.trained { n } else { 0 });
+            sums.1 = usize::saturating_add(sums.1, n);
         }
         for layer in &t.layers {
             let below = self.layer_row(layer.template, join(&path, &layer.path), rows);
-            sums = (sums.0 + below.0, sums.1 + below.1);
+            sums = (sums.0.saturating_add(below.0), sums.1.saturating_add(below.1));
         }
         rows[at].params = sums.0;
         rows[at].params_with_buffers = sums.1;
@@ -536,28 +555,28 @@ impl Session<'_> {
     }
 
     fn table_of(&self, function: FuncId, value: ValueId) -> Option<usize> {
-        let f = self.module.function(function);
         let mut smallest: Option<usize> = None;
-        let mut found = |n: Option<usize>| {
-            if let Some(n) = n {
-                smallest = Some(smallest.map_or(n, |s| s.min(n)));
+        let mut seen = rustc_hash::FxHashSet::default();
+        let mut wanted = vec![(function, value)];
+        while let Some((function, value)) = wanted.pop() {
+            if !seen.insert((function, value)) {
+                continue;
             }
-        };
-        for node in &f.nodes {
-            for (i, input) in node.inputs.iter().enumerate() {
-                if *input != value {
-                    continue;
-                }
-                match &node.op {
-                    Op::Gather { axis } if i == 1 => found(Some(self.size_of(*axis))),
-                    Op::Call { function: callee, .. } => {
-                        let inner = self.module.function(*callee).inputs[i].value;
-                        found(self.table_of(*callee, inner));
+            for node in &self.module.function(function).nodes {
+                for (i, _) in node.inputs.iter().enumerate().filter(|(_, v)| **v == value) {
+                    match &node.op {
+                        Op::Gather { axis } if i == 1 => {
+                            let n = self.size_of(*axis);
+                            smallest = Some(smallest.map_or(n, |s| s.min(n)));
+                        }
+                        Op::Call { function: callee, .. } => {
+                            wanted.push((*callee, self.module.function(*callee).inputs[i].value));
+                        }
+                        Op::Map(Map::Where | Map::Broadcast) | Op::View(_) => {
+                            wanted.push((function, node.outputs[0]));
+                        }
+                        _ => {}
                     }
-                    Op::Map(Map::Where | Map::Broadcast) | Op::View(_) => {
-                        found(self.table_of(function, node.outputs[0]));
-                    }
-                    _ => {}
                 }
             }
         }
@@ -565,8 +584,7 @@ impl Session<'_> {
     }
 
     pub(super) fn file_id(&self, file: usize) -> arch_grammar::FileId {
-        let name = &self.files[file].name;
-        self.sources.iter().find(|(_, n, _)| n == name).map_or_else(Default::default, |(id, _, _)| id)
+        self.files[file].id
     }
 }
 

@@ -140,7 +140,7 @@ impl Session<'_> {
                     for (n, s) in group {
                         from.push(self.known_axis(env, &t, n, *s)?);
                     }
-                    let size = from.iter().map(|a| self.size_of(*a)).product();
+                    let size = self.elements(&from);
                     let to = self.target_name(env, name, *span, size)?;
                     t = self.flatten_to(&t, &from, to, entry.span)?;
                     to

@@ -72,7 +72,12 @@ impl Session<'_> {
         span: Span,
     ) -> Option<Attempt> {
         let function = Function { name: "step".into(), ..Function::default() };
-        self.context().levels.push(Level { function, axis: Some(axis), ..Level::default() });
+        self.context().levels.push(Level {
+            function,
+            axis: Some(axis),
+            position: scan.position.name.clone(),
+            ..Level::default()
+        });
         env.frames.push(Frame::default());
         env.bind(&scan.position.name, Val::Position(0), scan.position.span);
         let mut carries = Vec::new();
@@ -206,8 +211,12 @@ impl Session<'_> {
             return self
                 .report(d.help("all updates of a step happen at once; use `let` for what lies between"));
         }
+        let errors = self.error_count();
         let v = self.eval(env, value);
         let Some(t) = self.tensor(&v, value.span) else { return };
+        if self.error_count() > errors {
+            return;
+        }
         let t = self.float(&t, value.span);
         let what = format!("the new `{}`", name.name);
         let lifted = env.lifted.clone();

@@ -17,6 +17,8 @@ pub struct Config {
     pub value: Val,
     /// Where it is declared.
     pub declared: Span,
+    /// What it may be, if its type is `one of { … }`.
+    pub choices: Rc<[String]>,
 }
 
 /// What a block-level name stands for besides config and axes.

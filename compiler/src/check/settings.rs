@@ -24,9 +24,9 @@ impl Session<'_> {
         for (name, text) in self.request.set.clone() {
             let Some(decl) = decls.iter().find(|d| d.name.name == name) else {
                 let names: Vec<&str> = decls.iter().map(|d| d.name.name.as_str()).collect();
-                let text = format!("`{}` has no config `{name}`", block.name.name);
-                let d = Diagnostic::error("A0201", text, block.name.span)
-                    .remark("it was set from outside (--set)");
+                let title = format!("`{}` has no config `{name}`", block.name.name);
+                let d = Diagnostic::error("A0201", title, block.name.span)
+                    .fact(format!("{name} = {text}"), format!("from the command line (--set {name}={text})"));
                 let d = match nearest(&name, names.iter().copied()) {
                     Some(n) => d.help(format!("did you mean `--set {n}=…`?")),
                     None if names.is_empty() => d.help("it has no config at all"),
@@ -66,7 +66,8 @@ impl Session<'_> {
         let Some(preset) = presets.iter().find(|p| p.name.name == name) else {
             let names: Vec<&str> = presets.iter().map(|p| p.name.name.as_str()).collect();
             let title = format!("`{}` has no preset `{name}`", block.name.name);
-            let d = Diagnostic::error("A0208", title, block.name.span);
+            let from = format!("from the command line (--preset {text})");
+            let d = Diagnostic::error("A0208", title, block.name.span).remark(from);
             let d = match nearest(name, names.iter().copied()) {
                 Some(n) => d.help(format!("did you mean `{n}`?")),
                 None if names.is_empty() => d.help("it has no presets; use `--set name=value`"),
@@ -132,12 +133,25 @@ impl Session<'_> {
                 continue;
             }
             self.made_up = true;
+            // The second attempt takes other numbers, to see which messages depend on them.
+            let second = self.standin != Some(super::whole::STANDIN);
             let value = match (&decl.ty.kind, decl.range.as_ref().map(|r| &r.kind)) {
-                (_, Some(ExprKind::Set(xs))) => match xs.first().map(|x| &x.kind) {
-                    Some(ExprKind::Int(i)) => Val::int(*i),
-                    _ => continue,
-                },
-                (ConfigTypeKind::Named(n), _) if n.name == "int" => Val::int(2),
+                (_, Some(ExprKind::Set(xs))) => {
+                    match xs.get(usize::from(second && xs.len() > 1)).map(|x| &x.kind) {
+                        Some(ExprKind::Int(i)) => Val::int(*i),
+                        _ => continue,
+                    }
+                }
+                (ConfigTypeKind::Named(n), range) if n.name == "int" => {
+                    let low = match range {
+                        Some(ExprKind::Range(Some(low), _)) => match low.kind {
+                            ExprKind::Int(i) => i,
+                            _ => 2,
+                        },
+                        _ => 2,
+                    };
+                    Val::int(low.max(2).saturating_add(i64::from(second)))
+                }
                 (ConfigTypeKind::Named(n), _) if n.name == "float" => {
                     Val::Number(Number { value: Scalar::Float(0.5), origin: None })
                 }

@@ -106,7 +106,10 @@ impl Session<'_> {
     }
 
     pub(super) fn parts(&mut self, env: &mut Env, parts: &[Expr]) -> Option<Vec<AxisPart>> {
-        parts.iter().map(|p| self.part(env, p)).collect()
+        let all: Option<Vec<AxisPart>> = parts.iter().map(|p| self.part(env, p)).collect();
+        let size = all.iter().flatten().fold(0, |n: usize, p| n.saturating_add(p.size));
+        let span = parts.first().zip(parts.last()).map(|(a, b)| a.span.to(b.span)).unwrap_or_default();
+        all.filter(|_| self.can_be_long(size, span))
     }
 
     fn part(&mut self, env: &mut Env, part: &Expr) -> Option<AxisPart> {
@@ -126,7 +129,10 @@ impl Session<'_> {
                 let parts = self.parts(env, parts)?;
                 Some(self.sum_axis(name, parts, expr.span))
             }
-            ExprKind::Int(n) if *n >= 1 => Some(self.count_axis(*n as usize, expr.span)),
+            ExprKind::Int(n) if *n >= 1 => {
+                let size = *n as usize;
+                self.can_be_long(size, expr.span).then(|| self.count_axis(size, expr.span))
+            }
             ExprKind::Name(n) => match env.axis(n) {
                 Some(Val::Axis(a)) => {
                     env.used.borrow_mut().insert(n.clone());
@@ -210,6 +216,9 @@ impl Session<'_> {
         if let Some(Val::Axis(a)) = env.axis(name) {
             env.used.borrow_mut().insert(name.to_string());
             return self.same_size(a, size, span).then_some(a);
+        }
+        if !self.can_be_long(size, span) {
+            return None;
         }
         let axis = self.new_axis(name, size, span);
         env.bind_axis(name, axis);

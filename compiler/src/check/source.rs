@@ -5,6 +5,10 @@ use crate::library;
 use arch_grammar::{Diagnostic, FileId, Span, ast, nearest};
 use std::rc::Rc;
 
+/// Files that one program may consist of. Files may import each other, so a provider that gives every file a
+/// new name must not keep this busy forever.
+const MOST_FILES: usize = 200;
+
 /// Hands source texts to the checker, which reads no files itself.
 pub trait Provider {
     /// The text at `path` (`./blocks` or `../shared/blocks`, without `.arch`) as seen from the file named
@@ -33,6 +37,9 @@ impl Provider for NoFiles {
 /// A file that was read.
 pub(super) struct Loaded {
     pub name: String,
+    pub id: FileId,
+    /// Whether it is part of the program (`std`, the zoo) and not the user's.
+    pub library: bool,
     pub ast: Rc<ast::File>,
     /// Names in scope at the top level: defined here or imported.
     pub scope: Vec<(String, ItemRef)>,
@@ -50,6 +57,10 @@ pub struct ItemRef {
 impl Session<'_> {
     /// Reads a text and all that it imports; gives its place in `files`.
     pub(super) fn load(&mut self, name: &str, text: &str) -> usize {
+        self.load_as(name, text, false)
+    }
+
+    fn load_as(&mut self, name: &str, text: &str, library: bool) -> usize {
         if let Some(i) = self.files.iter().position(|f| f.name == name) {
             return i;
         }
@@ -58,7 +69,8 @@ impl Session<'_> {
         self.diagnostics.extend(diagnostics);
         let index = self.files.len();
         let ast = Rc::new(file);
-        self.files.push(Loaded { name: name.to_string(), ast: ast.clone(), scope: Vec::new() });
+        let scope = Vec::new();
+        self.files.push(Loaded { name: name.to_string(), id, library, ast: ast.clone(), scope });
         self.define_items(index, &ast);
         for import in &ast.imports {
             self.import(index, import);
@@ -83,12 +95,17 @@ impl Session<'_> {
                 return;
             }
             let before = self.item_name(*before).span;
-            self.report(
-                Diagnostic::error("A0104", format!("`{}` is defined twice", name.name), name.span)
-                    .label("defined again here")
-                    .also(before, "first defined here")
-                    .help("give one of them another name, or import it under another: `{name as other}`"),
-            );
+            // Imports are read after the items of the file, but stand before them.
+            let swap = before.file == name.span.file && before.start > name.span.start;
+            let (first, again) = if swap { (name.span, before) } else { (before, name.span) };
+            let d = Diagnostic::error("A0104", format!("`{}` is defined twice", name.name), again)
+                .label("defined again here")
+                .also(first, if swap { "imported here" } else { "first defined here" });
+            self.report(if swap {
+                d.help(format!("give it another name, or import the other as `{{{0} as other}}`", name.name))
+            } else {
+                d.help("give one of them another name")
+            });
             return;
         }
         self.files[file].scope.push((name.name.clone(), item));
@@ -153,7 +170,12 @@ impl Session<'_> {
             return None;
         }
         match self.provider.read(&self.files[file].name, path) {
-            Ok((name, text)) => Some(vec![self.load(&name, &text)]),
+            Ok((name, text)) if self.files.len() < MOST_FILES => Some(vec![self.load(&name, &text)]),
+            Ok(_) => {
+                let text = format!("more than {MOST_FILES} files are imported");
+                self.report(Diagnostic::error("A0102", text, import.path_span));
+                None
+            }
             Err(why) => {
                 self.report(
                     Diagnostic::error("A0102", format!("`{path}` cannot be imported"), import.path_span)
@@ -173,7 +195,7 @@ impl Session<'_> {
 
     fn load_library(&mut self, name: &str, own: &str) -> usize {
         let other = self.provider.library(name);
-        self.load(name, other.as_deref().unwrap_or(own))
+        self.load_as(name, other.as_deref().unwrap_or(own), true)
     }
 
     /// What a name means at the top level of a file.
@@ -195,15 +217,13 @@ impl Session<'_> {
         }
     }
 
-    /// Whether a place is in the file that the user asked about (and not in the library).
+    /// Whether a place is in the library and not in a file of the user's.
     pub(super) fn is_library(&self, span: Span) -> bool {
-        let name = self.sources.name(span.file);
-        name.starts_with("std/") || name.starts_with("zoo/")
+        self.files.iter().any(|f| f.library && f.id == span.file)
     }
 
     /// The file of a span, as an index into `files`.
     pub(super) fn file_index(&self, file: FileId) -> usize {
-        let name = self.sources.name(file);
-        self.files.iter().position(|f| f.name == name).unwrap_or(0)
+        self.files.iter().position(|f| f.id == file).unwrap_or(0)
     }
 }

@@ -1,6 +1,7 @@
 //! Statements: `let`, `<-`, `for`, `dims`.
 
 use super::Session;
+use super::report::counted;
 use super::scope::{Env, Frame};
 use super::value::{Tensor, Val};
 use arch_grammar::ast::{self, Body, Expr, ExprKind, Pattern, Stmt, StmtKind};
@@ -50,7 +51,9 @@ impl Session<'_> {
             StmtKind::Dims(d) => self.local_dims(env, d),
             StmtKind::Yield(_) | StmtKind::Final(_) => {
                 let d = Diagnostic::error("A0508", "`yield` and `final` belong in a scan", statement.span);
-                self.report(d);
+                self.report(d.help(
+                    "`scan t over T (h: [D] = 0) { … }` goes along an axis; a body ends with its value",
+                ));
             }
             StmtKind::Assert(_) => {
                 let d = Diagnostic::error("A0409", "`assert` belongs in a test", statement.span);
@@ -87,16 +90,22 @@ impl Session<'_> {
                     Val::Tuple(vs) | Val::List(vs) => vs.to_vec(),
                     Val::Error => vec![Val::Error; patterns.len()],
                     other => {
-                        let text =
-                            format!("{} names are asked for, but this is {}", patterns.len(), other.kind());
+                        let names = counted(patterns.len(), "name");
+                        let are = if patterns.len() == 1 { "is" } else { "are" };
+                        let text = format!("{names} {are} asked for, but this is {}", other.kind());
                         let d = Diagnostic::error("A0407", text, span).also(*at, "asked for here");
                         self.report(d.help("`split(x)` takes a tensor apart"));
                         vec![Val::Error; patterns.len()]
                     }
                 };
                 if values.len() != patterns.len() {
-                    let text =
-                        format!("{} names are asked for, but {} values come", patterns.len(), values.len());
+                    let come = if values.len() == 1 { "comes" } else { "come" };
+                    let are = if patterns.len() == 1 { "is" } else { "are" };
+                    let text = format!(
+                        "{} {are} asked for, but {} {come}",
+                        counted(patterns.len(), "name"),
+                        counted(values.len(), "value"),
+                    );
                     let mut d = Diagnostic::error("A0407", text, *at).also(span, "the values");
                     if let Some(parts) = self.shown_parts(&values) {
                         d = d.remark(parts);
@@ -138,6 +147,8 @@ impl Session<'_> {
         };
         let new = self.eval(env, value);
         if local.collects {
+            // The list would be copied as long as two hold it.
+            drop(local);
             self.append(env, &name.name, new);
             return;
         }

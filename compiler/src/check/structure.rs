@@ -4,6 +4,7 @@ use super::Session;
 use super::axes::AxisPart;
 use super::call::Given;
 use super::index::{replace_axis, with_entry};
+use super::report::counted;
 use super::scope::Env;
 use super::value::{Entry, Tensor, Val};
 use crate::graph::{AxisId, DType};
@@ -81,7 +82,7 @@ impl Session<'_> {
                     return None;
                 }
             }
-            let size: usize = from_axes.iter().map(|a| self.size_of(*a)).product();
+            let size = self.elements(&from_axes);
             let target = self.target_axis(env, to, size)?;
             t = self.flatten_to(&t, &from_axes, target, g.span)?;
         }
@@ -142,7 +143,7 @@ impl Session<'_> {
             known.push(if open { None } else { Some(self.axes_from_expr(env, e)?) });
         }
         let size = self.size_of(axis);
-        let product: usize = known.iter().flatten().flatten().map(|a| self.size_of(*a)).product();
+        let product = self.elements(&known.iter().flatten().flatten().copied().collect::<Vec<_>>());
         let open = known.iter().filter(|k| k.is_none()).count();
         let name = self.axis_name(axis);
         if open > 1 || product == 0 || size % product != 0 || (open == 0 && product != size) {
@@ -155,10 +156,9 @@ impl Session<'_> {
             let text = if open > 1 {
                 format!("`{name}` = {size} can be divided in many ways")
             } else {
-                format!(
-                    "`{name}` = {size} is not {}",
-                    if shown.is_empty() { "that".into() } else { shown.join(" times ") }
-                )
+                let parts = if shown.is_empty() { "that".into() } else { shown.join(" times ") };
+                let verb = if open == 0 { "is not" } else { "does not divide by" };
+                format!("`{name}` = {size} {verb} {parts}")
             };
             let mut d = Diagnostic::error("A0309", text, to.span);
             if let Some(o) = self.axis_info(axis).origin.clone() {
@@ -315,11 +315,12 @@ impl Session<'_> {
             return None;
         };
         if parts.len() != tensors.len() {
+            let are = if tensors.len() == 1 { "is" } else { "are" };
             let text = format!(
-                "`{}` has {} parts, but {} values are given",
+                "`{}` has {}, but {} {are} given",
                 self.axis_name(axis),
-                parts.len(),
-                tensors.len()
+                counted(parts.len(), "part"),
+                counted(tensors.len(), "value"),
             );
             let declared = self.axis_info(axis).declared;
             self.report(Diagnostic::error("A0312", text, span).also(declared, "its parts are declared here"));
@@ -335,9 +336,10 @@ impl Session<'_> {
                 let has = self.show_axes(&t.ids());
                 let d = Diagnostic::error(
                     "A0312",
-                    format!("this part of `{}` is {name}, but the value is {has}", self.axis_name(axis)),
+                    format!("this part of `{}` is `{name}`, but the value is {has}", self.axis_name(axis)),
                     *at,
                 )
+                .also(self.axis_info(axis).declared, "its parts are declared here")
                 .help(format!("rename the value's axis to {name}, or declare the sum with other parts"));
                 self.report(d);
                 return None;

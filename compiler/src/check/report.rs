@@ -1,0 +1,134 @@
+//! Saying things: where a message points, when it was said before, and in which order messages stand.
+
+use super::Session;
+use super::value::Val;
+use crate::graph::AxisId;
+use arch_grammar::{Diagnostic, Label, Span};
+use std::rc::Rc;
+
+/// Evaluations that one item may take. The largest model of the zoo takes a few thousand.
+pub(super) const FUEL: u32 = 2_000_000;
+
+/// The longest axis.
+pub(super) const LONGEST: usize = u32::MAX as usize;
+
+/// A place that led into a function or block: a call or the declaration of a layer.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    pub span: Span,
+    pub name: Rc<str>,
+    /// Whether it is the call of a `fn`, whose body means something else at each call.
+    pub function: bool,
+}
+
+impl Session<'_> {
+    /// Adds a message, unless one with the same code at the same place is there: a block that is walked
+    /// twice says things once.
+    pub(super) fn report(&mut self, diagnostic: Diagnostic) {
+        self.errors += usize::from(diagnostic.is_error());
+        let diagnostic = self.at_the_user(diagnostic);
+        let same = |d: &Diagnostic| d.code == diagnostic.code && d.primary.span == diagnostic.primary.span;
+        if !self.diagnostics.iter().any(same) {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// How many errors were reported so far, repeated ones included.
+    pub(super) fn error_count(&self) -> usize {
+        self.errors
+    }
+
+    /// A message about the inside of the library stands where the user's file led into it; a message about
+    /// the body of a function says which call it was.
+    fn at_the_user(&self, mut d: Diagnostic) -> Diagnostic {
+        if self.is_library(d.primary.span) {
+            let user = self.sites.iter().rev().find(|s| !self.is_library(s.span));
+            if let Some(site) = user {
+                let what = if site.function { "this call" } else { "this use" };
+                let here = Label { span: site.span, text: format!("in {what} of `{}`", site.name) };
+                let inside = std::mem::replace(&mut d.primary, here);
+                d.secondary.insert(0, inside);
+            }
+            return d;
+        }
+        if let Some(site) = self.sites.last().filter(|s| s.function)
+            && !self.is_library(site.span)
+            && !covers(site.span, d.primary.span)
+        {
+            d = d.also(site.span, format!("in this call of `{}`", site.name));
+        }
+        d
+    }
+
+    /// Runs a part of the walk that a place of the program leads into.
+    pub(super) fn within<R>(&mut self, site: Site, walk: impl FnOnce(&mut Self) -> R) -> R {
+        self.sites.push(site);
+        let result = walk(self);
+        self.sites.pop();
+        result
+    }
+
+    /// Takes one step of the fuel that makes every check end. Says so when it runs out.
+    pub(super) fn burn(&mut self, span: Span) -> bool {
+        if self.fuel == 0 {
+            return false;
+        }
+        self.fuel -= 1;
+        if self.fuel == 0 {
+            self.too_much(span);
+        }
+        self.fuel > 0
+    }
+
+    fn too_much(&mut self, span: Span) {
+        let text = format!("checking this takes more than {FUEL} steps");
+        let d = Diagnostic::error("A0411", text, span).label("given up here");
+        self.report(d.help("functions that call themselves several times grow fast; so do loops in loops"));
+    }
+
+    /// Stops the walk of this item: all that follows is [`Val::Error`] and says nothing.
+    pub(super) fn give_up(&mut self) -> Val {
+        self.fuel = 0;
+        Val::Error
+    }
+
+    /// Whether an axis can be that long; says so if not.
+    pub(super) fn can_be_long(&mut self, size: usize, span: Span) -> bool {
+        if size <= LONGEST {
+            return true;
+        }
+        let shown = if size == usize::MAX { "so".to_string() } else { size.to_string() };
+        let d = Diagnostic::error("A0207", format!("an axis cannot be {shown} long"), span);
+        self.report(d.help("sizes are at least 1 and below 4,294,967,296"));
+        false
+    }
+
+    /// How many elements a tensor over these axes has; numbers beyond counting are all the largest.
+    pub(super) fn elements(&self, axes: &[AxisId]) -> usize {
+        axes.iter().fold(1, |n: usize, a| n.saturating_mul(self.size_of(*a)))
+    }
+
+    /// Whether the size of an axis was made up for checking, so that a message must not speak of it.
+    pub(super) fn is_made_up(&self, axis: AxisId) -> bool {
+        self.standin == Some(self.size_of(axis))
+    }
+
+    /// All messages in the order of the files, the user's first, and of the places in them.
+    pub(super) fn ordered(&mut self) -> Vec<Diagnostic> {
+        let mut all = std::mem::take(&mut self.diagnostics);
+        all.sort_by_key(|d| {
+            let span = d.primary.span;
+            (self.is_library(span), span.file, span.start, span.end, d.code)
+        });
+        all
+    }
+}
+
+fn covers(outer: Span, inner: Span) -> bool {
+    outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// `1 value`, `3 values`.
+pub(super) fn counted(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
