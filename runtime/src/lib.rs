@@ -7,6 +7,7 @@ pub mod error;
 pub mod execute;
 pub mod image;
 pub mod interface;
+pub mod quality;
 pub mod random;
 pub mod recipe;
 pub mod run;

@@ -70,7 +70,7 @@ impl Stream {
         samples: usize,
         into: &mut [f32],
     ) {
-        assert!(samples > 0 && into.len() % samples == 0, "a batch holds whole samples");
+        assert!(samples > 0 && into.len().is_multiple_of(samples), "a batch holds whole samples");
         let length = into.len() / samples;
         for (sample, part) in (first..).zip(into.chunks_mut(length.max(1))) {
             self.fill(distribution, Place { step, sample }, part);

@@ -90,28 +90,28 @@ fn curve(metrics: &[Metric]) -> String {
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" width=\"100%\" role=\"img\" aria-label=\"loss over steps\" font-size=\"12\">\n"
     );
     for (value, at) in [(low, y(low)), (high, y(high))] {
-        let _ = write!(
+        let _ = writeln!(
             svg,
-            "<line x1=\"{MARGIN}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/><text x=\"0\" y=\"{at:.1}\">{value:.4}</text>\n"
+            "<line x1=\"{MARGIN}\" x2=\"{WIDTH}\" y1=\"{at:.1}\" y2=\"{at:.1}\" stroke=\"#ddd\"/><text x=\"0\" y=\"{at:.1}\">{value:.4}</text>"
         );
     }
     for (step, anchor) in [(first, "start"), (last, "end")] {
-        let _ = write!(
+        let _ = writeln!(
             svg,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">step {step}</text>\n",
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"{anchor}\">step {step}</text>",
             x(step),
             HEIGHT - MARGIN / 3.0
         );
     }
     let line: Vec<String> = points.iter().map(|p| format!("{:.1},{:.1}", x(p.0), y(p.1))).collect();
-    let _ = write!(
+    let _ = writeln!(
         svg,
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"#2b6cb0\" stroke-width=\"1.5\"/>\n",
+        "<polyline points=\"{}\" fill=\"none\" stroke=\"#2b6cb0\" stroke-width=\"1.5\"/>",
         line.join(" ")
     );
     for (step, loss) in &held_out {
         let _ =
-            write!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"#c05621\"/>\n", x(*step), y(*loss));
+            writeln!(svg, "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\" fill=\"#c05621\"/>", x(*step), y(*loss));
     }
     svg.push_str("</svg>\n");
     svg

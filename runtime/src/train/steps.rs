@@ -104,13 +104,11 @@ impl<'a> Loop<'a> {
             let mut metric = self.step()?;
             let done = self.position.step;
             let stop = observer.stop();
-            let due = |every: u64| every > 0 && done % every == 0;
+            let due = |every: u64| every > 0 && done.is_multiple_of(every);
             let finished = done == self.train.steps;
             let pause = due(self.train.sample_every) || due(self.train.checkpoint_every) || finished || stop;
-            if pause {
-                if let Batches::Drawn(drawn) = &self.batches {
-                    metric.validation_loss = held_out::loss(&self.programs, self.session.as_mut(), drawn)?;
-                }
+            if pause && let Batches::Drawn(drawn) = &self.batches {
+                metric.validation_loss = held_out::loss(&self.programs, self.session.as_mut(), drawn)?;
             }
             if due(self.train.log_every) || pause {
                 self.log(&mut metric)?;

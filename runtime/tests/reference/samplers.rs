@@ -48,13 +48,13 @@ impl Backbone for Recorded<'_> {
         );
         let index = self.process.len() - 1 - self.done;
         let length = self.layout.sample_len();
-        for i in 0..self.layout.len() {
+        for (i, x) in x.iter().enumerate() {
             let start = f64::from(self.of(&self.starts, self.done)[i]);
             let state = f64::from(self.of(&self.states, self.done)[i]);
             let noise = f64::from(self.of(&self.noises, self.done)[i]);
             let at = (i / length) * 2 * length + i % length;
             output[at] = start as f32;
-            output[at + length] = self.range(index, f64::from(x[i]), start, state, noise) as f32;
+            output[at + length] = self.range(index, f64::from(*x), start, state, noise) as f32;
         }
         Ok(())
     }
