@@ -9,7 +9,7 @@ use arch_runtime::execute::interpreter::Interpreting;
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::{Recipe, parse};
 use arch_runtime::run::{Metric, RunFolder};
-use arch_runtime::train::{Ended, Job, Model, Observer, Outcome, loss_programs, train};
+use arch_runtime::train::{Ended, Job, Model, Observer, Outcome, train};
 use std::path::Path;
 
 const TINY: &str = r"
@@ -29,9 +29,16 @@ model Tiny {
 }
 ";
 
-fn program(set: &[(String, String)], training: bool) -> Program {
-    let request = Request { set: set.to_vec(), training, ..Request::default() };
-    let outcome = compile(&NoFiles, "tiny.arch", TINY, &request);
+fn program(text: &str, item: &str, set: &[(String, String)], training: bool) -> Program {
+    let dims = if item == "Tiny" { Vec::new() } else { vec![("C", 1), ("H", 8), ("W", 8)] };
+    let request = Request {
+        item: Some(item.into()),
+        set: set.to_vec(),
+        dims: dims.into_iter().map(|(n, v)| (n.to_string(), v)).collect(),
+        training,
+        ..Request::default()
+    };
+    let outcome = compile(&NoFiles, item, text, &request);
     let said = arch_grammar::render(&outcome.diagnostics, &outcome.sources, false);
     outcome.program.unwrap_or_else(|| panic!("{said}"))
 }
@@ -74,7 +81,7 @@ fn setting(overrides: &[&str]) -> Setting {
     );
     let overrides: Vec<String> = overrides.iter().map(|s| (*s).to_string()).collect();
     let recipe = parse(&text, "recipe", &overrides).unwrap();
-    let interface = Interface::new(&program(&[], true), None).unwrap();
+    let interface = Interface::new(&program(TINY, "Tiny", &[], true), None).unwrap();
     let data = open(&recipe.data, interface.wanted()).unwrap();
     Setting { recipe, data, base: tempfile::tempdir().unwrap() }
 }
@@ -85,10 +92,13 @@ fn go(
     resume: Option<&Checkpoint>,
     watcher: &mut Watcher,
 ) -> Result<Outcome, Problem> {
-    let training = program(&setting.recipe.model.settings(), true);
-    let inference = program(&setting.recipe.model.settings(), false);
-    let interface = Interface::new(&training, None)?;
-    let (noising, loss) = loss_programs(&interface, &setting.recipe.diffusion)?;
+    let losses =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/std/losses.arch"))
+            .unwrap();
+    let training = program(TINY, "Tiny", &setting.recipe.model.settings(), true);
+    let inference = program(TINY, "Tiny", &setting.recipe.model.settings(), false);
+    let noising = program(&losses, "NoisySample", &[], true);
+    let loss = program(&losses, "GaussianLoss", &setting.recipe.diffusion.loss_settings(), true);
     let sources = Sources { main: "tiny".into(), ..Sources::default() };
     let job = Job {
         recipe: &setting.recipe,

@@ -4,14 +4,12 @@ mod batches;
 mod diagnose;
 mod held_out;
 mod job;
-mod losses;
 mod rate;
 mod replay;
 mod session;
 mod steps;
 
 pub use job::{Ended, Job, Model, Observer, Outcome, train};
-pub use losses::loss_programs;
 pub use rate::{Rate, bias_corrections};
 pub use replay::Replay;
 pub use session::Programs;

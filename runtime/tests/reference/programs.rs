@@ -10,10 +10,10 @@ pub fn item(file: &str, item: &str, set: &[(&str, &str)], dims: &[(&str, usize)]
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let request = Request {
         item: Some(item.into()),
-        preset: None,
         set: set.iter().map(|(n, v)| ((*n).to_string(), (*v).to_string())).collect(),
         dims: dims.iter().map(|(n, v)| ((*n).to_string(), *v)).collect(),
         training,
+        ..Request::default()
     };
     let outcome = compile(&NoFiles, file, &text, &request);
     let said = arch_grammar::render(&outcome.diagnostics, &outcome.sources, false);
