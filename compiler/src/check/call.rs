@@ -5,10 +5,10 @@ use super::forward::{ArgShape, Built, CallShape};
 use super::layers::join;
 use super::matching::{Bound, Pattern, Slot};
 use super::report::{Site, counted};
-use super::scope::Env;
+use super::scope::{Env, Frame};
 use super::source::ItemRef;
 use super::value::{Callee, Entry, Layer, Tensor, Val};
-use crate::graph::{AxisId, DType, ValueId};
+use crate::graph::{AxisId, DType, InputKind, ValueId};
 use crate::ops::{Op, View};
 use arch_grammar::ast::{self, Arg, Expr, Param, ParamKind};
 use arch_grammar::{Diagnostic, Span, nearest};
@@ -248,7 +248,9 @@ impl Session<'_> {
         }
         inner.lifted.clone_from(&env.lifted);
         inner.lifted.extend(bound.lifted.iter().map(|(a, _)| *a));
-        let value = self.eval_body(&mut inner, &function.body);
+        // The frame stays: results may have axes that the body made.
+        inner.frames.push(Frame::default());
+        let value = self.run_body(&mut inner, &function.body);
         self.function_result(&mut inner, function, value, &bound, &back, span)
     }
 
@@ -570,7 +572,10 @@ impl Session<'_> {
         for (own, (caller, _)) in built.lifted.iter().zip(&bound.lifted) {
             pairs.add(self, *own, *caller);
         }
-        let mut inputs: Vec<ValueId> = Vec::new();
+        if level > 0 && !self.callable_in_step(shown, built, span) {
+            return None;
+        }
+        let mut inputs: Vec<(usize, ValueId)> = Vec::new();
         for ((t, at), slots) in tensors.iter().zip(&bound.args) {
             let mut t = t.clone();
             for (axis, slot) in slots {
@@ -584,23 +589,29 @@ impl Session<'_> {
                     t = self.rename(&t, *axis, used, *at, "given here");
                 }
             }
-            inputs.push(self.at_level(&t, level, *at));
+            inputs.push((level, self.at_level(&t, level, *at)));
         }
         for h in &built.hidden {
             let shape: Vec<AxisId> =
                 h.shape.iter().map(|a| if *a == AxisId::BATCH { *a } else { pairs.or_self(*a) }).collect();
-            let name = join(&layer.path, &h.name);
+            let mut name = join(&layer.path, &h.name);
+            if matches!(h.kind, InputKind::Random(_)) {
+                name = self.unused_hidden(name);
+            }
             let v = self.hidden_input(&name, h.kind.renamed(&name), &shape, h.dtype, h.declared);
-            let hidden = Tensor { level: 0, value: v, axes: Vec::new(), dtype: h.dtype };
-            inputs.push(self.at_level(&hidden, level, span));
+            inputs.push((0, v));
         }
         for r in &built.results {
             for a in &r.axes {
                 pairs.or_self(*a);
             }
         }
-        let op = Op::Call { function: built.function, axes: pairs.list() };
-        let values = self.add_at(level, op, &inputs, span);
+        let values = if level > 0 {
+            self.inlined(built.function, &pairs.list(), &inputs, level)
+        } else {
+            let inputs: Vec<ValueId> = inputs.into_iter().map(|(_, v)| v).collect();
+            self.add_at(0, Op::Call { function: built.function, axes: pairs.list() }, &inputs, span)
+        };
         self.call_results(shown, built, &pairs, &values, level, span)
     }
 

@@ -103,6 +103,19 @@ impl Session<'_> {
         value
     }
 
+    /// A name that no hidden input has yet: a layer that is called twice draws new random numbers.
+    pub(super) fn unused_hidden(&mut self, name: String) -> String {
+        let taken = |s: &mut Self, n: &str| s.context().hidden.contains_key(n);
+        if !taken(self, &name) {
+            return name;
+        }
+        let mut again = 1;
+        while taken(self, &format!("{name}#{again}")) {
+            again += 1;
+        }
+        format!("{name}#{again}")
+    }
+
     pub(super) fn add_input_at(
         &mut self,
         level: usize,

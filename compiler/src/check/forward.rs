@@ -4,7 +4,7 @@ use super::Session;
 use super::block::TemplateId;
 use super::matching::Slot;
 use super::report::{Site, counted};
-use super::scope::Env;
+use super::scope::{Env, Frame};
 use super::value::{Entry, Tensor, Val};
 use crate::graph::{AxisId, DType, FuncId, InputKind, ValueId};
 use arch_grammar::ast::{self, ParamKind};
@@ -168,7 +168,9 @@ impl Session<'_> {
             env.bind(&param.name.name, value, param.name.span);
         }
         let errors = self.error_count();
-        let value = self.eval_body(&mut env, &forward.body);
+        // The frame stays: results may have axes that the body made.
+        env.frames.push(Frame::default());
+        let value = self.run_body(&mut env, &forward.body);
         // What stands behind a mistake was not looked at, so nobody knows whether it uses an input.
         if self.error_count() == errors {
             self.unused_inputs(&env, forward);

@@ -17,6 +17,7 @@ mod expr;
 mod forward;
 mod index;
 mod init;
+mod inlined;
 mod layers;
 mod matching;
 mod program;

@@ -17,7 +17,8 @@ impl Session<'_> {
         value
     }
 
-    fn run_body(&mut self, env: &mut Env, body: &Body) -> Val {
+    /// Runs a body in the scope at hand: what it binds stays bound.
+    pub(super) fn run_body(&mut self, env: &mut Env, body: &Body) -> Val {
         for statement in &body.statements {
             self.statement(env, statement);
         }

@@ -1,8 +1,10 @@
 //! The interpreter: runs a function in f64, as naively as possible. It is the oracle for everything behind
 //! the graph, and it folds constants. Storage types are not rounded to.
 
+mod fresh;
 mod tensor;
 
+pub use fresh::{fresh_inputs, fresh_parameters};
 pub use tensor::Tensor;
 pub(crate) use tensor::{Operand, Sizes, walk};
 

@@ -1,0 +1,112 @@
+//! Config values, presets, conditional inputs, requirements, roles.
+
+use crate::support::{assert_close, case};
+use arch_compiler::program::Role;
+
+const M: &str = "model M {
+    preset S { depth: 2, width: 4 }
+    preset L { depth: 3, width: 8, kind: wide, steps: [2, 3] }
+    config depth: int in 1.. = 1
+    config width: int = 2
+    config patch: int in {1, 2, 4} = 1 @preset_suffix
+    config kind: one of { narrow, wide } = narrow
+    config extra: int? = none
+    config steps: [int] = [1, 2, 4]
+    config rate: float in 0..1 = 0.5
+    config num_classes: int in 0.. = 0
+    require width % patch == 0, \"a width of {width} does not divide by {patch}\"
+    dims D = width / patch
+    forward(x: [D], t: [], y: [] int null num_classes if num_classes > 0) -> [D] {
+      let x = x * depth + steps[1] + len(steps) + t + rate
+      let x = if kind == wide { x * 100 } else { x }
+      let x = if extra != none { x + extra } else { x }
+      if num_classes > 0 { x + y } else { x }
+    }
+  }";
+
+#[test]
+fn config_values_come_from_defaults_presets_and_settings() {
+    let run = |c: crate::support::Case, d: usize| c.run(&[("x", &vec![1.0; d]), ("t", &[0.0])])[0];
+    assert_close(&[run(case(M), 2)], &[1.0 + 2.0 + 3.0 + 0.5]);
+    assert_close(&[run(case(M).preset("S/2"), 2)], &[2.0 + 2.0 + 3.0 + 0.5]);
+    assert_close(&[run(case(M).preset("L").set("depth", "7"), 8)], &[(7.0 + 3.0 + 2.0 + 0.5) * 100.0]);
+    assert_close(&[run(case(M).set("extra", "9").set("steps", "[4, 5]"), 2)], &[1.0 + 5.0 + 2.0 + 0.5 + 9.0]);
+    assert_close(&[run(case(M).set("extra", "none").set("rate", "1"), 2)], &[7.0]);
+}
+
+#[test]
+fn config_values_out_of_their_range_are_refused() {
+    assert_eq!(case(M).set("depth", "0").codes(), ["A0204"]);
+    assert_eq!(case(M).set("patch", "3").codes(), ["A0204"]);
+    assert_eq!(case(M).set("rate", "1.5").codes(), ["A0204"]);
+    assert_eq!(case(M).set("kind", "tall").codes(), ["A0205"]);
+    assert_eq!(case(M).set("width", "x").codes(), ["A0205"]);
+    assert_eq!(case(M).set("dept", "2").codes(), ["A0201"]);
+    assert_eq!(case(M).preset("XS").codes(), ["A0208"]);
+    assert_eq!(case(M).preset("S/4").set("width", "6").codes(), ["A0203"]);
+}
+
+#[test]
+fn an_input_may_exist_only_under_a_condition() {
+    let without = case(M).compiled();
+    assert_eq!(without.program.inputs.len(), 2);
+    let with = case(M).set("num_classes", "10").compiled();
+    let y = &with.program.inputs[2];
+    assert_eq!((y.name.as_str(), y.null, y.integer), ("y", Some(10), true));
+    let found = with.run(&[("x", &[1.0, 1.0]), ("t", &[0.0]), ("y", &[4.0])]);
+    assert_close(&found.outputs[0].1.data, &[10.5, 10.5]);
+    let wrong = M.replace("if num_classes > 0 { x + y } else { x }", "x + y");
+    assert_eq!(case(&wrong).codes(), ["A0406"]);
+}
+
+#[test]
+fn roles_come_from_names_or_attributes() {
+    let text = "model M(D) { forward(noisy_latent: [D] @noisy, t: [], words: [L, D] @context, extra: [D]) -> [D] {
+        noisy_latent + t + mean(words, over: L) + extra } }";
+    let roles: Vec<_> =
+        case(text).dim("D", 2).dim("L", 3).compiled().program.inputs.iter().map(|a| a.role).collect();
+    assert_eq!(roles, [Some(Role::Noisy), Some(Role::Timestep), Some(Role::Context), None]);
+}
+
+#[test]
+fn config_values_may_depend_on_others_and_on_axes() {
+    let text = "block B(D) { config a: int = ceil_div(D, 2)  config b: int = a * 10
+        forward(x: [D]) -> [D] { x * b } }";
+    assert_close(&case(text).dim("D", 3).run(&[("x", &[1.0; 3])]), &[20.0; 3]);
+    assert_close(&case(text).dim("D", 3).set("a", "1").run(&[("x", &[1.0; 3])]), &[10.0; 3]);
+}
+
+#[test]
+fn config_may_stand_under_a_condition() {
+    let text = "block B(D) { config conv: bool = false
+        if conv { config kernel: int in 1.. = 3  dims K = kernel  param w: [D, K] = ones }
+        forward(x: [D]) -> [D] { if conv { x * sum(w, over: K) } else { x } } }";
+    assert_close(&case(text).dim("D", 1).run(&[("x", &[2.0])]), &[2.0]);
+    assert_close(&case(text).dim("D", 1).set("conv", "true").set("kernel", "5").run(&[("x", &[2.0])]), &[10.0]);
+}
+
+#[test]
+fn values_are_passed_down_with_their_types() {
+    let text = "block Inner(D) {
+        config kind: one of { a, b } = a
+        config list: [int] = [1]
+        config maybe: float? = none
+        config act: fn = relu
+        config init: init = zeros
+        param w: [D] = init
+        forward(x: [D]) -> [D] {
+          let x = if kind == b { -x } else { x }
+          let x = if maybe == none { x } else { x * maybe }
+          act(x) + w + list[len(list) - 1]
+        }
+      }
+      block B(D) {
+        config kind: one of { a, b } = b
+        inner = Inner(D, kind: kind, list: [1, 2, 7], maybe: 3, act: square, init: ones)
+        other = Inner(D, kind: a)
+        forward(x: [D]) -> [D] { inner(x) + 1000 * other(x) }
+      }
+      fn square(x) = x * x";
+    let found = case(text).item("B").dim("D", 2).run(&[("x", &[1.0, -2.0])]);
+    assert_close(&found, &[9.0 + 1.0 + 7.0 + 2000.0, 36.0 + 8.0 + 1000.0]);
+}
