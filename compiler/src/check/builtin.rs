@@ -433,9 +433,12 @@ impl Session<'_> {
             return None;
         }
         let shape = self.context().levels[0].function.value(t.value).shape.clone();
-        let count =
-            self.context().hidden_order.iter().filter(|h| matches!(h.kind, InputKind::Random(_))).count();
-        let purpose = format!("{}{count}", if label { "label_dropout" } else { "dropout" });
+        let what = if label { "label_dropout" } else { "dropout" };
+        let mut count = 0;
+        while self.context().hidden.contains_key(&format!("{what}{count}")) {
+            count += 1;
+        }
+        let purpose = format!("{what}{count}");
         let kind =
             InputKind::Random(Random { purpose: purpose.clone(), distribution: Distribution::Uniform });
         let value = self.hidden_input(&purpose, kind, &shape, DType::F32, span);

@@ -116,7 +116,7 @@ impl Session<'_> {
         super::builtin::find(name).map(Callee::Builtin)
     }
 
-    fn unknown_name(&mut self, env: &Env, name: &str, span: Span) {
+    pub(super) fn unknown_name(&mut self, env: &Env, name: &str, span: Span) {
         let mut names = env.value_names();
         names.extend(env.axis_names());
         names.extend(self.files[env.scope.file].scope.iter().map(|(n, _)| n.clone()));
@@ -190,6 +190,9 @@ impl Session<'_> {
         span: Span,
     ) -> Val {
         let Some(holds) = self.eval_condition(env, condition) else { return Val::Error };
+        if let Some(other) = if holds { otherwise } else { Some(then) } {
+            self.untaken(env, other);
+        }
         if holds {
             return self.eval_body(env, then);
         }

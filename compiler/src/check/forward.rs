@@ -110,6 +110,7 @@ impl Session<'_> {
         let hidden = std::mem::take(&mut self.context().hidden_order);
         let mut function = self.close();
         let (open, lifted_axes, results) = results?;
+        self.names_apart(&forward, &hidden);
         if self.error_count() > errors {
             return None;
         }
@@ -195,6 +196,19 @@ impl Session<'_> {
             |a: &AxisId| lifted.iter().position(|l| l == a).map_or(own.clone(), |i| entries[i].clone());
         let axes = axes.iter().map(|a| (*a, entry(a))).collect();
         Tensor { level: 0, value, axes, dtype }
+    }
+
+    /// Reports an input that is called as a parameter is in the checkpoint.
+    fn names_apart(&mut self, forward: &ast::Forward, hidden: &[Hidden]) {
+        for param in &forward.params {
+            let name = &param.name.name;
+            if let Some(h) = hidden.iter().find(|h| h.name == *name) {
+                let text = format!("`{name}` is an input and the name of a stored tensor");
+                let d =
+                    Diagnostic::error("A0104", text, param.name.span).also(h.declared, "the stored tensor");
+                self.report(d.help("give one of them another name"));
+            }
+        }
     }
 
     fn unused_inputs(&mut self, env: &Env, forward: &ast::Forward) {

@@ -5,6 +5,7 @@
 //! both its axes (for the messages) and its node (for the graph). A block with the same sizes and config is
 //! walked once, however often it is repeated.
 
+mod affine;
 mod arith;
 mod axes;
 mod block;
@@ -20,6 +21,7 @@ mod init;
 mod inlined;
 mod layers;
 mod matching;
+mod names;
 mod program;
 mod rearrange;
 mod report;
@@ -69,8 +71,10 @@ pub struct Outcome {
     pub program: Option<Program>,
     /// The texts that messages point into.
     pub sources: Sources,
-    /// Errors, warnings and notes.
+    /// Errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
+    /// What is worth knowing and asks for nothing: whether a recurrence can run in parallel.
+    pub notes: Vec<Diagnostic>,
 }
 
 /// The state of one walk.
@@ -84,6 +88,7 @@ pub(crate) struct Session<'p> {
     sites: Vec<report::Site>,
     /// What is left of the steps that one item may take.
     fuel: u32,
+    notes: Vec<Diagnostic>,
     files: Vec<Loaded>,
     module: Module,
     /// What messages know of each axis of `module`.
@@ -113,6 +118,7 @@ impl<'p> Session<'p> {
             errors: 0,
             sites: Vec::new(),
             fuel: report::FUEL,
+            notes: Vec::new(),
             files: Vec::new(),
             module: Module::default(),
             axes: Vec::new(),
@@ -149,15 +155,17 @@ pub fn compile(provider: &dyn Provider, name: &str, text: &str, request: &Reques
         program = None;
     }
     let diagnostics = session.ordered();
-    Outcome { program, sources: session.sources, diagnostics }
+    Outcome { program, sources: session.sources, diagnostics, notes: session.notes }
 }
 
 /// What checking a whole file found.
 pub struct FileOutcome {
     /// The texts that messages point into.
     pub sources: Sources,
-    /// Errors, warnings and notes.
+    /// Errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
+    /// What is worth knowing and asks for nothing: whether a recurrence can run in parallel.
+    pub notes: Vec<Diagnostic>,
     /// What was checked: item and preset.
     pub checked: Vec<String>,
 }
@@ -173,5 +181,5 @@ pub fn check_file(provider: &dyn Provider, name: &str, text: &str, request: &Req
         session.check_items(file, &mut checked);
     }
     let diagnostics = session.ordered();
-    FileOutcome { sources: session.sources, diagnostics, checked }
+    FileOutcome { sources: session.sources, diagnostics, notes: session.notes, checked }
 }

@@ -14,6 +14,7 @@ use crate::ops::{Map, Op, View};
 use crate::program::{self, Argument, Layer as LayerRow, Program, Role};
 use arch_grammar::ast::{self, BlockKind, ExprKind, Param, ParamKind};
 use arch_grammar::{Diagnostic, Span, nearest};
+use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
 /// A parameter of the whole item: its name in the checkpoint, its template, its place there.
@@ -106,6 +107,7 @@ impl Session<'_> {
             self.report(d.help("add `forward(x: [T, D]) -> [T, D] { … }`"));
             return None;
         };
+        self.distinct_names(template)?;
         let (shape, params) = self.top_call(template, &forward)?;
         let built = self.build_forward(template, &shape, &[], Span::default())?;
         let inputs = self.arguments_of(block.kind, template, &forward, &built, &params)?;
@@ -437,16 +439,6 @@ impl Session<'_> {
         let mut out: Vec<program::Parameter> = Vec::new();
         for row in rows {
             let p: Parameter = self.templates[row.template.0].parameters[row.index].clone();
-            if let Some(before) = out.iter().find(|q| q.name == row.name) {
-                let d = Diagnostic::error(
-                    "A0104",
-                    format!("two parameters are stored as `{}`", row.name),
-                    p.declared,
-                )
-                .also(before.declared, "the other one");
-                self.report(d.help("give one of them another `@name`"));
-                return None;
-            }
             let init = self.init_function(row.template, &p, &row.name)?;
             let used = self.module.function(entry).input(&row.name).map(|i| i.value);
             let shape = match used {
@@ -465,6 +457,23 @@ impl Session<'_> {
             });
         }
         Some(out)
+    }
+
+    /// Two tensors cannot be stored under one name.
+    fn distinct_names(&mut self, template: TemplateId) -> Option<()> {
+        let mut rows = Vec::new();
+        self.collect_parameters(template, "", &[], &mut rows);
+        let mut seen: FxHashMap<&str, Span> = FxHashMap::default();
+        for row in &rows {
+            let declared = self.templates[row.template.0].parameters[row.index].declared;
+            if let Some(before) = seen.insert(&row.name, declared) {
+                let text = format!("two parameters are stored as `{}`", row.name);
+                let d = Diagnostic::error("A0104", text, declared).also(before, "the other one");
+                self.report(d.help("give one of them another `@name`"));
+                return None;
+            }
+        }
+        Some(())
     }
 
     fn collect_parameters(

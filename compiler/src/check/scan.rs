@@ -255,6 +255,8 @@ impl Session<'_> {
         let mut body = level.function;
         body.outputs = outputs;
         order_inputs(&mut body, scan.carries.len(), &level.sequences, &level.constants);
+        let name = self.axis_name(axis);
+        self.note_affine(&body, scan.carries.len(), &name, scan.header);
         let mut inputs: Vec<ValueId> = Vec::new();
         let lenders: Vec<ValueId> = level.sequences.iter().chain(&level.constants).map(|(o, _)| *o).collect();
         for (i, (t, _)) in inits.iter().enumerate() {

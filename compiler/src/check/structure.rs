@@ -364,15 +364,17 @@ impl Session<'_> {
     }
 
     fn view_flip(&mut self, env: &mut Env, given: &[Given<'_>], span: Span) -> Option<Tensor> {
-        let args = self.arguments("flip", given, (2, 2), &[], span)?;
+        let args = self.arguments("flip", given, (2, 99), &[], span)?;
         let t = self.given_tensor(env, args[0])?;
         let mut out = t.clone();
-        for axis in self.given_axes(env, args[1])? {
-            if !t.has(axis) {
-                self.no_axis(&t, axis, args[1].span);
-                return None;
+        for g in &args[1..] {
+            for axis in self.given_axes(env, g)? {
+                if !t.has(axis) {
+                    self.no_axis(&t, axis, g.span);
+                    return None;
+                }
+                out = self.apply(Op::View(View::Flip(axis)), &[&out], t.axes.clone(), t.dtype, span);
             }
-            out = self.apply(Op::View(View::Flip(axis)), &[&out], t.axes.clone(), t.dtype, span);
         }
         Some(out)
     }
@@ -489,13 +491,16 @@ impl Session<'_> {
     }
 
     fn view_broadcast(&mut self, env: &mut Env, given: &[Given<'_>], span: Span) -> Option<Tensor> {
-        let args = self.arguments("broadcast", given, (2, 2), &[], span)?;
+        let args = self.arguments("broadcast", given, (2, 99), &[], span)?;
         let t = self.given_tensor(env, args[0])?;
-        let axes = self.given_axes(env, args[1])?;
-        for a in &axes {
-            if t.has(*a) {
-                self.already_there(&t, *a, args[1].span);
-                return None;
+        let mut axes: Vec<AxisId> = Vec::new();
+        for g in &args[1..] {
+            for a in self.given_axes(env, g)? {
+                if t.has(a) || axes.contains(&a) {
+                    self.already_there(&t, a, g.span);
+                    return None;
+                }
+                axes.push(a);
             }
         }
         Some(self.broadcast_over(&t, &axes, span))

@@ -24,12 +24,7 @@ pub fn fresh_parameters(program: &Program, seed: &str) -> Result<BTreeMap<String
 
 /// Numbers for all random inputs of a function, by name.
 #[must_use]
-pub fn fresh_inputs(
-    module: &Module,
-    function: FuncId,
-    seed: &str,
-    batch: usize,
-) -> BTreeMap<String, Tensor> {
+pub fn fresh_inputs(module: &Module, function: FuncId, seed: &str, batch: usize) -> BTreeMap<String, Tensor> {
     let f = module.function(function);
     let random = f.inputs.iter().filter_map(|input| match &input.kind {
         InputKind::Random(r) => {

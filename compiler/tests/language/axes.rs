@@ -57,7 +57,8 @@ fn a_layer_may_be_given_one_axis_twice() {
     let text = "import std.{linear}
       block B(D) { f = linear(D -> D, bias: false)  forward(x: [T, D]) -> [T, D] { f(x) } }";
     let weight = [1.0, 2.0, 3.0, 4.0];
-    let found = case(text).dim("D", 2).dim("T", 2).run(&[("x", &[1.0, 0.0, 0.5, 2.0]), ("f.weight", &weight)]);
+    let found =
+        case(text).dim("D", 2).dim("T", 2).run(&[("x", &[1.0, 0.0, 0.5, 2.0]), ("f.weight", &weight)]);
     assert_close(&found, &[1.0, 3.0, 4.5, 9.5]);
 }
 

@@ -91,7 +91,7 @@ const LEVELS: &str = "
     }
   }
   fn doubled(x: [H, W], rows: axis P, columns: axis Q) -> [P, Q] {
-    dims A = 2, B = 2
+    dims A = P / H, B = Q / W
     flatten(broadcast(x, A, B), (H, A) -> P, (W, B) -> Q)
   }
   block Level(C, H, W) {
@@ -103,7 +103,7 @@ const LEVELS: &str = "
     forward(x: [C, H, W]) -> [C, H, W] {
       let y = down(x)
       let y = if level > 0 { inner(y) } else { y }
-      x + up(doubled(y, rows: H, columns: W))
+      x + up(doubled(y, rows: H, columns: W, H: P, W: Q))
     }
   }";
 
@@ -147,7 +147,8 @@ fn a_u_is_a_block_around_a_smaller_one() {
 
 #[test]
 fn a_block_within_itself_without_end_is_an_error() {
-    let endless = LEVELS.replace("level: level - 1", "level: level").replace("E, P, Q, level", "C, H, W, level");
+    let endless =
+        LEVELS.replace("level: level - 1", "level: level").replace("E, P, Q, level", "C, H, W, level");
     let case = case(&endless).item("Level").dim("C", 1).dim("H", 8).dim("W", 8).set("level", "2");
     assert_eq!(case.codes(), ["A0404"]);
 }
@@ -170,7 +171,8 @@ fn initial_values_are_what_they_are_called() {
         }
       }";
     let compiled = case(text).dim("D", 500).compiled();
-    let all = |name: &str, f: &dyn Fn(f64) -> bool| assert!(compiled.first(name).iter().all(|x| f(*x)), "{name}");
+    let all =
+        |name: &str, f: &dyn Fn(f64) -> bool| assert!(compiled.first(name).iter().all(|x| f(*x)), "{name}");
     let spread = |name: &str| {
         let x = compiled.first(name);
         (x.iter().map(|v| v * v).sum::<f64>() / x.len() as f64).sqrt()

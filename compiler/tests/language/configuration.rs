@@ -61,7 +61,8 @@ fn an_input_may_exist_only_under_a_condition() {
 
 #[test]
 fn roles_come_from_names_or_attributes() {
-    let text = "model M(D) { forward(noisy_latent: [D] @noisy, t: [], words: [L, D] @context, extra: [D]) -> [D] {
+    let text =
+        "model M(D) { forward(noisy_latent: [D] @noisy, t: [], words: [L, D] @context, extra: [D]) -> [D] {
         noisy_latent + t + mean(words, over: L) + extra } }";
     let roles: Vec<_> =
         case(text).dim("D", 2).dim("L", 3).compiled().program.inputs.iter().map(|a| a.role).collect();
@@ -82,7 +83,10 @@ fn config_may_stand_under_a_condition() {
         if conv { config kernel: int in 1.. = 3  dims K = kernel  param w: [D, K] = ones }
         forward(x: [D]) -> [D] { if conv { x * sum(w, over: K) } else { x } } }";
     assert_close(&case(text).dim("D", 1).run(&[("x", &[2.0])]), &[2.0]);
-    assert_close(&case(text).dim("D", 1).set("conv", "true").set("kernel", "5").run(&[("x", &[2.0])]), &[10.0]);
+    assert_close(
+        &case(text).dim("D", 1).set("conv", "true").set("kernel", "5").run(&[("x", &[2.0])]),
+        &[10.0],
+    );
 }
 
 #[test]

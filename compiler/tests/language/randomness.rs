@@ -39,7 +39,10 @@ fn training_draws_numbers_by_path() {
         })
         .collect();
     let names: Vec<&str> = random.iter().map(|r| r.0).collect();
-    assert_eq!(names, ["drops.0.dropout0", "drops.0.dropout1", "drops.1.dropout0", "drops.1.dropout1", "label_dropout0"]);
+    assert_eq!(
+        names,
+        ["drops.0.dropout0", "drops.0.dropout1", "drops.1.dropout0", "drops.1.dropout1", "label_dropout0"]
+    );
     assert!(random.iter().all(|(name, purpose)| name == purpose));
 
     let keep = [0.9; 6];

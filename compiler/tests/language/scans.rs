@@ -170,12 +170,16 @@ fn blocks_of_blocks_are_called_inside_a_step() {
         } }";
     let of = |item| case(text).item(item).dim("D", 2).dim("T", 2).compiled();
     let x = wave(8);
-    assert_close(&of("B").run(&[("x", &x)]).outputs[0].1.data, &of("Unrolled").run(&[("x", &x)]).outputs[0].1.data);
+    assert_close(
+        &of("B").run(&[("x", &x)]).outputs[0].1.data,
+        &of("Unrolled").run(&[("x", &x)]).outputs[0].1.data,
+    );
 }
 
 #[test]
 fn a_scan_in_a_function_and_two_scans_in_a_row() {
-    let text = "fn running(x: [T], decay) -> [T] { scan t over T (h: [] = 0) { h <- decay * h + x[t]  yield h } }
+    let text =
+        "fn running(x: [T], decay) -> [T] { scan t over T (h: [] = 0) { h <- decay * h + x[t]  yield h } }
       block B(D) { param a: [D] = 0.5
         forward(x: [T, D]) -> [T, D] { x |> running(0.5, T: T) |> running(a, T: T) } }";
     let found = case(text).dim("D", 1).dim("T", 3).run(&[("x", &[1.0, 0.0, 0.0])]);
@@ -191,5 +195,38 @@ fn values_of_a_step_have_no_positions() {
     assert_eq!(wrong("scan t over T (h: [] = 0) { yield x[t] }"), "A0503");
     assert_eq!(wrong("scan t over T (h: [] = 0) { h <- h + x[t] }"), "A0508");
     assert_eq!(wrong("scan t over T (h: [] = 0) { h <- h; h <- x[t]  yield h }"), "A0507");
-    assert_eq!(wrong("let s = sum(x, over: T)\nscan t over T (h: [] = 0) { h <- h + s[t]  yield h }"), "A0501");
+    assert_eq!(
+        wrong("let s = sum(x, over: T)\nscan t over T (h: [] = 0) { h <- h + s[t]  yield h }"),
+        "A0501"
+    );
+}
+
+#[test]
+fn a_note_says_whether_a_recurrence_is_affine() {
+    let note = |carries: &str, step: &str| {
+        let case = over(2, "(x: [T]) -> [T]", &format!("scan t over T ({carries}) {{ {step}  yield h }}"));
+        let outcome = case.outcome();
+        assert!(outcome.program.is_some(), "{:?}", outcome.diagnostics);
+        outcome.notes.iter().map(|d| d.code).collect::<Vec<_>>()
+    };
+    let one = "h: [] = 0";
+    for affine in [
+        "h <- exp(x[t]) * h + x[t]",
+        "h <- (x[t] - h) / (1 + x[t] ^ 2)",
+        "h <- where(x[t] > 0, h, -h)",
+        "let k = 2 * h\nh <- k - h * x[t]",
+        "h <- x[t] ^ 2",
+    ] {
+        assert_eq!(note(one, affine), ["A0591"], "{affine}");
+    }
+    for other in
+        ["h <- h * h", "h <- tanh(h)", "h <- x[t] / h", "h <- max(h, x[t])", "h <- where(h > 0, h, 0.0)"]
+    {
+        assert_eq!(note(one, other), ["A0592"], "{other}");
+    }
+    let two = "h: [] = 0, g: [] = 0";
+    assert_eq!(note(two, "h <- h + g\ng <- x[t] - h"), ["A0591"]);
+    assert_eq!(note(two, "h <- h * g\ng <- x[t]"), ["A0592"]);
+    // What is yielded may depend on the state in any way.
+    assert_eq!(note(one, "h <- h + x[t]\nlet y = tanh(h)").len(), 1);
 }

@@ -128,7 +128,8 @@ fn both_branches_are_checked_for_names() {
 
 #[test]
 fn a_forward_may_have_several_named_results() {
-    let text = "block B(D) { forward(x: [T, D]) -> (out: [T, D], pooled: [D]) { (2 * x, mean(x, over: T)) } }";
+    let text =
+        "block B(D) { forward(x: [T, D]) -> (out: [T, D], pooled: [D]) { (2 * x, mean(x, over: T)) } }";
     let found = case(text).dim("D", 1).dim("T", 2).compiled().run(&[("x", &[1.0, 3.0])]);
     assert_close(&found.output("out").unwrap().data, &[2.0, 6.0]);
     assert_close(&found.output("pooled").unwrap().data, &[2.0]);
@@ -136,7 +137,8 @@ fn a_forward_may_have_several_named_results() {
 
 #[test]
 fn the_results_of_a_layer_are_taken_apart() {
-    let text = "block two(D) { forward(x: [T, D]) -> (out: [T, D], pooled: [D]) { (2 * x, mean(x, over: T)) } }
+    let text =
+        "block two(D) { forward(x: [T, D]) -> (out: [T, D], pooled: [D]) { (2 * x, mean(x, over: T)) } }
       block B(D) { f = two(D)  forward(x: [T, D]) -> [T, D] { let (a, b) = f(x); a + b } }";
     let found = case(text).item("B").dim("D", 1).dim("T", 2).run(&[("x", &[1.0, 3.0])]);
     assert_close(&found, &[4.0, 8.0]);

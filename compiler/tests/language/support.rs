@@ -73,7 +73,8 @@ impl Case {
     #[track_caller]
     pub fn compiled(&self) -> Compiled {
         let outcome = self.outcome();
-        let heard: Vec<_> = outcome.diagnostics.iter().filter(|d| d.severity.word() != "note").cloned().collect();
+        let heard: Vec<_> =
+            outcome.diagnostics.iter().filter(|d| d.severity.word() != "note").cloned().collect();
         let said = arch_grammar::render(&heard, &outcome.sources, false);
         let Some(program) = outcome.program else { panic!("{said}") };
         assert!(heard.is_empty(), "{said}");
@@ -106,7 +107,8 @@ impl Compiled {
         let program = &self.program;
         let mut batch = 1;
         for a in &program.inputs {
-            let given = inputs.iter().find(|(n, _)| *n == a.name).unwrap_or_else(|| panic!("no `{}`", a.name));
+            let given =
+                inputs.iter().find(|(n, _)| *n == a.name).unwrap_or_else(|| panic!("no `{}`", a.name));
             let one: usize = program.module.dims(&a.shape, 1).iter().product();
             batch = given.1.len() / one;
         }
