@@ -148,7 +148,9 @@ impl Session<'_> {
         });
         for param in forward.iter().flat_map(|f| &f.params) {
             let ParamKind::Tensor(shape) = &param.kind else { continue };
-            let Some((_, sizes)) = self.request.shapes.iter().find(|(n, _)| *n == param.name.name) else { continue };
+            let Some((_, sizes)) = self.request.shapes.iter().find(|(n, _)| *n == param.name.name) else {
+                continue;
+            };
             if sizes.len() != shape.axes.len() {
                 continue;
             }
