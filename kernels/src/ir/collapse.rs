@@ -1,0 +1,73 @@
+//! Two loops, one directly in the other, become one where every index allows: long loops fill vectors.
+
+use super::{Atom, Expr, Extent, Index, IndexVar, Loop, LoopKind, Stmt};
+
+/// Collapses loops of `stmts` wherever possible.
+#[must_use]
+pub fn collapse(stmts: Vec<Stmt>) -> Vec<Stmt> {
+    stmts
+        .into_iter()
+        .map(|stmt| match stmt {
+            Stmt::Loop(mut l) => {
+                l.body = collapse(l.body);
+                while let Some(merged) = merge(&l) {
+                    *l = merged;
+                }
+                Stmt::Loop(l)
+            }
+            other => other,
+        })
+        .collect()
+}
+
+/// The loop and the only statement in it, a loop, as one loop.
+fn merge(outer: &Loop) -> Option<Loop> {
+    let [Stmt::Loop(inner)] = outer.body.as_slice() else { return None };
+    let kind = match (outer.kind, inner.kind) {
+        (LoopKind::Parallel, LoopKind::Parallel | LoopKind::ParallelLanes)
+        | (LoopKind::Sequential, LoopKind::Sequential | LoopKind::Vector) => inner.kind,
+        _ => return None,
+    };
+    let size = inner.extent.known()?;
+    let mut fits = true;
+    each_index(&inner.body, &mut |index| {
+        let (o, i) = (index.stride(outer.var), index.stride(inner.var));
+        fits &= o.is_some() && i.is_some_and(|i| o == Some(i * size));
+    });
+    // A value that an index is turned into must not lose the outer variable either.
+    if !fits {
+        return None;
+    }
+    let extent = Extent { count: outer.extent.count * size, batch: outer.extent.batch };
+    let mut body = inner.body.clone();
+    without(&mut body, outer.var);
+    Some(Loop { kind, var: inner.var, extent, body })
+}
+
+/// Calls `see` with every index in the statements.
+pub(crate) fn each_index(stmts: &[Stmt], see: &mut dyn FnMut(&Index)) {
+    for stmt in stmts {
+        match stmt {
+            Stmt::Loop(l) => each_index(&l.body, see),
+            Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i)) => see(i),
+            Stmt::Store(_, i, _) | Stmt::StoreLocal(_, i, _) => see(i),
+            _ => {}
+        }
+    }
+}
+
+fn without(stmts: &mut [Stmt], var: IndexVar) {
+    for stmt in stmts {
+        match stmt {
+            Stmt::Loop(l) => without(&mut l.body, var),
+            Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i))
+            | Stmt::Store(_, i, _)
+            | Stmt::StoreLocal(_, i, _)
+                if i.terms.iter().any(|(a, _)| *a == Atom::Var(var)) =>
+            {
+                *i = i.without(var);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Index expressions in a canonical form: a constant and a sum of scaled atoms.
+//!
+//! The canonical form is what makes views cheap: taking apart what was just flattened gives the original
+//! variables back, so `flatten` and `unflatten` leave no division in the kernel.
+
+use super::{IndexVar, Scalar};
+
+/// `constant + sum(scale * atom)`; atoms are different, in order, and no scale is zero.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Index {
+    /// The part that does not vary.
+    pub constant: i64,
+    /// The atoms with their scales.
+    pub terms: Vec<(Atom, i64)>,
+}
+
+/// What an index is made of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Atom {
+    /// A loop's variable.
+    Var(IndexVar),
+    /// A loaded integer.
+    Data(Scalar),
+    /// Quotient by a positive number; the dividend is never negative.
+    Div(Box<Index>, i64),
+    /// Remainder by a positive number; the dividend is never negative.
+    Mod(Box<Index>, i64),
+    /// Moved into `low..=high`.
+    Clamp(Box<Index>, i64, i64),
+}
+
+/// Smallest and largest value of an index, where known. Batch loops have no known end.
+pub type Range = Option<(i64, i64)>;
+
+impl Index {
+    /// A number.
+    #[must_use]
+    pub fn constant(value: i64) -> Self {
+        Index { constant: value, terms: Vec::new() }
+    }
+
+    /// A loop's variable.
+    #[must_use]
+    pub fn var(var: IndexVar) -> Self {
+        Index::atom(Atom::Var(var))
+    }
+
+    /// One atom.
+    #[must_use]
+    pub fn atom(atom: Atom) -> Self {
+        Index { constant: 0, terms: vec![(atom, 1)] }
+    }
+
+    /// The sum of this and `scale * other`.
+    #[must_use]
+    pub fn plus(&self, other: &Index, scale: i64) -> Self {
+        let mut sum = self.clone();
+        sum.constant += other.constant * scale;
+        for (atom, s) in &other.terms {
+            match sum.terms.binary_search_by(|t| t.0.cmp(atom)) {
+                Ok(at) => {
+                    sum.terms[at].1 += s * scale;
+                    if sum.terms[at].1 == 0 {
+                        sum.terms.remove(at);
+                    }
+                }
+                Err(at) if s * scale != 0 => sum.terms.insert(at, (atom.clone(), s * scale)),
+                Err(_) => {}
+            }
+        }
+        sum
+    }
+
+    /// This, `scale` times.
+    #[must_use]
+    pub fn times(&self, scale: i64) -> Self {
+        Index::default().plus(self, scale)
+    }
+
+    /// This and a number.
+    #[must_use]
+    pub fn offset(&self, by: i64) -> Self {
+        let mut moved = self.clone();
+        moved.constant += by;
+        moved
+    }
+
+    /// The quotient by `by`, given the ranges of variables. The dividend must not be negative.
+    #[must_use]
+    pub fn div(&self, by: i64, extent: &dyn Fn(IndexVar) -> Option<i64>) -> Self {
+        if by == 1 {
+            return self.clone();
+        }
+        let (whole, rest) = self.split(by);
+        match rest.range(extent) {
+            Some((low, high)) if low >= 0 && high < by => whole,
+            _ => Index::atom(Atom::Div(Box::new(self.clone()), by)),
+        }
+    }
+
+    /// The remainder by `by`, given the ranges of variables. The dividend must not be negative.
+    #[must_use]
+    pub fn modulo(&self, by: i64, extent: &dyn Fn(IndexVar) -> Option<i64>) -> Self {
+        if by == 1 {
+            return Index::constant(0);
+        }
+        let (_, rest) = self.split(by);
+        match rest.range(extent) {
+            Some((low, high)) if low >= 0 && high < by => rest,
+            _ => Index::atom(Atom::Mod(Box::new(self.clone()), by)),
+        }
+    }
+
+    /// This moved into `low..=high`; itself if it is always there.
+    #[must_use]
+    pub fn clamp(&self, low: i64, high: i64, extent: &dyn Fn(IndexVar) -> Option<i64>) -> Self {
+        match self.range(extent) {
+            Some((l, h)) if l >= low && h <= high => self.clone(),
+            _ => Index::atom(Atom::Clamp(Box::new(self.clone()), low, high)),
+        }
+    }
+
+    /// The quotient of the terms that `by` divides, and everything else.
+    fn split(&self, by: i64) -> (Index, Index) {
+        let mut whole = Index::constant(self.constant.div_euclid(by));
+        let mut rest = Index::constant(self.constant.rem_euclid(by));
+        for (atom, scale) in &self.terms {
+            if scale % by == 0 {
+                whole.terms.push((atom.clone(), scale / by));
+            } else {
+                rest.terms.push((atom.clone(), *scale));
+            }
+        }
+        (whole, rest)
+    }
+
+    /// The smallest and largest value.
+    pub fn range(&self, extent: &dyn Fn(IndexVar) -> Option<i64>) -> Range {
+        let mut range = (self.constant, self.constant);
+        for (atom, scale) in &self.terms {
+            let (low, high) = match atom {
+                Atom::Var(v) => (0, extent(*v)? - 1),
+                Atom::Data(_) => return None,
+                Atom::Div(inner, by) => {
+                    let (low, high) = inner.range(extent)?;
+                    (low.div_euclid(*by), high.div_euclid(*by))
+                }
+                Atom::Mod(_, by) => (0, by - 1),
+                Atom::Clamp(_, low, high) => (*low, *high),
+            };
+            let ends = (low * scale, high * scale);
+            range = (range.0 + ends.0.min(ends.1), range.1 + ends.0.max(ends.1));
+        }
+        Some(range)
+    }
+
+    /// By how much this grows with `var`: `None` if not evenly.
+    #[must_use]
+    pub fn stride(&self, var: IndexVar) -> Option<i64> {
+        let mut stride = 0;
+        for (atom, scale) in &self.terms {
+            match atom {
+                Atom::Var(v) if *v == var => stride = *scale,
+                Atom::Var(_) | Atom::Data(_) => {}
+                Atom::Div(inner, _) | Atom::Mod(inner, _) | Atom::Clamp(inner, _, _) => {
+                    if inner.mentions(var) {
+                        return None;
+                    }
+                }
+            }
+        }
+        Some(stride)
+    }
+
+    /// Whether the variable occurs.
+    #[must_use]
+    pub fn mentions(&self, var: IndexVar) -> bool {
+        self.vars().contains(&var)
+    }
+
+    /// All loop variables in it.
+    #[must_use]
+    pub fn vars(&self) -> Vec<IndexVar> {
+        let mut vars = Vec::new();
+        self.visit(&mut |atom| {
+            if let Atom::Var(v) = atom {
+                vars.push(*v);
+            }
+        });
+        vars
+    }
+
+    /// All loaded integers in it.
+    #[must_use]
+    pub fn data(&self) -> Vec<Scalar> {
+        let mut data = Vec::new();
+        self.visit(&mut |atom| {
+            if let Atom::Data(s) = atom {
+                data.push(*s);
+            }
+        });
+        data
+    }
+
+    fn visit(&self, see: &mut dyn FnMut(&Atom)) {
+        for (atom, _) in &self.terms {
+            see(atom);
+            if let Atom::Div(inner, _) | Atom::Mod(inner, _) | Atom::Clamp(inner, _, _) = atom {
+                inner.visit(see);
+            }
+        }
+    }
+
+    /// This without its term in `var`: what is left where `var` is zero. `var` must stand by itself.
+    #[must_use]
+    pub fn without(&self, var: IndexVar) -> Self {
+        let mut rest = self.clone();
+        rest.terms.retain(|(atom, _)| *atom != Atom::Var(var));
+        rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn taking_apart_what_was_flattened_gives_the_variables_back() {
+        let (a, b) = (IndexVar(0), IndexVar(1));
+        let extent = |v: IndexVar| Some(if v == a { 5 } else { 7 });
+        let flat = Index::var(a).times(7).plus(&Index::var(b), 1);
+        assert_eq!(flat.div(7, &extent), Index::var(a));
+        assert_eq!(flat.modulo(7, &extent), Index::var(b));
+        assert!(matches!(flat.div(5, &extent).terms[0].0, Atom::Div(..)));
+    }
+
+    #[test]
+    fn a_clamp_that_never_bites_is_not_made() {
+        let extent = |_: IndexVar| Some(4);
+        let i = Index::var(IndexVar(0));
+        assert_eq!(i.offset(2).clamp(0, 5, &extent), i.offset(2));
+        assert_ne!(i.offset(3).clamp(0, 5, &extent), i.offset(3));
+    }
+}

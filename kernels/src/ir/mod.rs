@@ -1,0 +1,313 @@
+//! What a kernel is: typed arguments, and loop nests over index spaces.
+//!
+//! # Rules
+//! - Scalars are let-bound once and never change; what changes is an accumulator, a local array or an
+//!   argument that the kernel writes.
+//! - How a loop maps to the machine stands at the loop ([`LoopKind`]); a printer decides nothing.
+//! - Parallel loops stand outermost, one in another. The function runs iterations `begin..end` of their
+//!   product, so whoever calls it decides about threads, and no result depends on that.
+//! - Within a vector loop everything that depends on its variable is a vector; the rest stays scalar.
+//! - Every index is within bounds for every iteration: guarded reads clamp their index and select.
+
+mod build;
+mod collapse;
+mod index;
+pub mod math;
+
+pub use build::Body;
+pub use collapse::collapse;
+pub use index::{Atom, Index};
+
+/// The variable of a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IndexVar(pub u32);
+
+/// A let-bound value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Scalar(pub u32);
+
+/// A local array.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Local(pub u32);
+
+/// An accumulator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Acc(pub u32);
+
+/// The type of the elements of a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Elem {
+    /// 32-bit float; also truth values, as 0 and 1.
+    F32,
+    /// 32-bit integer.
+    I32,
+}
+
+/// The type of a scalar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    /// 32-bit float.
+    F32,
+    /// 32-bit integer.
+    I32,
+    /// The outcome of a comparison.
+    Mask,
+}
+
+/// What a kernel does with an argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Only reads.
+    Read,
+    /// Only writes.
+    Write,
+    /// Reads and writes.
+    Update,
+}
+
+/// A buffer argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Arg {
+    /// Its elements.
+    pub elem: Elem,
+    /// Its use.
+    pub role: Role,
+}
+
+/// How often a loop runs: `count`, or `count` times the batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Extent {
+    /// The fixed factor.
+    pub count: i64,
+    /// Whether the batch is a factor.
+    pub batch: bool,
+}
+
+impl Extent {
+    /// A fixed number of times.
+    #[must_use]
+    pub fn fixed(count: i64) -> Self {
+        Extent { count, batch: false }
+    }
+
+    /// The number, if the batch is not a factor.
+    #[must_use]
+    pub fn known(self) -> Option<i64> {
+        (!self.batch).then_some(self.count)
+    }
+
+    /// The number, given the batch.
+    #[must_use]
+    pub fn at(self, batch: usize) -> i64 {
+        if self.batch { self.count * batch as i64 } else { self.count }
+    }
+}
+
+/// How a loop maps to the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoopKind {
+    /// Iterations are independent and shared out among threads.
+    Parallel,
+    /// The same, and neighbouring iterations are the lanes of vectors.
+    ParallelLanes,
+    /// Neighbouring iterations are the lanes of vectors.
+    Vector,
+    /// One after the other.
+    Sequential,
+    /// One after the other, written out.
+    Unrolled,
+}
+
+/// An operand: a let-bound value or a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operand {
+    /// A let-bound value.
+    Scalar(Scalar),
+    /// The bits of a float.
+    Float(u32),
+    /// An integer.
+    Int(i32),
+}
+
+impl Operand {
+    /// A float.
+    #[must_use]
+    pub fn float(value: f32) -> Self {
+        Operand::Float(value.to_bits())
+    }
+}
+
+/// Operations on one operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Unary {
+    Neg,
+    Abs,
+    Floor,
+    /// To the nearest integer, ties to even; below 2^22 in magnitude.
+    Rint,
+    Sqrt,
+    /// Of a mask.
+    Not,
+    /// Integer to float.
+    ToFloat,
+    /// Float with an integer value to integer.
+    ToInt,
+    /// The bits of a float as an integer.
+    Bits,
+    /// The float with these bits.
+    FromBits,
+}
+
+/// Operations on two operands of one type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    /// With the sign of the divisor.
+    Rem,
+    Min,
+    Max,
+    /// Comparisons give masks.
+    Lt,
+    Le,
+    Eq,
+    /// Of masks, or of the bits of integers.
+    And,
+    Or,
+    /// Of the bits of integers.
+    Xor,
+    /// Integer shifted left by a number.
+    Shl,
+    /// Integer shifted right by a number, keeping its sign.
+    Shr,
+    /// `a * 2^b` for an integral float `b`, right down to the smallest numbers and up to infinity.
+    Scale,
+}
+
+/// The functions that are made of the operations above: see [`math`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs)]
+pub enum Math {
+    Exp,
+    Log,
+    Sin,
+    Cos,
+    Tanh,
+    Erf,
+    Sigmoid,
+    Softplus,
+    Pow,
+}
+
+/// What a let binds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Expr {
+    /// An element of an argument.
+    Load(u32, Index),
+    /// An element of a local array.
+    Local(Local, Index),
+    /// What an accumulator holds after its loops.
+    Acc(Acc),
+    /// An index as an integer value.
+    Index(Index),
+    /// An operation.
+    Unary(Unary, Operand),
+    /// An operation.
+    Binary(Binary, Operand, Operand),
+    /// The second operand where the mask (first) holds, else the third.
+    Select(Operand, Operand, Operand),
+    /// A function.
+    Math(Math, Vec<Operand>),
+}
+
+/// How accumulators and reductions join two values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Join {
+    Sum,
+    Product,
+    Max,
+    Min,
+}
+
+/// A statement.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stmt {
+    /// A loop.
+    Loop(Box<Loop>),
+    /// Binds a scalar.
+    Let(Scalar, Expr),
+    /// Writes an element of an argument.
+    Store(u32, Index, Operand),
+    /// Declares a local array of floats or integers.
+    Array(Local, Elem, i64),
+    /// Writes an element of a local array.
+    StoreLocal(Local, Index, Operand),
+    /// Declares an accumulator; it starts at its neutral element.
+    Acc(Acc, Join),
+    /// Adds to an accumulator.
+    Accumulate(Acc, Operand),
+}
+
+/// A loop from 0 to below its extent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loop {
+    /// How it maps to the machine.
+    pub kind: LoopKind,
+    /// Its variable.
+    pub var: IndexVar,
+    /// How often it runs.
+    pub extent: Extent,
+    /// What it runs.
+    pub body: Vec<Stmt>,
+}
+
+/// A kernel.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Kernel {
+    /// Family, operations and content: `map_add_mul_8f3a21`.
+    pub name: String,
+    /// The source lines that it was made for.
+    pub origins: Vec<String>,
+    /// The buffers, in the order of the arguments.
+    pub args: Vec<Arg>,
+    /// The types of all scalars.
+    pub scalars: Vec<Type>,
+    /// The joins of all accumulators.
+    pub accs: Vec<Join>,
+    /// The statements.
+    pub body: Vec<Stmt>,
+}
+
+impl Kernel {
+    /// The extents of the parallel loops, outermost first.
+    #[must_use]
+    pub fn parallel(&self) -> Vec<(LoopKind, Extent)> {
+        let mut found = Vec::new();
+        let mut body = &self.body;
+        while let Some(next) = body.iter().find_map(|s| match s {
+            Stmt::Loop(l) if matches!(l.kind, LoopKind::Parallel | LoopKind::ParallelLanes) => Some(l),
+            _ => None,
+        }) {
+            found.push((next.kind, next.extent));
+            body = &next.body;
+        }
+        found
+    }
+
+    /// How many independent pieces the kernel has for a batch, on vectors of `lanes`.
+    #[must_use]
+    pub fn pieces(&self, batch: usize, lanes: usize) -> usize {
+        self.parallel()
+            .iter()
+            .map(|(kind, extent)| match kind {
+                LoopKind::ParallelLanes => (extent.at(batch) as usize).div_ceil(lanes),
+                _ => extent.at(batch) as usize,
+            })
+            .product()
+    }
+}

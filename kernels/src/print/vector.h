@@ -1,0 +1,28 @@
+
+/* What all widths share. Lanes are joined by halves, in a fixed order. */
+#define EACH_LANE _Pragma("GCC unroll 16") for (int l = 0; l < LANES; l++)
+static inline vi vindex(int32_t first, int32_t step) {
+  vi a;
+  EACH_LANE a[l] = first + l * step;
+  return a;
+}
+static inline vf vrem(vf a, vf b) { return a - vfloor(a / b) * b; }
+static inline vi virem(vi a, vi b) {
+  vi c;
+  EACH_LANE c[l] = sirem(a[l], b[l]);
+  return c;
+}
+#define JOIN_LANES(name, join)                                 \
+  static inline float name(vf a) {                             \
+    float t[LANES];                                            \
+    vstore(t, a);                                              \
+    for (int w = LANES / 2; w > 0; w /= 2)                     \
+      for (int l = 0; l < w; l++) t[l] = join(t[l], t[l + w]); \
+    return t[0];                                               \
+  }
+static inline float sadd(float a, float b) { return a + b; }
+static inline float smul(float a, float b) { return a * b; }
+JOIN_LANES(vhsum, sadd)
+JOIN_LANES(vhproduct, smul)
+JOIN_LANES(vhmax, smax)
+JOIN_LANES(vhmin, smin)
