@@ -1,0 +1,74 @@
+//! From a flat function to a plan.
+//!
+//! 1. [`analysis`]: which nodes are needed, which values must be in memory, which are computed where they
+//!    are read.
+//! 2. [`group`]: maps and row reductions over one index space share a kernel.
+//! 3. [`order`]: units in an order that lets state be updated in place.
+//! 4. Each unit becomes kernels or a matrix product: [`rows`], [`scan`], [`scatter`], [`product`].
+//!
+//! Inside a kernel everything is *pulled* ([`pull`]): an element of a value is an expression of elements of
+//! its inputs, down to what is in memory. Views are index arithmetic on the way.
+
+mod analysis;
+mod element;
+mod group;
+mod order;
+mod product;
+mod pull;
+mod rows;
+mod scan;
+mod scatter;
+mod session;
+
+use crate::plan::Plan;
+use crate::print::Target;
+use arch_compiler::graph::{Function, Module};
+use arch_grammar::Sources;
+use std::fmt;
+
+/// What lowering must know beside the function.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// The instruction set that kernels are printed for.
+    pub target: Target,
+    /// The number of samples.
+    pub batch: usize,
+    /// The texts that spans point into, for `file:line` in kernels.
+    pub sources: Option<&'a Sources>,
+}
+
+/// Why a function cannot be lowered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LowerError {
+    /// The function still holds a call: it must be inlined first.
+    Call,
+    /// A storage type that the host does not have.
+    Storage(String),
+    /// A scan whose state does not fit beside the code that works on it.
+    ScanState {
+        /// The bytes of its local arrays.
+        bytes: usize,
+    },
+}
+
+impl fmt::Display for LowerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LowerError::Call => write!(f, "a function with calls cannot be lowered: inline it first"),
+            LowerError::Storage(name) => write!(f, "the host cannot store {name}"),
+            LowerError::ScanState { bytes } => {
+                write!(f, "the state of a scan takes {bytes} bytes a sample, too much for the host")
+            }
+        }
+    }
+}
+
+impl std::error::Error for LowerError {}
+
+/// Lowers a flat function.
+///
+/// # Errors
+/// If the function has calls or storage types that the host does not know.
+pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
+    session::Lowering::new(module, function, options)?.run()
+}

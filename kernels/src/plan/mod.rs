@@ -1,0 +1,173 @@
+//! What is run: steps in execution order over slots, each with its place in memory.
+
+mod memory;
+mod text;
+
+pub use memory::place;
+
+use crate::ir::{Elem, Kernel};
+use crate::print::Target;
+use indexmap::IndexMap;
+use std::sync::Arc;
+
+/// A buffer of the plan: an index into [`Plan::slots`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId(pub u32);
+
+/// What a buffer is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SlotKind {
+    /// An input of the function, by name: lives across runs.
+    Resident(String),
+    /// A result of the function: kept until the next run.
+    Output,
+    /// Numbers known at compile time.
+    Constant(Arc<[f64]>),
+    /// Lives between the first and the last step that names it; shares the arena with others.
+    Scratch,
+}
+
+/// A buffer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Slot {
+    /// What it is.
+    pub kind: SlotKind,
+    /// The type of its elements.
+    pub elem: Elem,
+    /// How many elements it has, for the batch of the plan.
+    pub len: usize,
+    /// For scratch, its place in the arena, in bytes.
+    pub offset: usize,
+}
+
+/// One operand of a matrix product.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operand {
+    /// The buffer.
+    pub slot: SlotId,
+    /// The first element.
+    pub offset: usize,
+    /// From one row to the next.
+    pub row: isize,
+    /// From one column to the next.
+    pub column: isize,
+}
+
+/// An axis that a matrix product is repeated over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Repeat {
+    /// How often.
+    pub count: usize,
+    /// From one to the next in the left operand, the right one and the result.
+    pub strides: [isize; 3],
+}
+
+/// `out[m, n] = sum(left[m, k] * right[k, n], over: k)`, repeated. Repeats that move the result are
+/// independent; the result is not read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gemm {
+    /// Rows of the result.
+    pub m: usize,
+    /// Columns of the result.
+    pub n: usize,
+    /// Length of the sums.
+    pub k: usize,
+    /// The left operand.
+    pub left: Operand,
+    /// The right operand.
+    pub right: Operand,
+    /// The result.
+    pub out: Operand,
+    /// The axes that it is repeated over.
+    pub repeats: Vec<Repeat>,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Runs a kernel on buffers.
+    Kernel {
+        /// An index into [`Plan::kernels`].
+        kernel: usize,
+        /// Its arguments.
+        args: Vec<SlotId>,
+        /// How many independent pieces it has.
+        pieces: usize,
+        /// How many of them to run at a time: from the shapes, never from the number of threads.
+        grain: usize,
+    },
+    /// A matrix product.
+    Gemm(Gemm),
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The kernel's name, or `gemm_…`.
+    pub name: String,
+    /// What it does.
+    pub action: Action,
+    /// What it reads.
+    pub reads: Vec<SlotId>,
+    /// What it writes.
+    pub writes: Vec<SlotId>,
+    /// The source lines that it was made for.
+    pub origins: Vec<String>,
+    /// Floating-point operations.
+    pub flops: u64,
+    /// Bytes of the buffers that it reads and writes.
+    pub bytes: u64,
+}
+
+/// A named tensor of the function.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Where it is.
+    pub slot: SlotId,
+    /// Its sizes, for the batch of the plan.
+    pub dims: Vec<usize>,
+}
+
+/// A whole function, ready to be bound to memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// The instruction set of the kernels.
+    pub target: Target,
+    /// The number of samples.
+    pub batch: usize,
+    /// The kernels, each once.
+    pub kernels: Vec<Kernel>,
+    /// The buffers.
+    pub slots: Vec<Slot>,
+    /// The steps in execution order.
+    pub steps: Vec<Step>,
+    /// The inputs by name.
+    pub inputs: IndexMap<String, Named>,
+    /// The results by name.
+    pub outputs: IndexMap<String, Named>,
+    /// Bytes of the arena that scratch shares.
+    pub arena_bytes: usize,
+    /// The most bytes of scratch that are alive at once: no arena can be smaller.
+    pub live_lower_bound: usize,
+}
+
+impl Plan {
+    /// A slot.
+    #[must_use]
+    pub fn slot(&self, id: SlotId) -> &Slot {
+        &self.slots[id.0 as usize]
+    }
+
+    /// How many steps run generated kernels, and how many are matrix products.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        let gemms = self.steps.iter().filter(|s| matches!(s.action, Action::Gemm(_))).count();
+        (self.steps.len() - gemms, gemms)
+    }
+
+    /// Bytes that all steps read and write.
+    #[must_use]
+    pub fn bytes_moved(&self) -> u64 {
+        self.steps.iter().map(|s| s.bytes).sum()
+    }
+}

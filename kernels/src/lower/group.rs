@@ -1,0 +1,279 @@
+//! Maps and row reductions that share a kernel.
+//!
+//! A group has outer axes, which its kernel runs over in parallel, and inner axes, which it runs over once
+//! or several times for each place on the outer ones: a layer norm is one group, outer over tokens. A node
+//! joins the groups of what it reads if the axes fit and nothing outside stands between.
+
+use super::analysis::{Analysis, Role};
+use super::element;
+use super::pull::Reduction;
+use arch_compiler::graph::{AxisId, Function, Module, ValueId};
+use arch_compiler::ops::Op;
+
+/// More nodes than this do not share a kernel: registers and compile time have ends.
+const LARGEST: usize = 96;
+
+/// A group of nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Group {
+    /// Axes that every member has, sorted by identity.
+    pub outer: Vec<AxisId>,
+    /// Axes that are gone along in each place; sorted by identity.
+    pub inner: Vec<AxisId>,
+    /// The nodes, in order.
+    pub members: Vec<usize>,
+    /// Whether others may join.
+    open: bool,
+}
+
+/// All groups of a function.
+#[derive(Debug)]
+pub(super) struct Groups {
+    pub groups: Vec<Group>,
+    /// By node.
+    pub of: Vec<Option<usize>>,
+}
+
+struct Grouping<'a> {
+    module: &'a Module,
+    function: &'a Function,
+    analysis: &'a Analysis,
+    /// Axes that do not count: those around a scan.
+    around: &'a [AxisId],
+    groups: Vec<Option<Group>>,
+    of: Vec<Option<usize>>,
+}
+
+/// Groups the members of a function.
+pub(super) fn group(
+    module: &Module,
+    function: &Function,
+    analysis: &Analysis,
+    around: &[AxisId],
+) -> Groups {
+    let of = vec![None; function.nodes.len()];
+    let mut grouping = Grouping { module, function, analysis, around, groups: Vec::new(), of };
+    for n in 0..function.nodes.len() {
+        match analysis.roles[n] {
+            Role::Member => grouping.place(n),
+            Role::Alone => grouping.start(n, false),
+            _ => {}
+        }
+    }
+    grouping.finish()
+}
+
+impl Grouping<'_> {
+    /// The outer and inner axes of a node by itself.
+    fn space(&self, n: usize) -> (Vec<AxisId>, Vec<AxisId>) {
+        let node = &self.function.nodes[n];
+        let sorted = |axes: &[AxisId]| {
+            let mut axes: Vec<AxisId> = axes.iter().copied().filter(|a| !self.around.contains(a)).collect();
+            axes.sort_unstable();
+            axes
+        };
+        let outer = sorted(&self.function.value(node.outputs[0]).shape);
+        match node.op {
+            Op::Reduce(..) | Op::Contract(_) if self.analysis.roles[n] == Role::Member => {
+                (outer, sorted(&Reduction::of(self.function, node).over))
+            }
+            _ => (outer, Vec::new()),
+        }
+    }
+
+    fn start(&mut self, n: usize, open: bool) {
+        let (outer, inner) = self.space(n);
+        self.of[n] = Some(self.groups.len());
+        self.groups.push(Some(Group { outer, inner, members: vec![n], open }));
+    }
+
+    fn place(&mut self, n: usize) {
+        let mut near = Vec::new();
+        self.sources(n, &mut near);
+        let mut space = self.space(n);
+        let mut joined: Vec<usize> = Vec::new();
+        for g in near {
+            let Some(group) = &self.groups[g] else { continue };
+            let count: usize = joined.iter().chain([&g]).filter_map(|g| self.groups[*g].as_ref()).map(|g| g.members.len()).sum();
+            if !group.open || count >= LARGEST {
+                continue;
+            }
+            let Some(both) = self.unite(&space, &(group.outer.clone(), group.inner.clone())) else { continue };
+            let all: Vec<usize> = joined.iter().chain([&g]).copied().collect();
+            if self.has_detour(&all, n) {
+                continue;
+            }
+            space = both;
+            joined.push(g);
+        }
+        let Some(first) = joined.first().copied() else { return self.start(n, true) };
+        let mut members = vec![n];
+        for g in &joined {
+            if let Some(group) = self.groups[*g].take() {
+                members.extend(group.members);
+            }
+        }
+        members.sort_unstable();
+        for m in &members {
+            self.of[*m] = Some(first);
+        }
+        self.groups[first] = Some(Group { outer: space.0, inner: space.1, members, open: true });
+    }
+
+    /// The groups whose values the node reads at its own place.
+    fn sources(&self, n: usize, near: &mut Vec<usize>) {
+        let node = &self.function.nodes[n];
+        if self.analysis.roles[n] == Role::View || matches!(node.op, Op::View(_)) {
+            return;
+        }
+        for (i, input) in node.inputs.iter().enumerate() {
+            if matches!(node.op, Op::Gather { .. }) && i == 0 {
+                continue;
+            }
+            let source = self.function.value(*input).node as usize;
+            match (self.analysis.roles[source], self.of[source]) {
+                (Role::Inline, _) => self.sources(source, near),
+                (_, Some(g)) if !near.contains(&g) => near.push(g),
+                _ => {}
+            }
+        }
+    }
+
+    /// The axes of two groups as one, if they fit.
+    fn unite(
+        &self,
+        a: &(Vec<AxisId>, Vec<AxisId>),
+        b: &(Vec<AxisId>, Vec<AxisId>),
+    ) -> Option<(Vec<AxisId>, Vec<AxisId>)> {
+        if a == b {
+            return Some(a.clone());
+        }
+        for (x, y) in [(a, b), (b, a)] {
+            if !x.1.is_empty() {
+                continue;
+            }
+            if !y.1.is_empty() {
+                let mut all: Vec<AxisId> = y.0.iter().chain(&y.1).copied().collect();
+                all.sort_unstable();
+                if x.0 == y.0 || x.0 == all {
+                    return Some(y.clone());
+                }
+            } else if x.0.len() + 1 == y.0.len() && x.0.iter().all(|a| y.0.contains(a)) && self.enough(&x.0) {
+                let inner: Vec<AxisId> = y.0.iter().copied().filter(|a| !x.0.contains(a)).collect();
+                return Some((x.0.clone(), inner));
+            }
+        }
+        None
+    }
+
+    fn enough(&self, outer: &[AxisId]) -> bool {
+        !self.around.is_empty() || enough_to_share_out(self.module, outer)
+    }
+
+    /// Whether a value of these groups comes back to them or to the node by way of something else: then
+    /// they cannot be one kernel.
+    fn has_detour(&self, groups: &[usize], n: usize) -> bool {
+        let inside = |x: usize| self.of[x].is_some_and(|g| groups.contains(&g));
+        let mut seen = vec![[false; 2]; self.function.nodes.len()];
+        let mut todo: Vec<(usize, ValueId, bool)> = Vec::new();
+        let readers = |x: usize, outside: bool, todo: &mut Vec<(usize, ValueId, bool)>| {
+            for value in &self.function.nodes[x].outputs {
+                todo.extend(self.analysis.readers[value.0 as usize].iter().map(|r| (*r, *value, outside)));
+            }
+        };
+        for g in groups {
+            for m in self.groups[*g].iter().flat_map(|g| &g.members) {
+                readers(*m, false, &mut todo);
+            }
+        }
+        while let Some((x, from, outside)) = todo.pop() {
+            if x > n {
+                continue;
+            }
+            let node = &self.function.nodes[x];
+            let looked_up = matches!(node.op, Op::Gather { .. }) && node.inputs[0] == from;
+            let moved = matches!(node.op, Op::View(_)) || looked_up;
+            let outside = outside || moved;
+            if inside(x) || x == n {
+                if outside {
+                    return true;
+                }
+                continue;
+            }
+            let outside = outside || self.analysis.roles[x] != Role::Inline;
+            if std::mem::replace(&mut seen[x][usize::from(outside)], true) {
+                continue;
+            }
+            match self.of[x].and_then(|g| self.groups[g].as_ref()) {
+                Some(group) => group.members.iter().for_each(|m| readers(*m, outside, &mut todo)),
+                None => readers(x, outside, &mut todo),
+            }
+        }
+        false
+    }
+
+    fn finish(self) -> Groups {
+        let mut number = vec![None; self.groups.len()];
+        let mut groups = Vec::new();
+        for (g, group) in self.groups.into_iter().enumerate() {
+            if let Some(group) = group {
+                number[g] = Some(groups.len());
+                groups.push(group);
+            }
+        }
+        let of = self.of.into_iter().map(|g| g.and_then(|g| number[g])).collect();
+        Groups { groups, of }
+    }
+}
+
+/// Whether there is enough along these axes to keep several threads busy.
+pub(super) fn enough_to_share_out(module: &Module, outer: &[AxisId]) -> bool {
+    outer.contains(&AxisId::BATCH) || module.dims(outer, 1).iter().product::<usize>() >= 32
+}
+
+impl Groups {
+    /// Whether a value of a group must be written: something else reads it, or reads it elsewhere.
+    pub(super) fn leaves(&self, function: &Function, analysis: &Analysis, g: usize, value: ValueId) -> bool {
+        if analysis.kept[value.0 as usize] {
+            return true;
+        }
+        analysis.readers[value.0 as usize].iter().any(|r| {
+            let node = &function.nodes[*r];
+            let looked_up = matches!(node.op, Op::Gather { .. }) && node.inputs[0] == value;
+            match analysis.roles[*r] {
+                Role::Inline if !looked_up => self.leaves(function, analysis, g, node.outputs[0]),
+                _ => self.of[*r] != Some(g) || looked_up,
+            }
+        })
+    }
+}
+
+/// The axes of a group in the order in which its largest member stores them.
+pub(super) fn storage_order(function: &Function, group: &Group) -> Vec<AxisId> {
+    let mut order: Vec<AxisId> = Vec::new();
+    let mut shapes: Vec<Vec<AxisId>> = group
+        .members
+        .iter()
+        .map(|m| {
+            let node = &function.nodes[*m];
+            match node.op {
+                Op::Reduce(..) | Op::Contract(_) => element::union(function, node),
+                _ => function.value(node.outputs[0]).shape.clone(),
+            }
+        })
+        .collect();
+    shapes.sort_by_key(|s| std::cmp::Reverse(s.len()));
+    for axis in shapes.into_iter().flatten() {
+        if !order.contains(&axis) {
+            order.push(axis);
+        }
+    }
+    order
+}
+
+impl Group {
+    /// The same members over other axes.
+    pub(super) fn over(&self, outer: Vec<AxisId>, inner: Vec<AxisId>) -> Group {
+        Group { outer, inner, ..self.clone() }
+    }
+}

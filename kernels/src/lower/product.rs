@@ -1,0 +1,190 @@
+//! Contractions as matrix products: which axes are rows, columns, sums and repeats, and with what strides.
+
+use super::element;
+use super::pull::{Place, row_major};
+use super::session::Lowering;
+use crate::ir::{Atom, Elem, IndexVar};
+use crate::plan::{Gemm, Operand, Repeat, SlotId};
+use arch_compiler::graph::{AxisId, ValueId};
+use arch_compiler::ops::Op;
+
+/// A value in memory with even steps.
+#[derive(Clone)]
+struct Matrix {
+    slot: SlotId,
+    offset: i64,
+    strides: Vec<(AxisId, i64)>,
+}
+
+impl Matrix {
+    fn stride(&self, axis: AxisId) -> i64 {
+        self.strides.iter().find(|s| s.0 == axis).map_or(0, |s| s.1)
+    }
+
+    fn operand(&self, row: i64, column: i64) -> Operand {
+        Operand { slot: self.slot, offset: self.offset as usize, row: row as isize, column: column as isize }
+    }
+}
+
+/// Axes that run as one: length and strides in two matrices.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    size: usize,
+    strides: [i64; 2],
+}
+
+impl Lowering<'_> {
+    pub(super) fn product(&mut self, n: usize) {
+        let node = &self.function.nodes[n];
+        let Op::Contract(over) = &node.op else { return };
+        let (left, right, out) = (node.inputs[0], node.inputs[1], node.outputs[0]);
+        let axes = |v: ValueId| self.function.value(v).shape.clone();
+        let (a_axes, b_axes) = (axes(left), axes(right));
+        let (Some(mut a), Some(mut b)) = (self.matrix(left), self.matrix(right)) else { return };
+        let Some(c) = self.matrix(out) else { return };
+        let both: Vec<AxisId> =
+            a_axes.iter().copied().filter(|x| b_axes.contains(x) && !over.contains(x)).collect();
+        let rows: Vec<AxisId> = a_axes.iter().copied().filter(|x| !b_axes.contains(x)).collect();
+        let columns: Vec<AxisId> = b_axes.iter().copied().filter(|x| !a_axes.contains(x)).collect();
+        if self.runs(over, &a, &b).len() > 1 {
+            let (order_a, order_b) = (by_stride(over, &a), by_stride(over, &b));
+            let fits_a = self.runs(over, &a, &a).len() == 1;
+            let fits_b = self.runs(over, &b, &b).len() == 1;
+            let order = if fits_a || !fits_b { order_a } else { order_b };
+            if !fits_a || fits_b && order != by_stride(over, &a) {
+                a = self.packed(left, &[&both[..], &rows, &order].concat(), n);
+            }
+            if self.runs(over, &a, &b).len() > 1 {
+                b = self.packed(right, &[&both[..], &columns, &order].concat(), n);
+            }
+        }
+        let (row, mut repeats) = self.longest(&rows, &a, &c, |s| [s[0], 0, s[1]]);
+        let (column, more) = self.longest(&columns, &b, &c, |s| [0, s[0], s[1]]);
+        repeats.extend(more);
+        let sum = self.runs(over, &a, &b);
+        let sum = sum.first().copied().unwrap_or(Run { size: 1, strides: [0, 0] });
+        for axis in both {
+            let strides = [a.stride(axis), b.stride(axis), c.stride(axis)].map(|s| s as isize);
+            repeats.push(Repeat { count: self.module.size(axis, self.options.batch), strides });
+        }
+        repeats.retain(|r| r.count != 1);
+        repeats.sort_by_key(|r| std::cmp::Reverse(r.strides[2].abs()));
+        merge_repeats(&mut repeats);
+        self.push_gemm(
+            n,
+            Gemm {
+                m: row.size,
+                n: column.size,
+                k: sum.size,
+                left: a.operand(row.strides[0], sum.strides[0]),
+                right: b.operand(sum.strides[1], column.strides[0]),
+                out: c.operand(row.strides[1], column.strides[1]),
+                repeats,
+            },
+        );
+    }
+
+    /// How a value lies in memory, by way of views that keep even steps.
+    fn matrix(&mut self, value: ValueId) -> Option<Matrix> {
+        if let Some(Place::Slot(slot, _, strides)) = self.places.get(&value) {
+            return Some(Matrix { slot: *slot, offset: 0, strides: strides.clone() });
+        }
+        let view = element::strided(self.module, self.function, value)?;
+        if let Op::Tensor(literal) = &self.function.producer(view.base).op
+            && !self.places.contains_key(&view.base)
+        {
+            let slot = self.constant(literal);
+            let strides = row_major(self.module, &literal.shape);
+            self.places.insert(view.base, Place::Slot(slot, Elem::F32, strides));
+        }
+        let Some(Place::Slot(slot, _, below)) = self.places.get(&view.base) else { return None };
+        let address = super::pull::Puller::address(&view.places, below);
+        let strides = self
+            .function
+            .value(value)
+            .shape
+            .iter()
+            .enumerate()
+            .map(|(i, axis)| {
+                let var = Atom::Var(IndexVar(i as u32));
+                let stride = address.terms.iter().find(|t| t.0 == var).map_or(0, |t| t.1);
+                (*axis, stride)
+            })
+            .collect();
+        Some(Matrix { slot: *slot, offset: address.constant, strides })
+    }
+
+    /// A copy of a value with its axes in this order.
+    fn packed(&mut self, value: ValueId, axes: &[AxisId], n: usize) -> Matrix {
+        let strides = row_major(self.module, axes);
+        let len = self.module.dims(axes, self.options.batch).iter().product();
+        let slot = self.scratch(Elem::F32, len);
+        let place = Place::Slot(slot, Elem::F32, strides.clone());
+        self.pointwise("pack", &[n], &[], axes, |p, env| {
+            let operand = p.pull(0, value, env);
+            p.store(&place, env, operand);
+        });
+        Matrix { slot, offset: 0, strides }
+    }
+
+    /// Axes joined wherever one continues the other in both matrices, outermost first.
+    fn runs(&self, axes: &[AxisId], a: &Matrix, b: &Matrix) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        for axis in by_stride(axes, a).into_iter().rev() {
+            let next = Run {
+                size: self.module.size(axis, self.options.batch),
+                strides: [a.stride(axis), b.stride(axis)],
+            };
+            match runs.last_mut() {
+                _ if next.size == 1 => {}
+                Some(run) if (0..2).all(|i| next.strides[i] == run.strides[i] * run.size as i64) => {
+                    run.size *= next.size;
+                }
+                _ => runs.push(next),
+            }
+        }
+        runs.reverse();
+        runs
+    }
+
+    /// The longest run of axes of an operand and the result; the others are repeated.
+    fn longest(
+        &self,
+        axes: &[AxisId],
+        operand: &Matrix,
+        out: &Matrix,
+        place: impl Fn([i64; 2]) -> [i64; 3],
+    ) -> (Run, Vec<Repeat>) {
+        let mut runs = self.runs(axes, operand, out);
+        let Some(best) = (0..runs.len()).max_by_key(|i| runs[*i].size) else {
+            return (Run { size: 1, strides: [0, 0] }, Vec::new());
+        };
+        let best = runs.remove(best);
+        let repeats = runs
+            .into_iter()
+            .map(|r| Repeat { count: r.size, strides: place(r.strides).map(|s| s as isize) })
+            .collect();
+        (best, repeats)
+    }
+}
+
+/// Axes by their strides in a matrix, longest first.
+fn by_stride(axes: &[AxisId], of: &Matrix) -> Vec<AxisId> {
+    let mut axes = axes.to_vec();
+    axes.sort_by_key(|a| std::cmp::Reverse(of.stride(*a).abs()));
+    axes
+}
+
+/// Repeats that continue one another in everything become one.
+fn merge_repeats(repeats: &mut Vec<Repeat>) {
+    let mut i = 1;
+    while i < repeats.len() {
+        let (outer, inner) = (repeats[i - 1], repeats[i]);
+        if (0..3).all(|s| outer.strides[s] == inner.strides[s] * inner.count as isize) {
+            repeats[i - 1] = Repeat { count: outer.count * inner.count, strides: inner.strides };
+            repeats.remove(i);
+        } else {
+            i += 1;
+        }
+    }
+}

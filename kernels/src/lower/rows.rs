@@ -1,0 +1,305 @@
+//! The kernels of groups: loops over the outer axes, and for each place as many passes over the inner ones
+//! as its reductions need.
+
+use super::analysis::{Analysis, Role};
+use super::element::Env;
+use super::group::{Group, storage_order};
+use super::pull::{Place, Puller, Reduction, elem};
+use crate::ir::{Elem, Expr, LoopKind, Operand};
+use arch_compiler::graph::{AxisId, Function, Size, ValueId};
+use arch_compiler::ops::{Map, Op};
+use std::collections::BTreeMap;
+
+/// Rows longer than this are not kept in a local array.
+const LONGEST_ROW: i64 = 8192;
+/// Loops up to this long are written out where vectors run along another axis.
+const UNROLLED: i64 = 32;
+
+/// How the loops of a group map to the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Style {
+    /// A kernel of its own.
+    Kernel,
+    /// Inside a scan, with vectors along an axis around it.
+    InLanes,
+    /// Inside a scan, with no vectors around it.
+    InStep,
+}
+
+/// A group that is to be emitted.
+pub(super) struct Rows<'g> {
+    pub frame: usize,
+    pub group: &'g Group,
+    pub analysis: &'g Analysis,
+    pub style: Style,
+    /// Where members go that leave the group; several places for one value are possible.
+    pub targets: &'g BTreeMap<ValueId, Vec<Place>>,
+}
+
+/// A pass: what is done in one run over the inner axes.
+#[derive(Default)]
+struct Pass {
+    reductions: Vec<usize>,
+    /// Members with the inner axes.
+    rows: Vec<usize>,
+    /// Members without them, known before the pass.
+    scalars: Vec<usize>,
+}
+
+impl Rows<'_> {
+    /// Emits the loops of the group at `env` (the axes around it).
+    pub(super) fn emit(&self, p: &mut Puller<'_, '_>, env: &Env) {
+        let function = p.frames[self.frame].function;
+        let order = storage_order(function, self.group);
+        let pick = |axes: &[AxisId]| -> Vec<AxisId> { order.iter().copied().filter(|a| axes.contains(a)).collect() };
+        let (outer, inner) = (pick(&self.group.outer), pick(&self.group.inner));
+        let mut env = env.clone();
+        let kinds = self.outer_kinds(p, function, &outer, inner.is_empty());
+        for (axis, kind) in outer.iter().zip(kinds) {
+            let at = p.open(kind, *axis);
+            env.push((*axis, at));
+        }
+        self.passes(p, function, &inner, &env);
+        for _ in &outer {
+            p.close();
+        }
+    }
+
+    fn outer_kinds(&self, p: &Puller<'_, '_>, function: &Function, outer: &[AxisId], flat: bool) -> Vec<LoopKind> {
+        let last = outer.len().wrapping_sub(1);
+        let lanes = flat && self.lone_row_reduction(function).is_none();
+        outer
+            .iter()
+            .enumerate()
+            .map(|(i, axis)| match self.style {
+                Style::Kernel if i == last && lanes && p.module.axis(*axis).size != Size::Batch => {
+                    LoopKind::ParallelLanes
+                }
+                Style::Kernel if i == last && lanes => LoopKind::ParallelLanes,
+                Style::Kernel => LoopKind::Parallel,
+                Style::InLanes => unrolled(p, *axis),
+                Style::InStep if i == last && lanes => LoopKind::Vector,
+                Style::InStep => LoopKind::Sequential,
+            })
+            .collect()
+    }
+
+    /// The only member, if it is a reduction along the stored rows that shares its kernel with nothing.
+    fn lone_row_reduction(&self, function: &Function) -> Option<Reduction> {
+        let [n] = self.group.members[..] else { return None };
+        let node = &function.nodes[n];
+        if self.analysis.roles[n] != Role::Alone || !matches!(node.op, Op::Reduce(..) | Op::Contract(_)) {
+            return None;
+        }
+        let reduction = Reduction::of(function, node);
+        let last = super::element::union(function, node).last().copied();
+        (reduction.over.last().copied() == last && self.style != Style::InLanes).then_some(reduction)
+    }
+
+    fn passes(&self, p: &mut Puller<'_, '_>, function: &Function, inner: &[AxisId], env: &Env) {
+        if let Some(reduction) = self.lone_row_reduction(function) {
+            let value = function.nodes[self.group.members[0]].outputs[0];
+            let mut kinds = vec![LoopKind::Sequential; reduction.over.len()];
+            *kinds.last_mut().expect("an axis") = LoopKind::Vector;
+            let operand = p.reduce(self.frame, &reduction, env, &kinds);
+            self.store(p, value, env, operand);
+            return;
+        }
+        let passes = self.schedule(function, inner);
+        let last_use = self.last_use(function, &passes);
+        for (at, pass) in passes.iter().enumerate() {
+            self.pass(p, function, inner, env, (at, pass), &last_use);
+        }
+    }
+
+    fn pass(
+        &self,
+        p: &mut Puller<'_, '_>,
+        function: &Function,
+        inner: &[AxisId],
+        env: &Env,
+        (at, pass): (usize, &Pass),
+        last_use: &BTreeMap<usize, usize>,
+    ) {
+        let scalars: Vec<(ValueId, Operand)> = pass
+            .scalars
+            .iter()
+            .map(|n| function.nodes[*n].outputs[0])
+            .filter(|v| self.targets.contains_key(v))
+            .map(|v| (v, p.pull(self.frame, v, env)))
+            .collect();
+        for (value, operand) in &scalars {
+            self.store(p, *value, env, *operand);
+            p.frames[self.frame].places.insert(*value, Place::Known(*operand));
+        }
+        let rows: Vec<(ValueId, Vec<Place>)> = pass
+            .rows
+            .iter()
+            .filter_map(|n| self.row_places(p, function, inner, *n, last_use[n] > at))
+            .collect();
+        if rows.is_empty() && pass.reductions.is_empty() {
+            return;
+        }
+        let reductions: Vec<_> = pass
+            .reductions
+            .iter()
+            .map(|n| {
+                let reduction = Reduction::of(function, &function.nodes[*n]);
+                (*n, p.body.acc(reduction.join), reduction)
+            })
+            .collect();
+        let mut here = env.clone();
+        for (i, axis) in inner.iter().enumerate() {
+            let kind = match self.style {
+                Style::InLanes => unrolled(p, *axis),
+                _ if i + 1 == inner.len() => LoopKind::Vector,
+                _ => LoopKind::Sequential,
+            };
+            let var = p.open(kind, *axis);
+            here.push((*axis, var));
+        }
+        for (_, acc, reduction) in &reductions {
+            let value = p.reduced(self.frame, reduction, &here);
+            p.body.push(crate::ir::Stmt::Accumulate(*acc, value));
+        }
+        let values: Vec<Operand> = rows.iter().map(|(v, _)| p.pull(self.frame, *v, &here)).collect();
+        for ((_, places), value) in rows.iter().zip(values) {
+            for place in places {
+                p.store(place, &here, value);
+            }
+        }
+        for _ in inner {
+            p.close();
+        }
+        for (value, places) in rows {
+            if self.is_costly(function, function.value(value).node as usize) {
+                p.frames[self.frame].places.insert(value, places[0].clone());
+            }
+        }
+        for (n, acc, _) in reductions {
+            let value = function.nodes[n].outputs[0];
+            let mut operand = p.body.bind_here(Expr::Acc(acc));
+            if elem(function.value(value).storage) == Elem::I32 {
+                operand = p.body.unary(crate::ir::Unary::ToInt, operand);
+            }
+            p.frames[self.frame].places.insert(value, Place::Known(operand));
+            self.store(p, value, env, operand);
+        }
+    }
+
+    /// Where a row goes in its pass: to memory if it leaves the group, to a local array if a later pass
+    /// wants it and it costs too much to compute again.
+    fn row_places(
+        &self,
+        p: &mut Puller<'_, '_>,
+        function: &Function,
+        inner: &[AxisId],
+        n: usize,
+        used_later: bool,
+    ) -> Option<(ValueId, Vec<Place>)> {
+        let value = function.nodes[n].outputs[0];
+        if let Some(places) = self.targets.get(&value) {
+            return Some((value, places.clone()));
+        }
+        let length: Option<i64> = inner.iter().map(|a| p.extent(*a).known()).product();
+        let length = length.filter(|l| *l <= LONGEST_ROW && self.style == Style::Kernel)?;
+        if !used_later || !self.is_costly(function, n) {
+            return None;
+        }
+        let local = p.body.local(Elem::F32, length);
+        let strides = super::pull::row_major(p.module, inner);
+        Some((value, vec![Place::Local(local, strides)]))
+    }
+
+    fn store(&self, p: &mut Puller<'_, '_>, value: ValueId, env: &Env, operand: Operand) {
+        for place in self.targets.get(&value).into_iter().flatten() {
+            p.store(place, env, operand);
+        }
+    }
+
+    /// The members by pass.
+    fn schedule(&self, function: &Function, inner: &[AxisId]) -> Vec<Pass> {
+        let mut ready: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut passes: Vec<Pass> = Vec::new();
+        for n in &self.group.members {
+            let at = self.inputs(function, *n).iter().filter_map(|m| ready.get(m)).max().copied().unwrap_or(0);
+            passes.resize_with(passes.len().max(at + 1), Pass::default);
+            let node = &function.nodes[*n];
+            let shape = &function.value(node.outputs[0]).shape;
+            let is_row = inner.iter().all(|a| shape.contains(a));
+            if matches!(node.op, Op::Reduce(..) | Op::Contract(_)) && self.analysis.roles[*n] == Role::Member {
+                passes[at].reductions.push(*n);
+                ready.insert(*n, at + 1);
+            } else {
+                if is_row { passes[at].rows.push(*n) } else { passes[at].scalars.push(*n) }
+                ready.insert(*n, at);
+            }
+        }
+        passes
+    }
+
+    /// The last pass in which each row is read.
+    fn last_use(&self, function: &Function, passes: &[Pass]) -> BTreeMap<usize, usize> {
+        let mut last = BTreeMap::new();
+        for (at, pass) in passes.iter().enumerate() {
+            for n in pass.reductions.iter().chain(&pass.rows) {
+                last.insert(*n, at);
+            }
+        }
+        for (at, pass) in passes.iter().enumerate().rev() {
+            let mut todo: Vec<usize> = pass.reductions.iter().chain(&pass.rows).copied().collect();
+            while let Some(n) = todo.pop() {
+                for m in self.inputs(function, n) {
+                    if let Some(l) = last.get_mut(&m).filter(|l| **l < at) {
+                        *l = at;
+                        todo.push(m);
+                    }
+                }
+            }
+        }
+        last
+    }
+
+    /// The members that a node reads, directly or by way of what is computed where it is read.
+    fn inputs(&self, function: &Function, n: usize) -> Vec<usize> {
+        let mut found = Vec::new();
+        for input in &function.nodes[n].inputs {
+            let source = function.value(*input).node as usize;
+            if self.group.members.contains(&source) {
+                found.push(source);
+            } else if self.analysis.roles[source] == Role::Inline {
+                found.extend(self.inputs(function, source));
+            }
+        }
+        found
+    }
+
+    /// Whether an element costs more to compute again than to load.
+    fn is_costly(&self, function: &Function, n: usize) -> bool {
+        let mut costs: BTreeMap<usize, u32> = BTreeMap::new();
+        for m in self.group.members.iter().filter(|m| **m <= n) {
+            let below: u32 = self.inputs(function, *m).iter().filter_map(|i| costs.get(i)).sum();
+            costs.insert(*m, below.saturating_add(cost(&function.nodes[*m].op)));
+        }
+        costs.get(&n).is_some_and(|c| *c > 6)
+    }
+}
+
+fn cost(op: &Op) -> u32 {
+    match op {
+        Op::Map(
+            Map::Exp | Map::Log | Map::Sin | Map::Cos | Map::Tanh | Map::Erf | Map::Sigmoid | Map::Softplus | Map::Pow,
+        ) => 10,
+        Op::Map(Map::Div | Map::Sqrt | Map::Rsqrt | Map::Rem) => 4,
+        Op::Map(_) => 1,
+        Op::Reduce(..) => 0,
+        _ => 2,
+    }
+}
+
+fn unrolled(p: &Puller<'_, '_>, axis: AxisId) -> LoopKind {
+    match p.extent(axis).known() {
+        Some(n) if n <= UNROLLED => LoopKind::Unrolled,
+        _ => LoopKind::Sequential,
+    }
+}
