@@ -113,7 +113,7 @@ impl Index {
 
     /// This moved into `low..=high`; itself if it is always there.
     #[must_use]
-    pub fn clamp(&self, low: i64, high: i64, extent: &dyn Fn(IndexVar) -> Option<i64>) -> Self {
+    pub fn clamped(&self, low: i64, high: i64, extent: &dyn Fn(IndexVar) -> Option<i64>) -> Self {
         match self.range(extent) {
             Some((l, h)) if l >= low && h <= high => self.clone(),
             _ => Index::atom(Atom::Clamp(Box::new(self.clone()), low, high)),
@@ -238,7 +238,7 @@ mod tests {
     fn a_clamp_that_never_bites_is_not_made() {
         let extent = |_: IndexVar| Some(4);
         let i = Index::var(IndexVar(0));
-        assert_eq!(i.offset(2).clamp(0, 5, &extent), i.offset(2));
-        assert_ne!(i.offset(3).clamp(0, 5, &extent), i.offset(3));
+        assert_eq!(i.offset(2).clamped(0, 5, &extent), i.offset(2));
+        assert_ne!(i.offset(3).clamped(0, 5, &extent), i.offset(3));
     }
 }

@@ -97,7 +97,7 @@ fn guarded(
     fill: f64,
     extent: &dyn Fn(IndexVar) -> Option<i64>,
 ) -> Origin {
-    let inside = place.clamp(0, size - 1, extent);
+    let inside = place.clamped(0, size - 1, extent);
     let env = with(env, &[(axis, inside.clone())]);
     if inside == *place { Origin::At(env) } else { Origin::Guarded(env, place.clone(), inside, fill) }
 }

@@ -254,7 +254,7 @@ impl<'a, 'c> Puller<'a, 'c> {
         };
         let inside = {
             let body = &self.body;
-            window.clamp(0, windows - 1, &|v| body.extent(v))
+            window.clamped(0, windows - 1, &|v| body.extent(v))
         };
         let value = self.pull(frame, node.inputs[0], &element::with(env, &[(*to, inside.clone()), (*offset, k)]));
         let mut value = self.body.to_float(value);
@@ -285,7 +285,7 @@ impl<'a, 'c> Puller<'a, 'c> {
             let place = at.offset(-start);
             let inside = {
                 let body = &self.body;
-                place.clamp(0, size - 1, &|v| body.extent(v))
+                place.clamped(0, size - 1, &|v| body.extent(v))
             };
             let env = part.map_or_else(|| env.clone(), |a| element::with(env, &[(a, inside)]));
             let value = self.pull(frame, *input, &env);

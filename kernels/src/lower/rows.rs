@@ -6,7 +6,7 @@ use super::element::Env;
 use super::group::{Group, storage_order};
 use super::pull::{Place, Puller, Reduction, elem};
 use crate::ir::{Elem, Expr, LoopKind, Operand};
-use arch_compiler::graph::{AxisId, Function, Size, ValueId};
+use arch_compiler::graph::{AxisId, Function, ValueId};
 use arch_compiler::ops::{Map, Op};
 use std::collections::BTreeMap;
 
@@ -72,9 +72,6 @@ impl Rows<'_> {
             .iter()
             .enumerate()
             .map(|(i, axis)| match self.style {
-                Style::Kernel if i == last && lanes && p.module.axis(*axis).size != Size::Batch => {
-                    LoopKind::ParallelLanes
-                }
                 Style::Kernel if i == last && lanes => LoopKind::ParallelLanes,
                 Style::Kernel => LoopKind::Parallel,
                 Style::InLanes => unrolled(p, *axis),

@@ -48,9 +48,9 @@ struct Carry {
     written: bool,
 }
 
-impl Lowering<'_> {
+impl<'a> Lowering<'a> {
     pub(super) fn scan(&mut self, n: usize) -> Result<(), LowerError> {
-        let function = self.function;
+        let function: &'a Function = self.function;
         let node = &function.nodes[n];
         let Op::Scan(scan) = &node.op else { return Ok(()) };
         let (free, style) = arrange(self.module, function, scan, &node.inputs);

@@ -243,7 +243,7 @@ impl<'a> Lowering<'a> {
         nodes: &[usize],
         own: &[ValueId],
         shape: &[AxisId],
-        emit: impl FnOnce(&mut Puller<'_, '_>, &super::element::Env),
+        emit: impl FnOnce(&mut Puller<'a, '_>, &super::element::Env),
     ) {
         self.kernel(family, nodes, own, |p| {
             let mut env = Vec::new();
@@ -265,7 +265,7 @@ impl<'a> Lowering<'a> {
         family: &str,
         nodes: &[usize],
         own: &[ValueId],
-        emit: impl FnOnce(&mut Puller<'_, '_>),
+        emit: impl FnOnce(&mut Puller<'a, '_>),
     ) {
         let mut places = self.places.clone();
         for value in own {
