@@ -2,11 +2,13 @@
 
 pub mod checkpoint;
 pub mod data;
+pub mod device;
 pub mod diffusion;
 pub mod error;
 pub mod execute;
 pub mod image;
 pub mod interface;
+pub mod luminal;
 pub mod quality;
 pub mod random;
 pub mod recipe;

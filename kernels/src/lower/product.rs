@@ -116,8 +116,11 @@ impl Lowering<'_> {
 
     /// A copy of a value with its axes in this order.
     fn packed(&mut self, value: ValueId, axes: &[AxisId], n: usize) -> Matrix {
-        let strides = row_major(self.module, axes);
-        let len = self.module.dims(axes, self.options.batch).iter().product();
+        // The batch may stand anywhere here, so these steps are for one batch size only.
+        let dims = self.module.dims(axes, self.options.batch);
+        let step = |i: usize| dims[i + 1..].iter().product::<usize>() as i64;
+        let strides: Vec<(AxisId, i64)> = axes.iter().enumerate().map(|(i, a)| (*a, step(i))).collect();
+        let len = dims.iter().product();
         let slot = self.scratch(Elem::F32, len);
         let place = Place::Slot(slot, Elem::F32, strides.clone());
         self.pointwise("pack", &[n], &[], axes, |p, env| {

@@ -175,8 +175,10 @@ impl<'a, 'c> Puller<'a, 'c> {
             }
             Op::Gather { axis } => {
                 let index = self.pull(frame, node.inputs[1], env);
-                let env = element::with(env, &[(*axis, as_index(index))]);
-                self.pull(frame, node.inputs[0], &env)
+                // Whoever fills the inputs checks them; a wrong index must still stay in the table.
+                let last = self.module.size(*axis, 1) as i64 - 1;
+                let at = as_index(index).clamped(0, last, &|_| None);
+                self.pull(frame, node.inputs[0], &element::with(env, &[(*axis, at)]))
             }
             Op::Reduce(..) | Op::Contract(_) => {
                 let reduction = Reduction::of(function, node);

@@ -35,6 +35,8 @@ impl Lowering<'_> {
                 Operand::Int(i) => Index::constant(i64::from(i)),
                 Operand::Float(_) => Index::default(),
             };
+            let last = p.module.size(axis, 1) as i64 - 1;
+            let at = at.clamped(0, last, &|_| None);
             let update = p.pull(0, updates, &env);
             let update = p.body.to_float(update);
             let address = Puller::address(&element::with(&env, &[(axis, at)]), &strides);

@@ -60,6 +60,7 @@ impl<'a> Lowering<'a> {
             steps: Vec::new(),
             inputs: IndexMap::new(),
             outputs: IndexMap::new(),
+            updates: Vec::new(),
             arena_bytes: 0,
             live_lower_bound: 0,
         };
@@ -86,6 +87,11 @@ impl<'a> Lowering<'a> {
         for (input, value) in &self.function.updates {
             if order.in_place.get(value) != Some(input) && input != value {
                 self.write_back(*input, *value);
+            }
+        }
+        for (input, _) in &self.function.updates {
+            if let Some(Place::Slot(slot, ..)) = self.places.get(input) {
+                self.plan.updates.push(*slot);
             }
         }
         self.drop_unused();

@@ -145,6 +145,8 @@ pub struct Plan {
     pub inputs: IndexMap<String, Named>,
     /// The results by name.
     pub outputs: IndexMap<String, Named>,
+    /// The inputs that a run leaves changed.
+    pub updates: Vec<SlotId>,
     /// Bytes of the arena that scratch shares.
     pub arena_bytes: usize,
     /// The most bytes of scratch that are alive at once: no arena can be smaller.

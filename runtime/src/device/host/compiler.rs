@@ -1,0 +1,124 @@
+//! The C compiler of the machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use thiserror::Error;
+
+/// Why kernels cannot be made ready on the host.
+#[derive(Clone, Debug, Error)]
+pub enum HostError {
+    /// There is no C compiler.
+    #[error(
+        "there is no C compiler (tried {tried}): install one, such as gcc (Debian: apt install gcc), or name one in ARCHC_CC"
+    )]
+    NoCompiler {
+        /// The commands that were tried.
+        tried: String,
+    },
+    /// The compiler refused a kernel: a fault of ours.
+    #[error("the C compiler {compiler} refused a generated kernel; this is a fault of archc:\n{message}")]
+    Refused {
+        /// The compiler's command.
+        compiler: String,
+        /// What it said.
+        message: String,
+        /// The kernels' text.
+        text: String,
+    },
+    /// A file of the cache could not be read or written.
+    #[error("{path}: {cause}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl HostError {
+    pub(super) fn file(path: &Path, cause: impl ToString) -> Self {
+        HostError::File { path: path.to_path_buf(), cause: cause.to_string() }
+    }
+}
+
+/// A C compiler that works.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CCompiler {
+    /// Its command.
+    pub command: String,
+    /// The first line of what it says of itself.
+    pub version: String,
+}
+
+/// What every kernel is compiled with. No fast-math: infinities and NaN mean something, and linking with it
+/// would change how the whole process treats small numbers.
+const FLAGS: [&str; 8] = [
+    "-std=gnu11",
+    "-O3",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+    "-fwrapv",
+    "-fPIC",
+    "-w",
+];
+
+impl CCompiler {
+    /// The compiler named in `ARCHC_CC`, else the first of `cc`, `gcc` and `clang` that runs.
+    ///
+    /// # Errors
+    /// If none does.
+    pub fn find() -> Result<Self, HostError> {
+        let named = std::env::var("ARCHC_CC").ok().filter(|n| !n.is_empty());
+        let candidates: Vec<String> = match named {
+            Some(name) => vec![name],
+            None => ["cc", "gcc", "clang"].map(String::from).to_vec(),
+        };
+        Self::find_among(&candidates)
+    }
+
+    /// The first of these commands that runs.
+    ///
+    /// # Errors
+    /// If none does.
+    pub fn find_among(candidates: &[String]) -> Result<Self, HostError> {
+        for command in candidates {
+            let said = Command::new(command).arg("--version").output();
+            if let Some(said) = said.ok().filter(|s| s.status.success()) {
+                let text = String::from_utf8_lossy(&said.stdout);
+                let version = text.lines().next().unwrap_or("").to_string();
+                return Ok(CCompiler { command: command.clone(), version });
+            }
+        }
+        Err(HostError::NoCompiler { tried: candidates.join(", ") })
+    }
+
+    /// What it is told, for an instruction set.
+    #[must_use]
+    pub fn flags(target: arch_kernels::Target) -> Vec<&'static str> {
+        FLAGS.iter().copied().chain(target.flags().iter().copied()).collect()
+    }
+
+    /// Compiles one file into a shared library.
+    ///
+    /// # Errors
+    /// If it does not run, or refuses the text.
+    pub fn compile(&self, source: &Path, library: &Path, flags: &[&str]) -> Result<(), HostError> {
+        let output = Command::new(&self.command)
+            .args(flags)
+            .arg("-shared")
+            .arg("-o")
+            .arg(library)
+            .arg(source)
+            .output()
+            .map_err(|e| HostError::file(Path::new(&self.command), e))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        Err(HostError::Refused {
+            compiler: self.command.clone(),
+            message: String::from_utf8_lossy(&output.stderr).into_owned(),
+            text: std::fs::read_to_string(source).unwrap_or_default(),
+        })
+    }
+}

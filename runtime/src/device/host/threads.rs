@@ -1,0 +1,205 @@
+//! A few threads that wait for work. Steps are short, so waiting threads look for the next one for a
+//! moment before they sleep, and handing out work allocates nothing.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// How often a waiting thread looks before it sleeps.
+const LOOKS: usize = 4000;
+/// Kernels keep the state of scans on the stack.
+const STACK: usize = 16 << 20;
+
+/// The pieces of one step.
+#[derive(Clone, Copy)]
+struct Job {
+    work: *const (dyn Fn(usize) + Sync),
+    pieces: usize,
+}
+
+// SAFETY: the work is `Sync`, and `Pool::run` does not return before every thread is done with it.
+unsafe impl Send for Job {}
+
+#[derive(Default)]
+struct Shared {
+    job: Mutex<Option<Job>>,
+    wake: Condvar,
+    done: Condvar,
+    /// Grows by one with every job.
+    round: AtomicUsize,
+    next: AtomicUsize,
+    /// Threads that have not finished the job at hand.
+    busy: AtomicUsize,
+    failed: AtomicBool,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Option<Job>> {
+        self.job.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn work(&self, job: Job) {
+        // SAFETY: `Pool::run` keeps the work alive until `busy` is zero.
+        let work = unsafe { &*job.work };
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            loop {
+                let piece = self.next.fetch_add(1, Ordering::Relaxed);
+                if piece >= job.pieces {
+                    return;
+                }
+                work(piece);
+            }
+        }));
+        if outcome.is_err() {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn serve(&self) {
+        let mut seen = 0;
+        loop {
+            let mut looks = 0;
+            while self.round.load(Ordering::Acquire) == seen && looks < LOOKS {
+                std::hint::spin_loop();
+                looks += 1;
+            }
+            let job = {
+                let mut job = self.lock();
+                while self.round.load(Ordering::Acquire) == seen {
+                    job = self.wake.wait(job).unwrap_or_else(PoisonError::into_inner);
+                }
+                *job
+            };
+            seen = self.round.load(Ordering::Acquire);
+            if self.stop.load(Ordering::Acquire) {
+                return;
+            }
+            if let Some(job) = job {
+                self.work(job);
+            }
+            if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+                drop(self.lock());
+                self.done.notify_one();
+            }
+        }
+    }
+}
+
+/// Threads that share out the pieces of a step. The caller works, too.
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    /// One step at a time, whoever asks.
+    turn: Mutex<()>,
+}
+
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Pool of {}", self.threads.len() + 1)
+    }
+}
+
+impl Pool {
+    /// A pool that works on `threads` threads.
+    ///
+    /// # Panics
+    /// If the system gives no thread.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        let shared = Arc::new(Shared::default());
+        let threads = (1..threads.max(1))
+            .map(|i| {
+                let shared = shared.clone();
+                let builder = std::thread::Builder::new().name(format!("archc-{i}")).stack_size(STACK);
+                builder.spawn(move || shared.serve()).expect("a thread")
+            })
+            .collect();
+        Pool { shared, threads, turn: Mutex::new(()) }
+    }
+
+    /// How many threads work.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.len() + 1
+    }
+
+    /// Runs `work` for every piece.
+    ///
+    /// # Errors
+    /// If a piece panics; the others still run or are left out.
+    pub fn run(&self, pieces: usize, work: &(dyn Fn(usize) + Sync)) -> Result<(), String> {
+        if pieces <= 1 || self.threads.is_empty() {
+            let all = AssertUnwindSafe(|| (0..pieces).for_each(work));
+            return catch_unwind(all).map_err(|_| "a panic in a piece".into());
+        }
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let shared = &self.shared;
+        // SAFETY: only the lifetime is forgotten; this function returns when no thread uses the work.
+        let work = unsafe {
+            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync + 'static)>(work)
+        };
+        let job = Job { work, pieces };
+        {
+            let mut slot = shared.lock();
+            *slot = Some(job);
+            shared.next.store(0, Ordering::Relaxed);
+            shared.failed.store(false, Ordering::Relaxed);
+            shared.busy.store(self.threads.len(), Ordering::Release);
+            shared.round.fetch_add(1, Ordering::Release);
+        }
+        shared.wake.notify_all();
+        shared.work(job);
+        let mut looks = 0;
+        while shared.busy.load(Ordering::Acquire) > 0 {
+            looks += 1;
+            if looks < LOOKS {
+                std::hint::spin_loop();
+                continue;
+            }
+            let mut slot = shared.lock();
+            while shared.busy.load(Ordering::Acquire) > 0 {
+                slot = shared.done.wait(slot).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+        if shared.failed.load(Ordering::Relaxed) { Err("a panic in a piece".into()) } else { Ok(()) }
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        {
+            let _job = self.shared.lock();
+            self.shared.stop.store(true, Ordering::Release);
+            self.shared.round.fetch_add(1, Ordering::Release);
+        }
+        self.shared.wake.notify_all();
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing left to clean up.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_piece_runs_once_and_a_panic_is_told() {
+        for threads in [1, 2, 3] {
+            let pool = Pool::new(threads);
+            for pieces in [0, 1, 2, 17, 1000] {
+                let counts: Vec<AtomicUsize> = (0..pieces).map(|_| AtomicUsize::new(0)).collect();
+                pool.run(pieces, &|i| {
+                    counts[i].fetch_add(1, Ordering::Relaxed);
+                })
+                .unwrap();
+                assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1));
+            }
+            assert!(pool.run(8, &|i| assert!(i != 5)).is_err());
+            assert!(pool.run(8, &|_| ()).is_ok());
+        }
+    }
+}

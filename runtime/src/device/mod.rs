@@ -1,0 +1,3 @@
+//! What programs run on.
+
+pub mod host;

@@ -1,0 +1,347 @@
+//! Programs over one set of tensors, ready to run.
+
+use super::check::{self, PlanFault};
+use super::layout::{Layout, Tensor};
+use super::operator::{Shared, StepOperator};
+use super::profile::{self, Clock, KernelProfile};
+use crate::device::host::{self, Bound, HostError, Kernels, Memory, Pool};
+use crate::execute::{Data, Execute, RunError};
+use arch_compiler::graph::{FuncId, Module, inline};
+use arch_compiler::ops::Op;
+use arch_grammar::Sources;
+use arch_kernels::ir::Elem;
+use arch_kernels::plan::{Plan, SlotId};
+use arch_kernels::{LowerError, Target};
+use luminal::prelude::{Graph, NodeIndex};
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+use thiserror::Error;
+
+/// How programs are built.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How many threads work. Results do not depend on it.
+    pub threads: usize,
+    /// The instruction set.
+    pub target: Target,
+    /// The texts that spans point into, so that kernels and errors name their lines.
+    pub sources: Option<Arc<Sources>>,
+    /// Where compiled kernels are kept.
+    pub cache: PathBuf,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            target: host::native_target(),
+            sources: None,
+            cache: host::cache_dir(),
+        }
+    }
+}
+
+/// Why a session cannot be built.
+#[derive(Clone, Debug, Error)]
+pub enum BuildError {
+    /// A program cannot be lowered.
+    #[error(transparent)]
+    Lower(#[from] LowerError),
+    /// Kernels cannot be compiled or loaded.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// A plan is wrong: a fault of ours.
+    #[error("a plan is wrong; this is a fault of archc: {0}")]
+    Plan(#[from] PlanFault),
+    /// Two programs use one name for tensors of different sizes.
+    #[error("`{name}` has the sizes {first:?} in one program and {second:?} in another")]
+    Sizes {
+        /// The tensor.
+        name: String,
+        /// Its sizes in the program that has it first.
+        first: Vec<usize>,
+        /// Its sizes in another.
+        second: Vec<usize>,
+    },
+    /// A plan names a kernel that was not loaded: a fault of ours.
+    #[error("the kernel of step `{0}` was not loaded; this is a fault of archc")]
+    Missing(String),
+}
+
+struct Program {
+    name: String,
+    plan: Plan,
+    /// Boxed, since luminal keeps addresses of it.
+    graph: Box<Graph>,
+    clocks: Vec<Arc<Clock>>,
+}
+
+/// The executing form of one or more programs.
+pub struct Session {
+    batch: usize,
+    programs: Vec<Program>,
+    layout: Layout,
+    memory: Arc<Memory>,
+    shared: Arc<Shared>,
+    /// The program that ran last: its results are the ones that are read.
+    last: usize,
+    compile_time: Duration,
+    compiled: usize,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.programs.iter().map(|p| p.name.as_str()).collect();
+        write!(f, "Session({}, batch {})", names.join(", "), self.batch)
+    }
+}
+
+impl Session {
+    /// Lowers, compiles and binds programs.
+    ///
+    /// # Errors
+    /// If a program cannot be lowered, compiled or bound.
+    pub fn new(
+        module: &Module,
+        programs: &[(&str, FuncId)],
+        batch: usize,
+        options: Options,
+    ) -> Result<Session, BuildError> {
+        let mut plans = Vec::new();
+        for (_, function) in programs {
+            plans.push(plan(module, *function, batch, &options)?);
+        }
+        let names = programs.iter().map(|p| p.0.to_string()).collect();
+        Self::from_plans(names, plans, batch, &options)
+    }
+
+    /// Compiles and binds plans that are there already.
+    ///
+    /// # Errors
+    /// If they cannot be compiled or bound.
+    pub fn from_plans(
+        names: Vec<String>,
+        plans: Vec<Plan>,
+        batch: usize,
+        options: &Options,
+    ) -> Result<Session, BuildError> {
+        for plan in &plans {
+            check::check(plan)?;
+        }
+        let start = Instant::now();
+        let kernels = Kernels::load(plans.iter().flat_map(|p| &p.kernels), options.target, &options.cache)?;
+        let compile_time = start.elapsed();
+        let layout = Layout::new(&plans)?;
+        let memory = Arc::new(Memory::new(layout.bytes));
+        layout.fill_constants(&plans, &memory);
+        let pool = Arc::new(Pool::new(options.threads));
+        let shared = Arc::new(Shared::default());
+        let compiled = kernels.compiled;
+        let mut programs = Vec::new();
+        for ((name, plan), slots) in names.into_iter().zip(plans).zip(&layout.slots) {
+            let region = |slot: SlotId| slots[slot.0 as usize];
+            let bind = |at: usize| {
+                let step = &plan.steps[at];
+                let bound = Bound::new(&plan, step, &kernels, &region, &memory, &pool);
+                bound.ok_or_else(|| BuildError::Missing(step.name.clone()))
+            };
+            let (graph, clocks) = build_graph(&plan, &shared, bind)?;
+            programs.push(Program { name, plan, graph, clocks });
+        }
+        Ok(Session { batch, programs, layout, memory, shared, last: 0, compile_time, compiled })
+    }
+
+    /// The plan of a program.
+    #[must_use]
+    pub fn plan(&self, program: &str) -> Option<&Plan> {
+        self.programs.iter().find(|p| p.name == program).map(|p| &p.plan)
+    }
+
+    /// How long compiling and loading took, and how many kernels the cache did not have.
+    #[must_use]
+    pub fn compilation(&self) -> (Duration, usize) {
+        (self.compile_time, self.compiled)
+    }
+
+    /// Bytes that the session holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.memory.bytes()
+    }
+
+    /// Starts or stops taking the time of every kernel.
+    pub fn set_profiling(&mut self, on: bool) {
+        self.shared.timed.store(on, Ordering::Relaxed);
+    }
+
+    /// What the kernels took while time was taken, the slowest first.
+    #[must_use]
+    pub fn profile(&self) -> Vec<KernelProfile> {
+        let rows = self.programs.iter().flat_map(|program| {
+            program.plan.steps.iter().zip(&program.clocks).map(|(step, clock)| {
+                let calls = clock.calls.load(Ordering::Relaxed);
+                KernelProfile {
+                    name: step.name.clone(),
+                    calls,
+                    seconds: clock.nanoseconds.load(Ordering::Relaxed) as f64 * 1e-9,
+                    bytes: step.bytes * calls,
+                    flops: step.flops * calls,
+                    lines: step.origins.join(", "),
+                }
+            })
+        });
+        profile::sum(rows)
+    }
+
+    /// The graph of a program, as dot: an edge for everything that a step reads of another.
+    #[must_use]
+    pub fn dot(&self, program: &str) -> Option<String> {
+        let plan = self.plan(program)?;
+        let mut text = String::from("digraph {\n  node [shape=box, fontname=monospace];\n");
+        for (i, step) in plan.steps.iter().enumerate() {
+            let _ = writeln!(text, "  s{i} [label=\"{}\\n{}\"];", step.name, step.origins.join("\\n"));
+        }
+        for (from, to) in relations(plan) {
+            let _ = writeln!(text, "  s{from} -> s{to};");
+        }
+        text += "}\n";
+        Some(text)
+    }
+
+    fn tensor(&self, name: &str) -> Option<&Tensor> {
+        let outputs = self.layout.outputs.get(self.last).and_then(|o| o.get(name));
+        outputs
+            .or_else(|| self.layout.residents.get(name))
+            .or_else(|| self.layout.outputs.iter().find_map(|o| o.get(name)))
+    }
+}
+
+fn plan(module: &Module, function: FuncId, batch: usize, options: &Options) -> Result<Plan, LowerError> {
+    let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
+    let (mut module, mut function) = (std::borrow::Cow::Borrowed(module), function);
+    if calls {
+        function = inline(module.to_mut(), function);
+    }
+    let sources = options.sources.as_deref();
+    let lowering = arch_kernels::Options { target: options.target, batch, sources };
+    arch_kernels::lower(&module, module.function(function), &lowering)
+}
+
+type Built = (Box<Graph>, Vec<Arc<Clock>>);
+
+fn build_graph(
+    plan: &Plan,
+    shared: &Arc<Shared>,
+    bind: impl Fn(usize) -> Result<Bound, BuildError>,
+) -> Result<Built, BuildError> {
+    let mut graph = Box::new(Graph::new());
+    let mut clocks = Vec::new();
+    let mut nodes: Vec<NodeIndex> = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        let clock = Arc::new(Clock::default());
+        clocks.push(clock.clone());
+        let operator = StepOperator {
+            name: step.name.as_str().into(),
+            lines: step.origins.join(", ").into(),
+            bound: bind(at)?,
+            clock,
+            shared: shared.clone(),
+        };
+        nodes.push(graph.add_op(operator).finish());
+    }
+    for (from, to) in relations(plan) {
+        graph.add_schedule_dependency(nodes[from], nodes[to]);
+    }
+    for pair in nodes.windows(2) {
+        graph.add_schedule_dependency(pair[0], pair[1]);
+    }
+    Ok((graph, clocks))
+}
+
+/// Pairs of steps of which the second reads what the first wrote last.
+fn relations(plan: &Plan) -> Vec<(usize, usize)> {
+    let mut writer: Vec<Vec<usize>> = vec![Vec::new(); plan.slots.len()];
+    let mut pairs = Vec::new();
+    for (at, step) in plan.steps.iter().enumerate() {
+        for slot in &step.reads {
+            for from in &writer[slot.0 as usize] {
+                if *from != at && !pairs.contains(&(*from, at)) {
+                    pairs.push((*from, at));
+                }
+            }
+        }
+        for slot in &step.writes {
+            // Parts of a concatenation come from several steps.
+            let part = plan.steps[at].name.starts_with("concat");
+            let known = &mut writer[slot.0 as usize];
+            if !part {
+                known.clear();
+            }
+            known.push(at);
+        }
+    }
+    pairs
+}
+
+impl Execute for Session {
+    fn batch(&self) -> usize {
+        self.batch
+    }
+
+    fn write(&mut self, name: &str, data: Data<'_>) -> Result<(), RunError> {
+        let unknown = || RunError::UnknownTensor(name.into());
+        let tensor = self.layout.residents.get(name).ok_or_else(unknown)?;
+        let given = match data {
+            Data::Float(data) => data.len(),
+            Data::Int(data) => data.len(),
+        };
+        if given != tensor.region.len {
+            return Err(RunError::Length { name: name.into(), expected: tensor.region.len, given });
+        }
+        match (data, tensor.elem) {
+            (Data::Float(data), Elem::F32) => self.memory.fill(tensor.region, data),
+            (Data::Int(data), Elem::I32) => self.memory.fill(tensor.region, data),
+            (Data::Int(data), Elem::F32) => {
+                let floats: Vec<f32> = data.iter().map(|x| *x as f32).collect();
+                self.memory.fill(tensor.region, &floats);
+            }
+            (Data::Float(data), Elem::I32) => {
+                let ints: Vec<i32> = data.iter().map(|x| *x as i32).collect();
+                self.memory.fill(tensor.region, &ints);
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&mut self, program: &str) -> Result<(), RunError> {
+        let at = self.programs.iter().position(|p| p.name == program);
+        let at = at.ok_or_else(|| RunError::Unsupported(format!("there is no program `{program}`")))?;
+        self.last = at;
+        self.programs[at].graph.execute();
+        self.shared.take_error().map_or(Ok(()), Err)
+    }
+
+    fn read(&self, name: &str, into: &mut [f32]) -> Result<(), RunError> {
+        let tensor = self.tensor(name).ok_or_else(|| RunError::UnknownTensor(name.into()))?;
+        let given = into.len();
+        if given != tensor.region.len {
+            return Err(RunError::Length { name: name.into(), expected: tensor.region.len, given });
+        }
+        match tensor.elem {
+            Elem::F32 => into.copy_from_slice(self.memory.floats(tensor.region)),
+            Elem::I32 => {
+                for (to, from) in into.iter_mut().zip(self.memory.ints(tensor.region)) {
+                    *to = *from as f32;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn len(&self, name: &str) -> Option<usize> {
+        self.tensor(name).map(|t| t.region.len)
+    }
+}
