@@ -27,7 +27,7 @@ pub fn bound(function: Math) -> (f64, std::ops::RangeInclusive<f32>) {
     match function {
         Math::Exp => (1.5, all),
         Math::Log => (1.5, all),
-        Math::Sin | Math::Cos => (2.5, -3.0e4..=3.0e4),
+        Math::Sin | Math::Cos => (2.5, -8.0e3..=8.0e3),
         Math::Tanh => (3.0, all),
         Math::Erf => (4.0, all),
         Math::Sigmoid => (3.0, -87.0..=f32::MAX),
@@ -125,7 +125,7 @@ impl Maker {
         let n = self.un(Unary::Rint, scaled);
         let r = self.fma(n, Operand::float(-0.693_359_4), clamped);
         let r = self.fma(n, Operand::float(2.121_944_4e-4), r);
-        let p = self.poly(r, &[1.987_569_1e-4, 1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5]);
+        let p = self.poly(r, &[1.989_098_1e-4, 1.393_364_1e-3, 8.333_311e-3, 4.166_646_5e-2, 0.166_666_67, 0.5]);
         let square = self.mul(r, r);
         let tail = self.fma(p, square, r);
         let whole = self.add(tail, Operand::float(1.0));
@@ -163,14 +163,14 @@ impl Maker {
         let p = self.poly(
             f,
             &[
-                7.037_683_6e-2,
-                -0.115_146_1,
-                0.116_769_98,
-                -0.124_201_41,
-                0.142_493_23,
-                -0.166_680_57,
-                0.200_007_14,
-                -0.249_999_94,
+                6.971_611_5e-2,
+                -0.114_797_34,
+                0.116_854_2,
+                -0.124_256_87,
+                0.142_490_58,
+                -0.166_678_02,
+                0.200_007_16,
+                -0.249_999_97,
                 0.333_333_3,
             ],
         );
@@ -197,10 +197,10 @@ impl Maker {
         let count = self.un(Unary::ToInt, n);
         let count = self.op(Binary::Add, count, Operand::Int(quarter));
         let z = self.mul(r, r);
-        let s = self.poly(z, &[-1.951_529_6e-4, 8.332_161e-3, -0.166_666_55]);
+        let s = self.poly(z, &[2.724_992_6e-6, -1.984_007e-4, 8.333_332e-3, -0.166_666_67]);
         let rz = self.mul(r, z);
         let sine = self.fma(s, rz, r);
-        let c = self.poly(z, &[2.443_315_7e-5, -1.388_731_6e-3, 4.166_664_6e-2]);
+        let c = self.poly(z, &[-2.730_096e-7, 2.480_06e-5, -1.388_888_8e-3, 4.166_666_8e-2]);
         let zz = self.mul(z, z);
         let half = self.fma(z, Operand::float(-0.5), Operand::float(1.0));
         let cosine = self.fma(c, zz, half);
@@ -228,7 +228,7 @@ impl Maker {
         let z = self.mul(x, x);
         let p = self.poly(
             z,
-            &[-5.704_988_6e-3, 2.063_908_9e-2, -5.373_971_3e-2, 0.133_314_42, -0.333_332_8],
+            &[2.292_557_7e-3, -8.343_78e-3, 2.176_886_8e-2, -5.395_925_3e-2, 0.133_333_04, -0.333_333_34],
         );
         let pz = self.mul(p, z);
         let near = self.fma(pz, size, size);
@@ -251,20 +251,30 @@ impl Maker {
         let z = self.mul(x, x);
         let p = self.poly(
             z,
-            &[-5.916_650_4e-4, 4.990_313_8e-3, -2.676_661e-2, 0.112_818_48, -0.376_125_1, 0.128_379_14],
+            &[
+                8.386_722e-5,
+                -8.146_998_5e-4,
+                5.201_449e-3,
+                -2.685_958_5e-2,
+                0.112_836_99,
+                -0.376_126_34,
+                0.128_379_17,
+            ],
         );
         let near = self.fma(p, size, size);
         let capped = self.op(Binary::Min, size, Operand::float(4.0));
         let q = self.poly(
             capped,
             &[
-                1.724_853_2e-5,
-                -3.835_208e-4,
-                3.883_937_2e-3,
-                -2.417_465_8e-2,
-                0.106_520_7,
-                0.634_933_5,
-                0.128_689_18,
+                -2.774_853e-7,
+                4.499_955e-6,
+                -1.279_368_2e-5,
+                -2.762_448_3e-4,
+                3.668_697_2e-3,
+                -2.402_030_3e-2,
+                0.106_669_02,
+                0.634_838_6,
+                0.128_734_24,
             ],
         );
         let exponent = self.fma(q, capped, capped);
