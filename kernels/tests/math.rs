@@ -48,8 +48,17 @@ fn library(target: Target, dir: &std::path::Path) -> libloading::Library {
     let (source, out) = (dir.join("math.c"), dir.join(format!("{}.so", target.name())));
     std::fs::write(&source, text).unwrap();
     let mut command = Command::new("cc");
-    command.args(["-std=gnu11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast", "-fPIC"]);
-    command.args(["-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-shared", "-o"]).args(target.flags().iter().rev());
+    command.args([
+        "-std=gnu11",
+        "-O3",
+        "-fno-math-errno",
+        "-fno-trapping-math",
+        "-ffp-contract=fast",
+        "-fPIC",
+    ]);
+    command
+        .args(["-Wall", "-Wextra", "-Werror", "-Wno-psabi", "-shared", "-o"])
+        .args(target.flags().iter().rev());
     let mut args: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
     args.retain(|a| a != "-o");
     let status = Command::new("cc").args(args).arg("-o").arg(&out).arg(&source).status().unwrap();
@@ -112,9 +121,12 @@ fn ulps(function: Math, got: f32, wanted: f64) -> f64 {
 /// Every 977th float, and all places where something changes.
 fn arguments() -> Vec<f32> {
     let mut xs: Vec<f32> = (0..u32::MAX).step_by(977).map(f32::from_bits).collect();
-    let special = [0.0, -0.0, 1.0, -1.0, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, 1e-45];
+    let special =
+        [0.0, -0.0, 1.0, -1.0, 0.5, f32::INFINITY, f32::NEG_INFINITY, f32::NAN, f32::MIN_POSITIVE, 1e-45];
     xs.extend(special);
-    for center in [0.0f32, 0.625, 0.921_875, 1.0, std::f32::consts::SQRT_2, 4.0, 88.722_84, -87.336_55, -103.97] {
+    for center in
+        [0.0f32, 0.625, 0.921_875, 1.0, std::f32::consts::SQRT_2, 4.0, 88.722_84, -87.336_55, -103.97]
+    {
         xs.extend((-2000..2000).map(|i| center + i as f32 * 1e-5));
         xs.extend((-200..200).map(|i| center + i as f32 * 1e-2));
     }

@@ -2,8 +2,8 @@
 //! everything they need is known.
 
 use super::{
-    Acc, Arg, Binary, Elem, Expr, Extent, Index, IndexVar, Join, Local, Loop, LoopKind, Math, Operand, Scalar,
-    Stmt, Type, Unary,
+    Acc, Arg, Binary, Elem, Expr, Extent, Index, IndexVar, Join, Local, Loop, LoopKind, Math, Operand,
+    Scalar, Stmt, Type, Unary,
 };
 use std::collections::HashMap;
 

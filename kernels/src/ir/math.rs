@@ -125,7 +125,8 @@ impl Maker {
         let n = self.un(Unary::Rint, scaled);
         let r = self.fma(n, Operand::float(-0.693_359_4), clamped);
         let r = self.fma(n, Operand::float(2.121_944_4e-4), r);
-        let p = self.poly(r, &[1.989_098_1e-4, 1.393_364_1e-3, 8.333_311e-3, 4.166_646_5e-2, 0.166_666_67, 0.5]);
+        let p =
+            self.poly(r, &[1.989_098_1e-4, 1.393_364_1e-3, 8.333_311e-3, 4.166_646_5e-2, 0.166_666_67, 0.5]);
         let square = self.mul(r, r);
         let tail = self.fma(p, square, r);
         let whole = self.add(tail, Operand::float(1.0));

@@ -77,7 +77,10 @@ impl Analysis {
         // A kept view is a copy; whatever it reads may stay where it is.
         for n in (0..roles.len()).rev() {
             let node = &function.nodes[n];
-            if roles[n] == Role::View && kept[node.outputs[0].0 as usize] && !is_input(function, node.outputs[0]) {
+            if roles[n] == Role::View
+                && kept[node.outputs[0].0 as usize]
+                && !is_input(function, node.outputs[0])
+            {
                 roles[n] = Role::Member;
             }
         }
@@ -226,8 +229,21 @@ fn is_trivial(function: &Function, n: usize) -> bool {
     let Op::Map(map) = node.op else { return false };
     let cheap = matches!(
         map,
-        Map::Add | Map::Sub | Map::Mul | Map::Min | Map::Max | Map::Lt | Map::Le | Map::Eq | Map::Neg
-            | Map::Not | Map::Abs | Map::Floor | Map::ToFloat | Map::And | Map::Or
+        Map::Add
+            | Map::Sub
+            | Map::Mul
+            | Map::Min
+            | Map::Max
+            | Map::Lt
+            | Map::Le
+            | Map::Eq
+            | Map::Neg
+            | Map::Not
+            | Map::Abs
+            | Map::Floor
+            | Map::ToFloat
+            | Map::And
+            | Map::Or
     );
     let number = |v: &ValueId| matches!(function.producer(*v).op, Op::Constant(_) | Op::Iota(_));
     cheap && node.inputs.iter().filter(|v| !number(v)).count() <= 1

@@ -78,10 +78,8 @@ pub(super) fn origin(
             guarded(env, *axis, &at(*to).offset(-(*before as i64)), size(*axis), *value, extent)
         }
         View::Window { axis, to, offset, stride, dilation, left } => {
-            let place = at(*to)
-                .times(*stride as i64)
-                .plus(&at(*offset), *dilation as i64)
-                .offset(-(*left as i64));
+            let place =
+                at(*to).times(*stride as i64).plus(&at(*offset), *dilation as i64).offset(-(*left as i64));
             guarded(env, *axis, &place, size(*axis), 0.0, extent)
         }
         View::Permute { axis, to, order } => Origin::Table(env.clone(), *axis, at(*to), order.clone()),

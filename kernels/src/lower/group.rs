@@ -45,12 +45,7 @@ struct Grouping<'a> {
 }
 
 /// Groups the members of a function.
-pub(super) fn group(
-    module: &Module,
-    function: &Function,
-    analysis: &Analysis,
-    around: &[AxisId],
-) -> Groups {
+pub(super) fn group(module: &Module, function: &Function, analysis: &Analysis, around: &[AxisId]) -> Groups {
     let of = vec![None; function.nodes.len()];
     let mut grouping = Grouping { module, function, analysis, around, groups: Vec::new(), of };
     for n in 0..function.nodes.len() {
@@ -94,11 +89,18 @@ impl Grouping<'_> {
         let mut joined: Vec<usize> = Vec::new();
         for g in near {
             let Some(group) = &self.groups[g] else { continue };
-            let count: usize = joined.iter().chain([&g]).filter_map(|g| self.groups[*g].as_ref()).map(|g| g.members.len()).sum();
+            let count: usize = joined
+                .iter()
+                .chain([&g])
+                .filter_map(|g| self.groups[*g].as_ref())
+                .map(|g| g.members.len())
+                .sum();
             if !group.open || count >= LARGEST {
                 continue;
             }
-            let Some(both) = self.unite(&space, &(group.outer.clone(), group.inner.clone())) else { continue };
+            let Some(both) = self.unite(&space, &(group.outer.clone(), group.inner.clone())) else {
+                continue;
+            };
             let all: Vec<usize> = joined.iter().chain([&g]).copied().collect();
             if self.has_detour(&all, n) {
                 continue;

@@ -177,9 +177,8 @@ impl<'a> Graph<'a> {
         if self.function.updates.iter().any(|(_, v)| *v == input) {
             return false;
         }
-        let readers: Vec<usize> = (0..self.units.len())
-            .filter(|u| *u != writer && self.inputs[*u].contains_key(&input))
-            .collect();
+        let readers: Vec<usize> =
+            (0..self.units.len()).filter(|u| *u != writer && self.inputs[*u].contains_key(&input)).collect();
         if readers.iter().any(|r| self.comes_before(writer, *r)) {
             return false;
         }

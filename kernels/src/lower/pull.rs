@@ -72,7 +72,14 @@ pub(super) struct Puller<'a, 'c> {
 
 impl<'a, 'c> Puller<'a, 'c> {
     pub(super) fn new(module: &'a Module, frame: Frame<'a>, constants: &'c mut Constants<'c>) -> Self {
-        Puller { module, body: Body::new(), frames: vec![frame], slots: Vec::new(), constants, memo: HashMap::new() }
+        Puller {
+            module,
+            body: Body::new(),
+            frames: vec![frame],
+            slots: Vec::new(),
+            constants,
+            memo: HashMap::new(),
+        }
     }
 
     /// The extent of a loop over an axis.
@@ -258,7 +265,8 @@ impl<'a, 'c> Puller<'a, 'c> {
             let body = &self.body;
             window.clamped(0, windows - 1, &|v| body.extent(v))
         };
-        let value = self.pull(frame, node.inputs[0], &element::with(env, &[(*to, inside.clone()), (*offset, k)]));
+        let value =
+            self.pull(frame, node.inputs[0], &element::with(env, &[(*to, inside.clone()), (*offset, k)]));
         let mut value = self.body.to_float(value);
         for (is, wanted) in [(window, inside), (rest, Index::default())] {
             let (is, wanted) = (self.index_value(&is), self.index_value(&wanted));
@@ -450,7 +458,6 @@ fn as_index(operand: Operand) -> Index {
         Operand::Float(bits) => Index::constant(f32::from_bits(bits) as i64),
     }
 }
-
 
 fn arithmetic(map: Map) -> Option<Binary> {
     Some(match map {

@@ -51,7 +51,8 @@ impl Rows<'_> {
     pub(super) fn emit(&self, p: &mut Puller<'_, '_>, env: &Env) {
         let function = p.frames[self.frame].function;
         let order = storage_order(function, self.group);
-        let pick = |axes: &[AxisId]| -> Vec<AxisId> { order.iter().copied().filter(|a| axes.contains(a)).collect() };
+        let pick =
+            |axes: &[AxisId]| -> Vec<AxisId> { order.iter().copied().filter(|a| axes.contains(a)).collect() };
         let (outer, inner) = (pick(&self.group.outer), pick(&self.group.inner));
         let mut env = env.clone();
         let kinds = self.outer_kinds(p, function, &outer, inner.is_empty());
@@ -65,7 +66,13 @@ impl Rows<'_> {
         }
     }
 
-    fn outer_kinds(&self, p: &Puller<'_, '_>, function: &Function, outer: &[AxisId], flat: bool) -> Vec<LoopKind> {
+    fn outer_kinds(
+        &self,
+        p: &Puller<'_, '_>,
+        function: &Function,
+        outer: &[AxisId],
+        flat: bool,
+    ) -> Vec<LoopKind> {
         let last = outer.len().wrapping_sub(1);
         let lanes = flat && self.lone_row_reduction(function).is_none();
         outer
@@ -219,16 +226,22 @@ impl Rows<'_> {
         let mut ready: BTreeMap<usize, usize> = BTreeMap::new();
         let mut passes: Vec<Pass> = Vec::new();
         for n in &self.group.members {
-            let at = self.inputs(function, *n).iter().filter_map(|m| ready.get(m)).max().copied().unwrap_or(0);
+            let at =
+                self.inputs(function, *n).iter().filter_map(|m| ready.get(m)).max().copied().unwrap_or(0);
             passes.resize_with(passes.len().max(at + 1), Pass::default);
             let node = &function.nodes[*n];
             let shape = &function.value(node.outputs[0]).shape;
             let is_row = inner.iter().all(|a| shape.contains(a));
-            if matches!(node.op, Op::Reduce(..) | Op::Contract(_)) && self.analysis.roles[*n] == Role::Member {
+            if matches!(node.op, Op::Reduce(..) | Op::Contract(_)) && self.analysis.roles[*n] == Role::Member
+            {
                 passes[at].reductions.push(*n);
                 ready.insert(*n, at + 1);
             } else {
-                if is_row { passes[at].rows.push(*n) } else { passes[at].scalars.push(*n) }
+                if is_row {
+                    passes[at].rows.push(*n)
+                } else {
+                    passes[at].scalars.push(*n)
+                }
                 ready.insert(*n, at);
             }
         }
@@ -285,7 +298,15 @@ impl Rows<'_> {
 fn cost(op: &Op) -> u32 {
     match op {
         Op::Map(
-            Map::Exp | Map::Log | Map::Sin | Map::Cos | Map::Tanh | Map::Erf | Map::Sigmoid | Map::Softplus | Map::Pow,
+            Map::Exp
+            | Map::Log
+            | Map::Sin
+            | Map::Cos
+            | Map::Tanh
+            | Map::Erf
+            | Map::Sigmoid
+            | Map::Softplus
+            | Map::Pow,
         ) => 10,
         Op::Map(Map::Div | Map::Sqrt | Map::Rsqrt | Map::Rem) => 4,
         Op::Map(_) => 1,

@@ -58,8 +58,17 @@ impl<'a> Lowering<'a> {
         let groups = group::group(self.module, &scan.body, &analysis, &free);
         let units = order::order(&scan.body, &analysis, &groups).units;
         let results = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
-        let step =
-            Step { scan, body: &scan.body, inputs: &node.inputs, free, style, analysis, groups, units, results };
+        let step = Step {
+            scan,
+            body: &scan.body,
+            inputs: &node.inputs,
+            free,
+            style,
+            analysis,
+            groups,
+            units,
+            results,
+        };
         let bytes = step.state_bytes(self.module, self.options.target.lanes());
         if bytes > LARGEST_STATE {
             return Err(LowerError::ScanState { bytes });
@@ -174,7 +183,9 @@ impl<'a> Step<'a> {
 
     /// Small constants are loaded before the first step; the others are read where they are needed.
     fn constants(&self, p: &mut Puller<'_, '_>, env: &Env) {
-        for (input, outer) in self.body.inputs.iter().zip(self.inputs).skip(self.scan.carries + self.scan.sequences) {
+        for (input, outer) in
+            self.body.inputs.iter().zip(self.inputs).skip(self.scan.carries + self.scan.sequences)
+        {
             let axes = self.local_axes(input.value);
             let length = self.length(p, &axes);
             let mut place = Place::Outer(*outer, None);
@@ -199,7 +210,9 @@ impl<'a> Step<'a> {
                 let place = Place::Local(carries[i].state, carries[i].strides.clone());
                 p.frames[1].places.insert(input.value, place);
             } else if i < self.scan.carries + self.scan.sequences {
-                p.frames[1].places.insert(input.value, Place::Outer(*outer, Some((self.scan.axis, t.clone()))));
+                p.frames[1]
+                    .places
+                    .insert(input.value, Place::Outer(*outer, Some((self.scan.axis, t.clone()))));
             }
         }
         let mut stored = Vec::new();
@@ -256,7 +269,13 @@ impl<'a> Step<'a> {
         let inner: Vec<AxisId> = group.inner.iter().copied().filter(|a| !self.free.contains(a)).collect();
         let outer: Vec<AxisId> = group.outer.iter().copied().filter(|a| !self.free.contains(a)).collect();
         let local_group = group.over(outer.clone(), inner);
-        let rows = Rows { frame: 1, group: &local_group, analysis: &self.analysis, style: self.style, targets: &targets };
+        let rows = Rows {
+            frame: 1,
+            group: &local_group,
+            analysis: &self.analysis,
+            style: self.style,
+            targets: &targets,
+        };
         rows.emit(p, env);
         for n in &group.members {
             let value = self.body.nodes[*n].outputs[0];

@@ -190,7 +190,13 @@ impl<'a> Lowering<'a> {
         let analysis = self.analysis.clone();
         let nodes = group.members.clone();
         self.kernel(if group.inner.is_empty() { "map" } else { "row" }, &nodes, &own, |p| {
-            let rows = Rows { frame: 0, group: &group, analysis: &analysis, style: Style::Kernel, targets: &targets };
+            let rows = Rows {
+                frame: 0,
+                group: &group,
+                analysis: &analysis,
+                style: Style::Kernel,
+                targets: &targets,
+            };
             rows.emit(p, &Vec::new());
         });
     }
@@ -205,7 +211,8 @@ impl<'a> Lowering<'a> {
         let strides = row_major(self.module, &shape);
         let elem = elem(self.function.value(value).storage);
         let is_input = matches!(self.function.producer(value).op, Op::Input);
-        let mut places: Vec<Place> = slots.into_iter().map(|s| Place::Slot(s, elem, strides.clone())).collect();
+        let mut places: Vec<Place> =
+            slots.into_iter().map(|s| Place::Slot(s, elem, strides.clone())).collect();
         if !is_input && places.is_empty() {
             let slot = self.new_slot(SlotKind::Scratch, value);
             places.push(Place::Slot(slot, elem, strides));
@@ -309,10 +316,24 @@ impl<'a> Lowering<'a> {
         for (i, arg) in kernel_args.iter_mut().enumerate() {
             arg.role = role_of(&stmts, i as u32);
         }
-        let mut kernel =
-            Kernel { name: String::new(), origins: origins.clone(), args: kernel_args, scalars, accs, body: stmts };
+        let mut kernel = Kernel {
+            name: String::new(),
+            origins: origins.clone(),
+            args: kernel_args,
+            scalars,
+            accs,
+            body: stmts,
+        };
         let hash = content_hash(&kernel);
-        kernel.name = [&[family.to_string()][..], &short(names), &[hash]].concat().join("_");
+        let named = |digits: usize| {
+            [&[family.to_string()][..], &short(names), &[hash[..digits].to_string()]].concat().join("_")
+        };
+        kernel.name = named(6);
+        // Six digits are for people; should two kernels of a plan share them, the second gets them all.
+        let same = |k: &Kernel| k.args == kernel.args && k.body == kernel.body && k.scalars == kernel.scalars;
+        if self.by_name.get(&kernel.name).is_some_and(|at| !same(&self.plan.kernels[*at])) {
+            kernel.name = named(hash.len());
+        }
         let batch = self.options.batch;
         let pieces = kernel.pieces(batch, self.options.target.lanes());
         let flops = cost(&kernel.body, batch);
@@ -376,7 +397,9 @@ impl Lowering<'_> {
 }
 
 fn constant_slot(literals: &mut Literals, slots: &mut Vec<Slot>, literal: &Arc<Literal>) -> SlotId {
-    if let Some((_, slot)) = literals.iter().find(|(l, _)| l.integer == literal.integer && l.data == literal.data) {
+    if let Some((_, slot)) =
+        literals.iter().find(|(l, _)| l.integer == literal.integer && l.data == literal.data)
+    {
         return *slot;
     }
     let elem = if literal.integer { Elem::I32 } else { Elem::F32 };
@@ -398,7 +421,11 @@ fn tidy(mut stmts: Vec<Stmt>) -> Vec<Stmt> {
                     let enough = l.extent.batch || l.extent.count >= 16 || around == Some(true);
                     visit(&mut l.body, Some(enough));
                 }
-                LoopKind::ParallelLanes if around == Some(true) && !holds_loop(&l.body) => l.kind = LoopKind::Vector,
+                // The batch, further in than something else, is not cut into vectors for several threads.
+                LoopKind::ParallelLanes if around.is_some() && l.extent.batch => l.kind = LoopKind::Vector,
+                LoopKind::ParallelLanes if around == Some(true) && !holds_loop(&l.body) => {
+                    l.kind = LoopKind::Vector
+                }
                 _ => {}
             }
         }

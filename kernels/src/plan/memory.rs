@@ -1,6 +1,6 @@
 //! One arena for everything that lives between two steps.
 
-use super::{SlotKind, Plan, SlotId};
+use super::{Plan, SlotId, SlotKind};
 
 /// Every buffer starts at a multiple of this.
 const ALIGN: usize = 64;

@@ -4,8 +4,8 @@ use super::names::{self, Lane};
 use super::{Target, operations};
 use crate::ir::math::Definition;
 use crate::ir::{
-    Acc, Elem, Expr, Index, IndexVar, Join, Kernel, Local, Loop, LoopKind, Math, Operand, Role, Scalar, Stmt,
-    Type,
+    Acc, Elem, Expr, Extent, Index, IndexVar, Join, Kernel, Local, Loop, LoopKind, Math, Operand, Role,
+    Scalar, Stmt, Type,
 };
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -142,9 +142,7 @@ impl<'k> Printer<'k> {
         let v = names::var(l.var);
         let n = names::extent(l.extent);
         let lanes = self.lanes;
-        self.line(&format!(
-            "const int64_t stop = end * {lanes} < {n} ? end * {lanes} : {n};"
-        ));
+        self.line(&format!("const int64_t stop = end * {lanes} < {n} ? end * {lanes} : {n};"));
         self.line(&format!("int64_t {v} = begin * {lanes};"));
         self.vector_then_rest(l, "stop", None);
     }
@@ -158,19 +156,28 @@ impl<'k> Printer<'k> {
         }) {
             loops.push(next);
         }
-        let mut below = 1;
+        // The loops further in: how many pieces one step of this loop takes.
+        let (mut below, mut batches) = (1, 0);
         let mut lines = Vec::new();
         for (i, l) in loops.iter().enumerate().rev() {
             let lanes = l.kind == LoopKind::ParallelLanes;
             let count = if lanes { (l.extent.count + self.lanes - 1) / self.lanes } else { l.extent.count };
-            let mut text = if below == 1 { "p".to_string() } else { format!("p / {below}") };
+            let by = names::extent(Extent { count: below, batch: batches > 0 });
+            let mut text = match by.as_str() {
+                "1" => "p".to_string(),
+                _ if batches > 0 => format!("p / ({by})"),
+                _ => format!("p / {by}"),
+            };
             if i > 0 {
+                let count = names::extent(Extent { count, ..l.extent });
+                let count = if l.extent.batch { format!("({count})") } else { count };
                 text = format!("{text} % {count}");
             }
             let lanes_of = if lanes { format!(" * {}", self.lanes) } else { String::new() };
             let constant = if lanes { "" } else { "const " };
             lines.push(format!("{constant}int64_t {} = {text}{lanes_of};", names::var(l.var)));
             below *= count;
+            batches += usize::from(l.extent.batch);
         }
         for line in lines.iter().rev() {
             self.line(line);

@@ -109,5 +109,5 @@ impl fmt::Display for Target {
 pub fn content_hash(kernel: &Kernel) -> String {
     let bare = Kernel { name: "kernel".into(), origins: Vec::new(), ..kernel.clone() };
     let text = print_c(&bare, Target::Generic);
-    blake3::hash(text.as_bytes()).to_hex()[..6].to_string()
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_string()
 }

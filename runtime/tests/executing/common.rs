@@ -49,7 +49,15 @@ fn fill(dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers
 /// Runs a function in the interpreter and in the executing form with one and two threads; all results must
 /// agree within `tolerance` (relative to the largest element), those of the threads bit for bit.
 /// Integer inputs hold numbers below `below`.
-pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, tolerance: f64, how: Fill, below: usize) {
+pub fn compare(
+    what: &str,
+    module: &Module,
+    function: FuncId,
+    batch: usize,
+    tolerance: f64,
+    how: Fill,
+    below: usize,
+) {
     let f = module.function(function);
     let mut numbers = Numbers(batch as u64 * 977 + f.values.len() as u64);
     let mut given: Vec<(String, Vec<f32>, bool)> = Vec::new();
@@ -81,7 +89,8 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, tole
             for (name, wanted) in &names {
                 let mut got = vec![0f32; wanted.data.len()];
                 session.read(name, &mut got).unwrap();
-                let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
+                let largest =
+                    wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
                 for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
                     let same = (w.is_nan() && g.is_nan()) || f64::from(*g) == *w;
                     let close = (f64::from(*g) - w).abs() <= tolerance * largest;
@@ -97,7 +106,10 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, tole
             if first.is_empty() {
                 first = bits;
             } else {
-                assert_eq!(first, bits, "{what}, batch {batch}, {threads} threads, round {round}: other bits");
+                assert_eq!(
+                    first, bits,
+                    "{what}, batch {batch}, {threads} threads, round {round}: other bits"
+                );
             }
         }
         let plan = session.plan("main").unwrap();

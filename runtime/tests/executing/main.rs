@@ -1,6 +1,6 @@
 //! The executing form against the interpreter: every operation, many sizes, one and two threads.
 
 mod common;
+mod fuzz;
 mod ops;
 mod scans;
-mod fuzz;

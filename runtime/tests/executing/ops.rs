@@ -41,7 +41,9 @@ fn tolerance(map: Map) -> f64 {
     match map {
         Map::Pow => 2e-5,
         Map::Rem => 2e-5,
-        Map::Exp | Map::Log | Map::Sin | Map::Cos | Map::Tanh | Map::Erf | Map::Sigmoid | Map::Softplus => 1e-6,
+        Map::Exp | Map::Log | Map::Sin | Map::Cos | Map::Tanh | Map::Erf | Map::Sigmoid | Map::Softplus => {
+            1e-6
+        }
         _ => 3e-7,
     }
 }
@@ -91,7 +93,8 @@ fn maps_on_every_size() {
         }
     }
     for map in UNARY {
-        let how = if matches!(map, Map::Log | Map::Sqrt | Map::Rsqrt) { Fill::Positive } else { Fill::Signed };
+        let how =
+            if matches!(map, Map::Log | Map::Sqrt | Map::Rsqrt) { Fill::Positive } else { Fill::Signed };
         check(&format!("{map:?}"), tolerance(map), how, 4, |b| {
             let d = b.module.add_axis("D", 37);
             let x = float(b, "x", &[BATCH, d]);
@@ -106,7 +109,9 @@ fn every_pattern_of_broadcasting() {
         for right in 0..8usize {
             check(&format!("broadcast {left} {right}"), 3e-7, Fill::Signed, 4, |b| {
                 let axes = [BATCH, b.module.add_axis("T", 5), b.module.add_axis("D", 18)];
-                let pick = |bits: usize| -> Vec<AxisId> { (0..3).filter(|i| bits >> i & 1 == 1).map(|i| axes[i]).collect() };
+                let pick = |bits: usize| -> Vec<AxisId> {
+                    (0..3).filter(|i| bits >> i & 1 == 1).map(|i| axes[i]).collect()
+                };
                 let (x, y) = (float(b, "x", &pick(left)), float(b, "y", &pick(right)));
                 let product = add(b, Op::Map(Map::Mul), &[x, y]);
                 let e = add(b, Op::Map(Map::Exp), &[product]);
@@ -226,7 +231,8 @@ fn gradients_of_weights_sum_over_the_batch() {
 fn views_alone_and_below_products() {
     for size in [1, 7, 16] {
         check(&format!("views {size}"), 2e-6, Fill::Signed, 4, |b| {
-            let (t, d, s) = (b.module.add_axis("T", 6), b.module.add_axis("D", size), b.module.add_axis("S", 6));
+            let (t, d, s) =
+                (b.module.add_axis("T", 6), b.module.add_axis("D", size), b.module.add_axis("S", 6));
             let td = b.module.add_axis("TD", 6 * size);
             let (t1, t2) = (b.module.add_axis("T1", 2), b.module.add_axis("T2", 3));
             let (cut, padded) = (b.module.add_axis("C", 3), b.module.add_axis("P", 9));
@@ -248,7 +254,11 @@ fn views_alone_and_below_products() {
                 view(b, View::Permute { axis: t, to: z, order: Arc::from([3u32, 0, 5, 1, 4, 2]) }, x),
             ];
             let windows = out[9];
-            out.push(view(b, View::Fold { axis: t, to: w, offset: k, stride: 2, dilation: 1, left: 1 }, windows));
+            out.push(view(
+                b,
+                View::Fold { axis: t, to: w, offset: k, stride: 2, dilation: 1, left: 1 },
+                windows,
+            ));
             let index = out[6];
             let parts = vec![Some(t), None, Some(s)];
             let concat = View::Concat { parts, into: joined };
@@ -289,7 +299,8 @@ fn convolution_by_windows() {
 fn lookups_and_their_adjoint() {
     for size in SIZES {
         check(&format!("gather {size}"), 2e-6, Fill::Signed, 11, |b| {
-            let (n, d, t) = (b.module.add_axis("N", 11), b.module.add_axis("D", size), b.module.add_axis("T", 4));
+            let (n, d, t) =
+                (b.module.add_axis("N", 11), b.module.add_axis("D", size), b.module.add_axis("T", 4));
             let table = float(b, "table", &[n, d]);
             let own = float(b, "own", &[BATCH, n]);
             let label = b.input("label", ARGUMENT, vec![BATCH], DType::Int);

@@ -89,7 +89,9 @@ impl Bound {
         }));
         match outcome {
             Ok(done) => done.map_err(Failure),
-            Err(panic) => Err(Failure(format!("panic: {}", panic.downcast_ref::<&str>().unwrap_or(&"unknown")))),
+            Err(panic) => {
+                Err(Failure(format!("panic: {}", panic.downcast_ref::<&str>().unwrap_or(&"unknown"))))
+            }
         }
     }
 }

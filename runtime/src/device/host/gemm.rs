@@ -46,7 +46,9 @@ impl Product {
             cut.repeats = (WORK / work.max(1)).clamp(1, times.max(1));
         } else {
             // About sixteen pieces at most from one product: more would only pack the operands again.
-            cut.rows = (gemm.m.div_ceil(16).next_multiple_of(48)).clamp(48, ROWS.max(gemm.m.div_ceil(16))).min(gemm.m);
+            cut.rows = (gemm.m.div_ceil(16).next_multiple_of(48))
+                .clamp(48, ROWS.max(gemm.m.div_ceil(16)))
+                .min(gemm.m);
             if gemm.m.div_ceil(cut.rows) * times < 8 {
                 cut.columns = COLUMNS.min(gemm.n);
             }

@@ -138,7 +138,9 @@ impl Pool {
         let shared = &self.shared;
         // SAFETY: only the lifetime is forgotten; this function returns when no thread uses the work.
         let work = unsafe {
-            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync + 'static)>(work)
+            std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync + 'static)>(
+                work,
+            )
         };
         let job = Job { work, pieces };
         {
