@@ -100,6 +100,97 @@ pub enum Command {
     Train(Box<TrainArgs>),
     /// Draw samples from a checkpoint.
     Sample(Box<SampleArgs>),
+    /// Draw samples and hold them against the data the model was trained on.
+    Eval(Box<EvalArgs>),
+    /// Measure how long things take.
+    Bench(BenchArgs),
+    /// Start a project that trains as it stands.
+    New(NewArgs),
+    /// What this machine has of what archc can use.
+    Doctor,
+    /// Completions for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// What `bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Task {
+    /// One forward pass.
+    Forward,
+    /// Loss, backward pass, AdamW and moving average.
+    TrainStep,
+    /// DDIM sampling with guidance: two forward passes a step.
+    Sample,
+    /// Whole processes: checking, and the first step with and without cached kernels.
+    Startup,
+}
+
+impl Task {
+    /// As it is written on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Task::Forward => "forward",
+            Task::TrainStep => "train-step",
+            Task::Sample => "sample",
+            Task::Startup => "startup",
+        }
+    }
+}
+
+/// Arguments of `bench`.
+#[derive(Args)]
+pub struct BenchArgs {
+    /// What is measured.
+    pub task: Task,
+    /// The file.
+    pub file: PathBuf,
+    /// Which item.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Samples at a time.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub batch: usize,
+    /// Threads; 0 takes as many as there are cores.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub threads: usize,
+    /// How often it is measured.
+    #[arg(long, default_value_t = 9, value_name = "R")]
+    pub repeats: usize,
+    /// How often it runs before that.
+    #[arg(long, default_value_t = 2, value_name = "R")]
+    pub warmup: usize,
+    /// Sampling steps.
+    #[arg(long, default_value_t = 20, value_name = "K")]
+    pub steps: usize,
+    /// A table of kernels: calls, time, GB/s, GFLOP/s.
+    #[arg(long)]
+    pub profile: bool,
+}
+
+/// The projects that `new` can start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Template {
+    /// A diffusion transformer.
+    Dit,
+    /// A backbone of Mamba mixers.
+    Mamba,
+}
+
+/// Arguments of `new`.
+#[derive(Args)]
+pub struct NewArgs {
+    /// The folder to make.
+    pub dir: PathBuf,
+    /// What to start from.
+    #[arg(long, value_enum, default_value = "dit")]
+    pub template: Template,
+}
+
+/// Arguments of `completions`.
+#[derive(Args)]
+pub struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
 }
 
 /// Arguments of `check`.
@@ -248,6 +339,25 @@ pub struct TrainArgs {
 /// Arguments of `sample`.
 #[derive(Args)]
 pub struct SampleArgs {
+    /// What is drawn.
+    #[command(flatten)]
+    pub source: DrawArgs,
+    /// Where to: .png a grid, a folder one PNG each, .npz for FID evaluators, .safetensors floats.
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `eval`.
+#[derive(Args)]
+pub struct EvalArgs {
+    /// What is drawn.
+    #[command(flatten)]
+    pub sample: DrawArgs,
+}
+
+/// What samples are drawn from, and how.
+#[derive(Args)]
+pub struct DrawArgs {
     /// A checkpoint of `archc train`; it carries the model, the recipe and the weights.
     #[arg(value_name = "CHECKPOINT")]
     pub checkpoint: Option<PathBuf>,
@@ -257,9 +367,6 @@ pub struct SampleArgs {
     /// For weights from elsewhere: plain tensors by name.
     #[arg(long, value_name = "SAFETENSORS")]
     pub weights: Option<PathBuf>,
-    /// Where to: .png a grid, a folder one PNG each, .npz for FID evaluators, .safetensors floats.
-    #[arg(long, value_name = "PATH")]
-    pub out: PathBuf,
     /// Labels, `0,1,2` or `all`; they take turns.
     #[arg(long)]
     pub labels: Option<String>,

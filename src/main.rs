@@ -4,6 +4,7 @@ mod build;
 mod cli;
 mod commands;
 mod failure;
+mod measure;
 mod model;
 mod provider;
 mod session;

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use arch_compiler::graph::{FuncId, Module};
 use arch_runtime::execute::interpreter::Interpreter;
 use arch_runtime::execute::{Execute, Prepare, RunError};
+use arch_runtime::luminal::{BuildError, Options, Session};
 
 /// A form and what it needs to know.
 #[derive(Clone, Copy)]
@@ -13,6 +14,29 @@ pub struct Chosen {
     pub form: Form,
     /// Threads; 0 takes as many as there are cores.
     pub threads: usize,
+}
+
+/// The options of the executing form.
+pub fn options(threads: usize) -> Options {
+    let mut options = Options::default();
+    if threads > 0 {
+        options.threads = threads;
+    }
+    options
+}
+
+/// The executing form itself, for those who ask it for more than running.
+pub fn executing(
+    module: &Module,
+    programs: &[(&str, FuncId)],
+    batch: usize,
+    threads: usize,
+) -> Result<Session, RunError> {
+    Session::new(module, programs, batch, options(threads)).map_err(|e| unbuilt(&e))
+}
+
+fn unbuilt(error: &BuildError) -> RunError {
+    RunError::Unsupported(error.to_string())
 }
 
 impl Prepare for Chosen {
@@ -25,7 +49,8 @@ impl Prepare for Chosen {
         let named = || programs.iter().map(|(n, f)| ((*n).to_string(), *f)).collect();
         match self.form {
             Form::Interpreter => Ok(Box::new(Interpreter::new(module.clone(), named(), batch))),
-            Form::Primitive | Form::Executing => {
+            Form::Executing => Ok(Box::new(executing(module, programs, batch, self.threads)?)),
+            Form::Primitive => {
                 Err(RunError::Unsupported("this form is not built in yet; use `--form interpreter`".into()))
             }
         }

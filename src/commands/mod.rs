@@ -1,9 +1,14 @@
 //! The commands, one a file.
 
+mod bench;
 mod check;
+mod completions;
 mod dev;
+mod doctor;
+mod eval;
 mod explain;
 mod fmt;
+mod new;
 mod report;
 mod run;
 mod sample;
@@ -24,5 +29,10 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Run(args) => run::run(args, output),
         Command::Train(args) => train::run(args, output),
         Command::Sample(args) => sample::run(args, output),
+        Command::Eval(args) => eval::run(args, output),
+        Command::Bench(args) => bench::run(args, output),
+        Command::New(args) => new::run(args, output),
+        Command::Doctor => doctor::run(output),
+        Command::Completions(args) => completions::run(args),
     }
 }

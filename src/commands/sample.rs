@@ -1,19 +1,35 @@
 //! `archc sample CHECKPOINT --out PATH`
 
 use crate::build::{self, Built};
-use crate::cli::{Output, SampleArgs};
+use crate::cli::{DrawArgs, Output, SampleArgs};
 use crate::commands::train::recipe_of;
 use crate::failure::Failure;
 use crate::session;
 use arch_runtime::checkpoint::{self, Stored};
 use arch_runtime::interface::write_weights;
 use arch_runtime::recipe::{self, Recipe};
-use arch_runtime::sample::{self, Noise, PROGRAM, RecordedNoise, Request};
+use arch_runtime::sample::{self, Noise, PROGRAM, RecordedNoise, Request, Samples};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
 
-/// Samples.
+/// Samples, and writes them.
 pub fn run(args: &SampleArgs, output: &Output) -> Result<(), Failure> {
+    let (samples, recipe) = draw(&args.source, output)?;
+    sample::write(&samples, &args.out)?;
+    if output.json {
+        let object = serde_json::json!({
+            "out": args.out, "count": samples.labels.len(), "channels": samples.channels,
+            "height": samples.height, "width": samples.width, "seed": recipe.sample.seed,
+        });
+        println!("{object}");
+    } else if !output.quiet {
+        eprintln!("{} samples: {}", samples.labels.len(), args.out.display());
+    }
+    Ok(())
+}
+
+/// Draws samples; also gives the recipe with the options of the command line in it.
+pub fn draw(args: &DrawArgs, output: &Output) -> Result<(Samples, Recipe), Failure> {
     let (recipe, built, weights) = source(args, output)?;
     let request = Request::new(&recipe.sample, &built.interface)?;
     let noise = match &args.noise {
@@ -36,21 +52,11 @@ pub fn run(args: &SampleArgs, output: &Output) -> Result<(), Failure> {
         bar.set_position((p.samples_done.div_ceil(batch) * p.steps + p.step) as u64);
     })?;
     bar.finish_and_clear();
-    sample::write(&samples, &args.out)?;
-    if output.json {
-        let object = serde_json::json!({
-            "out": args.out, "count": samples.labels.len(), "channels": samples.channels,
-            "height": samples.height, "width": samples.width, "seed": recipe.sample.seed,
-        });
-        println!("{object}");
-    } else if !output.quiet {
-        eprintln!("{} samples: {}", samples.labels.len(), args.out.display());
-    }
-    Ok(())
+    Ok((samples, recipe))
 }
 
 /// Recipe, programs and weights: all from a checkpoint, or recipe and weights apart.
-fn source(args: &SampleArgs, output: &Output) -> Result<(Recipe, Built, BTreeMap<String, Stored>), Failure> {
+fn source(args: &DrawArgs, output: &Output) -> Result<(Recipe, Built, BTreeMap<String, Stored>), Failure> {
     let overrides = overrides(args);
     match (&args.checkpoint, &args.recipe, &args.weights) {
         (Some(path), None, None) => {
@@ -71,7 +77,7 @@ fn source(args: &SampleArgs, output: &Output) -> Result<(Recipe, Built, BTreeMap
 }
 
 /// The options of the command line as settings of the recipe's `[sample]`.
-fn overrides(args: &SampleArgs) -> Vec<String> {
+fn overrides(args: &DrawArgs) -> Vec<String> {
     let mut out = args.set.clone();
     let mut set = |key: &str, value: Option<String>| out.extend(value.map(|v| format!("sample.{key}={v}")));
     let quoted = |text: &String| match text.parse::<i64>() {
