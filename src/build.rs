@@ -9,7 +9,7 @@ use arch_compiler::program::Program;
 use arch_grammar::Sources as Texts;
 use arch_runtime::checkpoint::Sources;
 use arch_runtime::interface::Interface;
-use arch_runtime::recipe::Recipe;
+use arch_runtime::recipe::{DiffusionRecipe, Recipe};
 
 /// A model ready to train or sample, and what it was built from.
 pub struct Built {
@@ -92,19 +92,7 @@ fn build(
     let training = Request { training: true, ..request.clone() };
     let (training, _) = compile(provider, name, text, &training, None)?;
     let interface = Interface::new(&inference, recipe.train.null_label)?;
-    let losses = library::STD.iter().find(|(n, _)| *n == "std/losses.arch").map_or("", |(_, t)| *t);
-    let losses = provider.library("std/losses.arch").unwrap_or_else(|| losses.to_string());
-    let dims = vec![
-        ("C".to_string(), interface.channels),
-        ("H".to_string(), interface.height),
-        ("W".to_string(), interface.width),
-    ];
-    let part = |item: &str, set: Vec<(String, String)>| {
-        let request = Request { item: Some(item.into()), set, dims: dims.clone(), ..Request::default() };
-        compile(provider, "std/losses.arch", &losses, &request, None)
-    };
-    let (noising, _) = part("NoisySample", Vec::new())?;
-    let (loss, loss_texts) = part("GaussianLoss", recipe.diffusion.loss_settings())?;
+    let (noising, loss, loss_texts) = loss_programs(provider, &interface, &recipe.diffusion)?;
     let files =
         texts.iter().chain(loss_texts.iter()).map(|(_, n, t)| (n.to_string(), t.to_string())).collect();
     let sources = Sources {
@@ -116,3 +104,28 @@ fn build(
     };
     Ok(Built { training, inference, noising, loss, sources, interface })
 }
+
+/// `NoisySample` and `GaussianLoss` for a model's sizes and a process, and the texts they were built from.
+pub fn loss_programs(
+    provider: &dyn Provider,
+    interface: &Interface,
+    diffusion: &DiffusionRecipe,
+) -> Result<(Program, Program, Texts), Failure> {
+    let own = library::STD.iter().find(|(n, _)| *n == LOSSES).map_or("", |(_, t)| *t);
+    let text = provider.library(LOSSES).unwrap_or_else(|| own.to_string());
+    let dims = vec![
+        ("C".to_string(), interface.channels),
+        ("H".to_string(), interface.height),
+        ("W".to_string(), interface.width),
+    ];
+    let part = |item: &str, set: Vec<(String, String)>| {
+        let request = Request { item: Some(item.into()), set, dims: dims.clone(), ..Request::default() };
+        compile(provider, LOSSES, &text, &request, None)
+    };
+    let (noising, _) = part("NoisySample", Vec::new())?;
+    let (loss, texts) = part("GaussianLoss", diffusion.loss_settings())?;
+    Ok((noising, loss, texts))
+}
+
+/// The file of the losses.
+const LOSSES: &str = "std/losses.arch";

@@ -104,8 +104,6 @@ pub enum Command {
     Eval(Box<EvalArgs>),
     /// Measure how long things take.
     Bench(BenchArgs),
-    /// Start a project that trains as it stands.
-    New(NewArgs),
     /// What this machine has of what archc can use.
     Doctor,
     /// Completions for a shell.
@@ -165,25 +163,6 @@ pub struct BenchArgs {
     /// A table of kernels: calls, time, GB/s, GFLOP/s.
     #[arg(long)]
     pub profile: bool,
-}
-
-/// The projects that `new` can start.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Template {
-    /// A diffusion transformer.
-    Dit,
-    /// A backbone of Mamba mixers.
-    Mamba,
-}
-
-/// Arguments of `new`.
-#[derive(Args)]
-pub struct NewArgs {
-    /// The folder to make.
-    pub dir: PathBuf,
-    /// What to start from.
-    #[arg(long, value_enum, default_value = "dit")]
-    pub template: Template,
 }
 
 /// Arguments of `completions`.

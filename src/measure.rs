@@ -67,8 +67,14 @@ impl Others {
 /// Ticks that all processes were running: user, nice, system, interrupts and steal.
 fn busy_ticks() -> f64 {
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    let fields: Vec<f64> =
-        stat.lines().next().unwrap_or_default().split_whitespace().skip(1).filter_map(|f| f.parse().ok()).collect();
+    let fields: Vec<f64> = stat
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .skip(1)
+        .filter_map(|f| f.parse().ok())
+        .collect();
     [0, 1, 2, 5, 6, 7].iter().filter_map(|i| fields.get(*i)).sum()
 }
 

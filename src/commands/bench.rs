@@ -1,8 +1,10 @@
 //! `archc bench TASK FILE`: how long things take, measured so that a peer can be measured beside it.
 
+use crate::build::loss_programs;
 use crate::cli::{BenchArgs, Output, Task};
 use crate::failure::Failure;
 use crate::measure::{Others, Times, peak_rss_mib};
+use crate::provider::Files;
 use crate::{model, session};
 use arch_compiler::graph::{AxisId, DType, FuncId, Module};
 use arch_compiler::program::{Program, Role};
@@ -11,7 +13,6 @@ use arch_runtime::execute::{Data, Execute};
 use arch_runtime::interface::Interface;
 use arch_runtime::luminal::{KernelProfile, Session};
 use arch_runtime::recipe::DiffusionRecipe;
-use arch_runtime::train::loss_programs;
 use std::time::Instant;
 
 /// Measures a task.
@@ -25,7 +26,10 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let began = Instant::now();
     let (mut session, name) = match args.task {
         Task::TrainStep => (train_session(args, &program)?, "update"),
-        _ => (session::executing(&program.module, &[("forward", program.entry)], args.batch, args.threads)?, "forward"),
+        _ => (
+            session::executing(&program.module, &[("forward", program.entry)], args.batch, args.threads)?,
+            "forward",
+        ),
     };
     let compile_seconds = began.elapsed().as_secs_f64();
     if args.task == Task::Forward || args.task == Task::Sample {
@@ -63,7 +67,13 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         return Ok(());
     }
     println!("{} of {}, batch {}, {threads} threads", args.task.word(), program.item, args.batch);
-    println!("  median {:.4} s   min {:.4}   max {:.4}   of {}", median, times.min(), times.max(), times.len());
+    println!(
+        "  median {:.4} s   min {:.4}   max {:.4}   of {}",
+        median,
+        times.min(),
+        times.max(),
+        times.len()
+    );
     println!("  {:.0} images/s, compiled in {compile_seconds:.2} s", args.batch as f64 / median);
     println!("  peak memory {:.0} MiB, other processes took {others_cores:.2} cores", peak_rss_mib());
     if others_cores > 0.1 {
@@ -112,7 +122,7 @@ fn train_session(args: &BenchArgs, program: &Program) -> Result<Session, Failure
     if !learned {
         diffusion.variance = arch_runtime::diffusion::Variance::FixedSmall;
     }
-    let (noising, loss) = loss_programs(&interface, &diffusion)?;
+    let (noising, loss, _) = loss_programs(&Files, &interface, &diffusion)?;
     let parts = Parts { model: program, noising: &noising, loss: &loss };
     let optimizer = OptimizerOptions {
         betas: (0.9, 0.999),
@@ -123,7 +133,8 @@ fn train_session(args: &BenchArgs, program: &Program) -> Result<Session, Failure
     };
     let built = build(parts, &TrainOptions { optimizer, accumulate: 1 })
         .map_err(|e| Failure::Misuse(format!("no training step can be made: {e}")))?;
-    let mut session = session::executing(&built.module, &[("update", built.update)], args.batch, args.threads)?;
+    let mut session =
+        session::executing(&built.module, &[("update", built.update)], args.batch, args.threads)?;
     fill(&mut session, &built.module, built.update, program, args.batch)?;
     session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;
     Ok(session)
@@ -155,7 +166,13 @@ fn fill(
         }
         let timestep = program.inputs.iter().any(|a| a.name == input.name && a.role == Some(Role::Timestep));
         let batched = value.shape.first() == Some(&AxisId::BATCH);
-        let scale = if timestep { 1000.0 } else if batched { 1.0 } else { 0.1 };
+        let scale = if timestep {
+            1000.0
+        } else if batched {
+            1.0
+        } else {
+            0.1
+        };
         let data: Vec<f32> = (0..n).map(|_| next() * scale).collect();
         session.write(&input.name, Data::Float(&data))?;
     }
@@ -164,29 +181,33 @@ fn fill(
 
 /// Whole processes: checking a file, and the first forward pass with a warm and with a cold kernel cache.
 fn startup(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
-    let own = std::env::current_exe().map_err(|e| Failure::Misuse(format!("cannot find this program: {e}")))?;
+    let own =
+        std::env::current_exe().map_err(|e| Failure::Misuse(format!("cannot find this program: {e}")))?;
     let cold = std::env::temp_dir().join(format!("archc-bench-{}", std::process::id()));
-    let measure = |words: &[String], cache: Option<&std::path::Path>, repeats: usize| -> Result<Times, Failure> {
-        let mut times = Times::default();
-        for _ in 0..repeats {
-            let mut command = std::process::Command::new(&own);
-            command.args(words).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-            if let Some(cache) = cache {
-                let _ = std::fs::remove_dir_all(cache);
-                command.env("ARCHC_CACHE_DIR", cache);
+    let measure =
+        |words: &[String], cache: Option<&std::path::Path>, repeats: usize| -> Result<Times, Failure> {
+            let mut times = Times::default();
+            for _ in 0..repeats {
+                let mut command = std::process::Command::new(&own);
+                command.args(words).stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+                if let Some(cache) = cache {
+                    let _ = std::fs::remove_dir_all(cache);
+                    command.env("ARCHC_CACHE_DIR", cache);
+                }
+                let began = Instant::now();
+                let status =
+                    command.status().map_err(|e| Failure::Misuse(format!("cannot run this program: {e}")))?;
+                if !status.success() {
+                    return Err(Failure::Misuse(format!("`archc {}` failed", words.join(" "))));
+                }
+                times.add(began.elapsed());
             }
-            let began = Instant::now();
-            let status = command.status().map_err(|e| Failure::Misuse(format!("cannot run this program: {e}")))?;
-            if !status.success() {
-                return Err(Failure::Misuse(format!("`archc {}` failed", words.join(" "))));
-            }
-            times.add(began.elapsed());
-        }
-        Ok(times)
-    };
+            Ok(times)
+        };
     let file = args.file.display().to_string();
     let check = measure(&["check".into(), file.clone()], None, args.repeats)?;
-    let mut words: Vec<String> = vec!["bench".into(), "train-step".into(), file, "--repeats=1".into(), "--warmup=0".into()];
+    let mut words: Vec<String> =
+        vec!["bench".into(), "train-step".into(), file, "--repeats=1".into(), "--warmup=0".into()];
     words.push(format!("--batch={}", args.batch));
     let pass = |words: &mut Vec<String>, flag: &str, value: &Option<String>| {
         if let Some(v) = value {

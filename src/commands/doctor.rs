@@ -30,7 +30,9 @@ pub fn run(output: &Output) -> Result<(), Failure> {
     if compiler.is_err() {
         println!();
         println!("Without a C compiler, `archc run --form interpreter` still works, slowly.");
-        println!("Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc    macOS: xcode-select --install");
+        println!(
+            "Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc    macOS: xcode-select --install"
+        );
         return Err(Failure::Shown);
     }
     Ok(())

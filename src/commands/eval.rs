@@ -29,7 +29,10 @@ pub fn run(args: &EvalArgs, output: &Output) -> Result<(), Failure> {
     }
     println!("samples                                     {}", quality.samples);
     println!("named as asked by 3 nearest real neighbours {:.1} %", 100.0 * quality.accuracy);
-    println!("distance to the nearest real image          {:.2} of that among real images", quality.distance_ratio);
+    println!(
+        "distance to the nearest real image          {:.2} of that among real images",
+        quality.distance_ratio
+    );
     println!("deviation within each class, of the real:");
     for (class, ratio) in &quality.deviation_ratios {
         println!("  {class:>3}  {ratio:.2}");

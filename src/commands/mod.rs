@@ -8,7 +8,6 @@ mod doctor;
 mod eval;
 mod explain;
 mod fmt;
-mod new;
 mod report;
 mod run;
 mod sample;
@@ -31,7 +30,6 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Sample(args) => sample::run(args, output),
         Command::Eval(args) => eval::run(args, output),
         Command::Bench(args) => bench::run(args, output),
-        Command::New(args) => new::run(args, output),
         Command::Doctor => doctor::run(output),
         Command::Completions(args) => completions::run(args),
     }
