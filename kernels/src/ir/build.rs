@@ -203,6 +203,12 @@ impl Body {
         local
     }
 
+    /// From here on an array changes with every iteration of the innermost open loop: it is read inside.
+    pub fn changes_here(&mut self, local: Local) {
+        let depth = self.depth();
+        self.locals[local.0 as usize].1 = depth;
+    }
+
     /// Declares an accumulator in the innermost open loop.
     pub fn acc(&mut self, join: Join) -> Acc {
         let acc = Acc(self.accs.len() as u32);

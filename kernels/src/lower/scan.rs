@@ -207,6 +207,7 @@ impl<'a> Step<'a> {
         env.push((self.scan.axis, t.clone()));
         for (i, (input, outer)) in self.body.inputs.iter().zip(self.inputs).enumerate() {
             if i < self.scan.carries {
+                p.body.changes_here(carries[i].state);
                 let place = Place::Local(carries[i].state, carries[i].strides.clone());
                 p.frames[1].places.insert(input.value, place);
             } else if i < self.scan.carries + self.scan.sequences {

@@ -1,6 +1,7 @@
 //! One arena for everything that lives between two steps.
 
 use super::{Plan, SlotId, SlotKind};
+use std::cmp::Reverse;
 
 /// Every buffer starts at a multiple of this.
 const ALIGN: usize = 64;
@@ -16,24 +17,34 @@ struct Block {
 
 /// Gives every scratch slot of the plan its place, and says how large the arena is.
 ///
-/// Two orders are tried, large buffers first and early buffers first; each buffer goes to the lowest place
-/// that is free as long as it lives. The smaller arena wins.
+/// Buffers are placed one after the other, each at the lowest place that is free as long as it lives, in
+/// several orders: large ones first, early ones first, and those first that take most space over time.
+/// The smallest arena wins.
 pub fn place(plan: &mut Plan) {
     let mut blocks = lifetimes(plan);
     plan.live_lower_bound = lower_bound(&blocks, plan.steps.len());
-    blocks.sort_by_key(|b| (std::cmp::Reverse(b.bytes), b.first, b.slot));
-    let by_size = assign(&mut blocks);
-    let offsets: Vec<(usize, usize)> = blocks.iter().map(|b| (b.slot, b.offset)).collect();
-    blocks.sort_by_key(|b| (b.first, std::cmp::Reverse(b.bytes), b.slot));
-    let by_time = assign(&mut blocks);
-    plan.arena_bytes = by_size.min(by_time);
-    if by_size <= by_time {
-        for (slot, offset) in offsets {
-            plan.slots[slot].offset = offset;
+    plan.arena_bytes = usize::MAX;
+    for order in 0..5 {
+        blocks.sort_by_key(|b| {
+            let long = b.last - b.first + 1;
+            let large = Reverse(b.bytes);
+            match order {
+                0 => (large, b.first, b.slot),
+                1 => (Reverse(b.bytes * long), b.first, b.slot),
+                2 => (Reverse(long), b.first, b.slot),
+                3 => (Reverse(usize::MAX - b.first), usize::MAX - b.bytes, b.slot),
+                _ => (Reverse(b.last), usize::MAX - b.bytes, b.slot),
+            }
+        });
+        let bytes = assign(&mut blocks);
+        if bytes < plan.arena_bytes {
+            plan.arena_bytes = bytes;
+            for block in &blocks {
+                plan.slots[block.slot].offset = block.offset;
+            }
         }
-    } else {
-        for block in &blocks {
-            plan.slots[block.slot].offset = block.offset;
+        if bytes == plan.live_lower_bound {
+            return;
         }
     }
 }

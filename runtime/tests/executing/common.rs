@@ -33,6 +33,8 @@ pub enum Fill {
     Signed,
     /// Between 0.1 and 2.1.
     Positive,
+    /// Between -1/4 and 1/4: models with such weights do not multiply rounding errors.
+    Small,
 }
 
 fn fill(dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers) -> Vec<f32> {
@@ -42,6 +44,7 @@ fn fill(dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers
             (Some(below), _) => numbers.below(below) as f32,
             (None, Fill::Signed) => numbers.float(),
             (None, Fill::Positive) => numbers.float() + 1.1,
+            (None, Fill::Small) => numbers.float() * 0.25,
         })
         .collect()
 }
@@ -96,9 +99,10 @@ pub fn compare(
                     let close = (f64::from(*g) - w).abs() <= tolerance * largest;
                     assert!(
                         same || close,
-                        "{what}, batch {batch}, {threads} threads: {name}[{i}] is {g}, not {w}\n{}\n{}",
+                        "{what}, batch {batch}, {threads} threads: {name}[{i}] is {g}, not {w}\n{}\n{}\n{}",
                         print_function(module, function),
-                        session.plan("main").unwrap()
+                        session.plan("main").unwrap(),
+                        kernels(session.plan("main").unwrap())
                     );
                 }
                 bits.push(got.iter().map(|x| x.to_bits()).collect());
@@ -120,6 +124,11 @@ pub fn compare(
             plan.live_lower_bound
         );
     }
+}
+
+fn kernels(plan: &arch_kernels::Plan) -> String {
+    let few = plan.kernels.iter().take(12);
+    few.map(|k| arch_kernels::print::print_c(k, plan.target)).collect::<Vec<_>>().join("\n")
 }
 
 /// Kernels compiled by tests are kept beside the tests.

@@ -2,5 +2,7 @@
 
 mod common;
 mod fuzz;
+mod models;
 mod ops;
 mod scans;
+mod speed;

@@ -1,0 +1,43 @@
+//! Whole models with their gradients and optimizer, small, against the interpreter.
+
+use super::common::{Fill, compare};
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::InputKind;
+use arch_compiler::program::Program;
+use arch_compiler::{grad, library};
+
+/// A model of the zoo with settings.
+pub fn program(model: &str, item: &str, set: &[(&str, &str)]) -> Program {
+    let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
+    let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let request = Request { item: Some(item.into()), set, ..Request::default() };
+    let outcome = compile(&NoFiles, model, text, &request);
+    outcome.program.unwrap_or_else(|| panic!("{model} does not check: {:?}", outcome.diagnostics))
+}
+
+fn check(model: &str, item: &str, set: &[(&str, &str)]) {
+    let Program { mut module, entry, .. } = program(model, item, set);
+    for batch in [1, 3] {
+        compare(&format!("{item} forward"), &module, entry, batch, 2e-5, Fill::Small, 4);
+    }
+    let function = module.function(entry).clone();
+    let trained = function.inputs.iter().filter(|i| i.kind == InputKind::Parameter);
+    let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
+    let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
+    for batch in [1, 3] {
+        compare(&format!("{item} gradients"), &module, both, batch, 5e-5, Fill::Small, 4);
+    }
+}
+
+#[test]
+fn dit_with_all_gradients() {
+    let set = [("hidden_size", "24"), ("depth", "2"), ("input_size", "8"), ("num_classes", "5"), ("num_heads", "3")];
+    check("dit", "DiT", &set);
+}
+
+#[test]
+fn mamba_with_all_gradients() {
+    let set = [("hidden_size", "24"), ("depth", "2"), ("input_size", "8"), ("num_classes", "5"), ("d_state", "4")];
+    check("mamba", "DiMamba", &set);
+    check("mamba", "DiMamba", &[&set[..], &[("bidirectional", "true")]].concat());
+}
