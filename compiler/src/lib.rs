@@ -3,6 +3,7 @@
 
 pub mod canon;
 pub mod check;
+pub mod codes;
 pub mod cost;
 pub mod grad;
 pub mod graph;

@@ -93,6 +93,9 @@ impl Session<'_> {
 
     fn instantiate_here(&mut self, item: ItemRef, given: Given) -> Option<TemplateId> {
         let (ast, index) = self.block_item(item)?;
+        if self.fuel == 0 {
+            return None;
+        }
         let ast::Item::Block(block) = &ast.items[index] else { return None };
         let mut env = Env::new(Rc::new(self.block_scope(item, block, &given)?));
         if !self.decide(&mut env, block, &given) {
@@ -175,14 +178,13 @@ impl Session<'_> {
 
     fn wrong_axes(&mut self, block: &BlockItem, given: &Given) {
         let names: Vec<&str> = block.axes.iter().map(|a| a.name.name.as_str()).collect();
-        let text = format!(
-            "`{}` takes {} axes ({}), but {} are given",
-            block.name.name,
-            names.len(),
-            names.join(", "),
-            given.axes.len()
-        );
-        self.report(Diagnostic::error("A0401", text, given.site).also(block.name.span, "declared here"));
+        let name = &block.name.name;
+        let are = if given.axes.len() == 1 { "is" } else { "are" };
+        let axes = if names.len() == 1 { "1 axis".to_string() } else { format!("{} axes", names.len()) };
+        let text =
+            format!("`{name}` takes {axes} ({}), but {} {are} given", names.join(", "), given.axes.len());
+        let d = Diagnostic::error("A0401", text, given.site).also(block.name.span, "declared here");
+        self.report(d.help(format!("write `{name}({}, …)`", names.join(", "))));
     }
 
     fn template_key(&mut self, item: ItemRef, scope: &Scope) -> String {
@@ -244,8 +246,10 @@ impl Session<'_> {
         }
         let place =
             if template.site == Span::default() { self.item_name(template.item).span } else { template.site };
-        let text = format!("`{}` would have more than {MOST_TENSORS} layers and parameters", template.name);
-        self.report(Diagnostic::error("A0411", text, place));
+        let text = format!("`{}` would have more than 200,000 layers and parameters", template.name);
+        let d = Diagnostic::error("A0411", text, place);
+        self.report(d.help("a block that holds two of itself doubles at every level"));
+        self.give_up();
         false
     }
 

@@ -396,7 +396,8 @@ impl Session<'_> {
                 let n = lists[0].0.len();
                 if let Some((l, at)) = lists.iter().find(|(l, _)| l.len() != n) {
                     let text = format!("`zip` takes lists of one length, but these have {n} and {}", l.len());
-                    self.report(Diagnostic::error("A0407", text, *at));
+                    let d = Diagnostic::error("A0407", text, *at).label(format!("{} entries", l.len()));
+                    self.report(d.also(lists[0].1, format!("{n} entries")));
                     return None;
                 }
                 let rows =

@@ -78,7 +78,13 @@ impl Session<'_> {
             }
             other => {
                 let text = format!("`{shown}` is {}, which cannot be called", other.kind());
-                self.report(Diagnostic::error("A0403", text, callee.span));
+                let mut d = Diagnostic::error("A0403", text, callee.span);
+                if matches!(other, Val::List(_)) {
+                    d = d.help(format!(
+                        "call its layers one after the other: `for layer in {shown} {{ x <- layer(x) }}`, or one: `{shown}[0](x)`"
+                    ));
+                }
+                self.report(d);
                 Val::Error
             }
         }
@@ -243,7 +249,7 @@ impl Session<'_> {
         let bound = self.bind(&function.name.name, &shaped, &tensors, &explicit)?;
         let back = self.own_open_axes(&mut inner, &bound);
         for (((t, at), slots), name) in tensors.iter().zip(&bound.args).zip(&places) {
-            let t = self.into_callee(t, slots, &back, *at);
+            let t = self.callee_view(t, slots, &back, *at);
             inner.bind(&name.name, Val::Tensor(t), name.span);
         }
         inner.lifted.clone_from(&env.lifted);
@@ -273,7 +279,7 @@ impl Session<'_> {
         renamed
     }
 
-    fn into_callee(
+    fn callee_view(
         &mut self,
         t: &Tensor,
         slots: &[(AxisId, Slot)],

@@ -210,6 +210,9 @@ impl Session<'_> {
         if matches!(value, Val::Error) {
             return Val::Error;
         }
+        if !self.config_type(&decl.ty) {
+            return Val::Error;
+        }
         match fit(&decl.ty.kind, &value) {
             Some(v) => v,
             None => {

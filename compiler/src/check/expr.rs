@@ -124,18 +124,9 @@ impl Session<'_> {
         names.extend(self.files[prelude].scope.iter().map(|(n, _)| n.clone()));
         names.extend(super::builtin::NAMES.iter().map(|n| (*n).to_string()));
         let near = nearest(name, names.iter().map(String::as_str)).map(str::to_string);
-        let mut d = Diagnostic::error("A0101", format!("there is no `{name}` here"), span).label("not known");
-        if let Some(std) = self.std_block(name) {
-            d = d.help(format!("`{name}` is in the standard library: `import std.{{{std}}}`"));
-        } else if let Some(near) = near {
-            d = d.help(format!("did you mean `{near}`?"));
-        }
+        let d = Diagnostic::error("A0101", format!("there is no `{name}` here"), span).label("not known");
+        let d = self.known_elsewhere(d, name, near);
         self.report(d);
-    }
-
-    fn std_block(&mut self, name: &str) -> Option<String> {
-        let marker = format!("block {name}(");
-        crate::library::STD.iter().any(|(_, t)| t.contains(&marker)).then(|| name.to_string())
     }
 
     fn eval_pipe(&mut self, env: &mut Env, value: &Expr, call: &Expr, span: Span) -> Val {
@@ -304,13 +295,13 @@ impl Session<'_> {
 
 /// The names that occur in an expression, in order, each once.
 pub(super) fn names_in(expr: &Expr, out: &mut Vec<(String, Span)>) {
+    if let ExprKind::Name(n) = &expr.kind
+        && !out.iter().any(|(m, _)| m == n)
+    {
+        out.push((n.clone(), expr.span));
+    }
     let mut each = |xs: &[&Expr]| xs.iter().for_each(|x| names_in(x, out));
     match &expr.kind {
-        ExprKind::Name(n) => {
-            if !out.iter().any(|(m, _)| m == n) {
-                out.push((n.clone(), expr.span));
-            }
-        }
         ExprKind::Unary(_, x) | ExprKind::Paren(x) => each(&[x]),
         ExprKind::Binary(_, a, b) | ExprKind::Pipe(a, b) | ExprKind::Arrow(a, b) | ExprKind::Repeat(a, b) => {
             each(&[a, b])

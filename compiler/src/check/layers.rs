@@ -67,6 +67,7 @@ impl Session<'_> {
                 Diagnostic::error("A0105", format!("there is no attribute `@{}` here", a.name.name), a.span);
             d = match nearest(&a.name.name, known.iter().copied()) {
                 Some(n) => d.help(format!("did you mean `@{n}`?")),
+                None if known.is_empty() => d.help("no attributes stand here"),
                 None => d.help(format!("here stand: @{}", known.join(", @"))),
             };
             self.report(d);
@@ -108,7 +109,7 @@ impl Session<'_> {
     pub(super) fn declare_layer(&mut self, env: &mut Env, template: &mut Template, decl: &LayerDecl) {
         self.known_attributes(&decl.attributes, &["name", "stored"]);
         let path = self.public_name(&decl.attributes).unwrap_or_else(|| decl.name.name.clone());
-        let mut value = self.layer_value(env, &decl.value, &path, &decl.name.name);
+        let mut value = self.layer_value(env, &decl.value, &path);
         if matches!(value, Val::Error) {
             return;
         }
@@ -120,11 +121,11 @@ impl Session<'_> {
     }
 
     /// The layers of a declaration; `path` is where they hang.
-    fn layer_value(&mut self, env: &mut Env, expr: &Expr, path: &str, name: &str) -> Val {
+    fn layer_value(&mut self, env: &mut Env, expr: &Expr, path: &str) -> Val {
         match &expr.kind {
-            ExprKind::Call(callee, args) => self.one_layer(env, callee, args, expr.span, path, name),
-            ExprKind::Name(_) => self.one_layer(env, expr, &[], expr.span, path, name),
-            ExprKind::Paren(x) => self.layer_value(env, x, path, name),
+            ExprKind::Call(callee, args) => self.one_layer(env, callee, args, expr.span, path),
+            ExprKind::Name(_) => self.one_layer(env, expr, &[], expr.span, path),
+            ExprKind::Paren(x) => self.layer_value(env, x, path),
             ExprKind::Repeat(layer, count) => {
                 let Some(n) = self.eval_int(env, count) else { return Val::Error };
                 if !(0..=super::expr::MOST_REPEATS).contains(&n) {
@@ -137,11 +138,11 @@ impl Session<'_> {
                     self.report(d.help("at most 10,000 times are allowed"));
                     return Val::Error;
                 }
-                self.layer_list((0..n).map(|i| (join(path, &i.to_string()), &**layer)), env, name)
+                self.layer_list((0..n).map(|i| (join(path, &i.to_string()), &**layer)), env)
             }
             ExprKind::List(xs) => {
                 let numbered = xs.iter().enumerate();
-                self.layer_list(numbered.map(|(i, x)| (join(path, &i.to_string()), x)), env, name)
+                self.layer_list(numbered.map(|(i, x)| (join(path, &i.to_string()), x)), env)
             }
             ExprKind::ListFor { body, name: counter, iter } => {
                 let Some((from, to)) = self.int_range(env, iter) else { return Val::Error };
@@ -149,7 +150,7 @@ impl Session<'_> {
                 for i in from..to {
                     env.frames.push(super::scope::Frame::default());
                     env.bind(&counter.name, Val::int(i), counter.span);
-                    let layer = self.layer_value(env, body, &join(path, &(i - from).to_string()), name);
+                    let layer = self.layer_value(env, body, &join(path, &(i - from).to_string()));
                     env.frames.pop();
                     if matches!(layer, Val::Error) {
                         return Val::Error;
@@ -162,7 +163,7 @@ impl Session<'_> {
                 let Some(holds) = self.eval_condition(env, condition) else { return Val::Error };
                 let body = if holds { Some(then) } else { otherwise.as_ref() };
                 match body.and_then(|b| b.tail.as_deref()) {
-                    Some(tail) => self.layer_value(env, tail, path, name),
+                    Some(tail) => self.layer_value(env, tail, path),
                     None => {
                         let text = self.sources.slice(condition.span);
                         Val::Absent(format!("it exists only if {text}").into())
@@ -181,15 +182,10 @@ impl Session<'_> {
     }
 
     /// Layers in a row, each with its path; ends at the first mistake, which the others would repeat.
-    fn layer_list<'e>(
-        &mut self,
-        rows: impl Iterator<Item = (String, &'e Expr)>,
-        env: &mut Env,
-        name: &str,
-    ) -> Val {
+    fn layer_list<'e>(&mut self, rows: impl Iterator<Item = (String, &'e Expr)>, env: &mut Env) -> Val {
         let mut layers = Vec::new();
         for (path, layer) in rows {
-            match self.layer_value(env, layer, &path, name) {
+            match self.layer_value(env, layer, &path) {
                 Val::Error => return Val::Error,
                 layer => layers.push(layer),
             }
@@ -197,15 +193,7 @@ impl Session<'_> {
         Val::List(Rc::new(layers))
     }
 
-    fn one_layer(
-        &mut self,
-        env: &mut Env,
-        callee: &Expr,
-        args: &[Arg],
-        span: Span,
-        path: &str,
-        name: &str,
-    ) -> Val {
+    fn one_layer(&mut self, env: &mut Env, callee: &Expr, args: &[Arg], span: Span, path: &str) -> Val {
         let item = match &callee.kind {
             ExprKind::Name(n) => match self.callee_named(env.scope.file, n) {
                 Some(Callee::Block(item)) => Some(item),
@@ -233,8 +221,7 @@ impl Session<'_> {
             let used = if taken { self.copy_axis(real, &name) } else { real };
             axes.push((own, real, used));
         }
-        let (path, name) = (path.to_string(), name.to_string());
-        let layer = Layer { template, axes, path, name, declared: span, stored: Vec::new() };
+        let layer = Layer { template, axes, path: path.to_string(), stored: Vec::new() };
         Val::Layer(Box::new(layer))
     }
 

@@ -14,6 +14,7 @@ mod call;
 mod choice;
 mod config;
 mod context;
+mod events;
 mod expr;
 mod forward;
 mod index;
@@ -31,9 +32,11 @@ mod settings;
 mod shape;
 mod source;
 mod statement;
+mod static_names;
 mod structure;
 mod value;
 mod whole;
+mod writing;
 
 pub use source::{NoFiles, Provider};
 pub use value::Scalar;
@@ -179,6 +182,7 @@ pub fn check_file(provider: &dyn Provider, name: &str, text: &str, request: &Req
     let mut checked = Vec::new();
     if !session.has_errors() {
         session.check_items(file, &mut checked);
+        session.check_names();
     }
     let diagnostics = session.ordered();
     FileOutcome { sources: session.sources, diagnostics, notes: session.notes, checked }

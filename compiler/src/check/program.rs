@@ -231,7 +231,7 @@ impl Session<'_> {
             self.made_up = true;
             return Some(self.dim_axis(name, size, param.span, "a size that was made up for checking"));
         }
-        let d = Diagnostic::error("A0210", format!("how long axis `{name}` is, is not said"), param.span)
+        let d = Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), param.span)
             .help(format!("`{}` stands alone here: give the size with `--dim {name}=16`", block.name.name));
         self.report(d);
         None
@@ -326,7 +326,7 @@ impl Session<'_> {
         }
         self.made_up |= self.standin.is_some() && !self.dims.contains_key(name);
         let Some(size) = self.dims.get(name).copied().or(self.standin) else {
-            let d = Diagnostic::error("A0210", format!("how long axis `{name}` is, is not said"), span)
+            let d = Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), span)
                 .also(forward.signature, "it is open in this signature")
                 .help(format!("give the size with `--dim {name}=16`; `archc run` takes it from the inputs"));
             self.report(d);

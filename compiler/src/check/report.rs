@@ -81,8 +81,11 @@ impl Session<'_> {
     }
 
     fn too_much(&mut self, span: Span) {
-        let text = format!("checking this takes more than {FUEL} steps");
-        let d = Diagnostic::error("A0411", text, span).label("given up here");
+        let text = "checking this takes more than 2,000,000 steps";
+        let mut d = Diagnostic::error("A0411", text, span).label("given up here");
+        if let Some(first) = self.sites.iter().find(|s| s.function) {
+            d = d.also(first.span, format!("on the way from this call of `{}`", first.name));
+        }
         self.report(d.help("functions that call themselves several times grow fast; so do loops in loops"));
     }
 

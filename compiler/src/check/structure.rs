@@ -146,7 +146,7 @@ impl Session<'_> {
         let product = self.elements(&known.iter().flatten().flatten().copied().collect::<Vec<_>>());
         let open = known.iter().filter(|k| k.is_none()).count();
         let name = self.axis_name(axis);
-        if open > 1 || product == 0 || size % product != 0 || (open == 0 && product != size) {
+        if open > 1 || product == 0 || !size.is_multiple_of(product) || (open == 0 && product != size) {
             let shown: Vec<String> = known
                 .iter()
                 .flatten()
@@ -233,7 +233,8 @@ impl Session<'_> {
         let size = self.size_of(axis);
         if size > 4096 {
             let text = format!("`split` would make {size} values of axis `{}`", self.axis_name(axis));
-            self.report(Diagnostic::error("A0310", text, span));
+            let d = Diagnostic::error("A0310", text, span).label("at most 4,096 are allowed");
+            self.report(d.help("`x[T: 0]` takes one position, a `scan` goes through all"));
             return None;
         }
         let rest: Vec<_> = t.axes.iter().filter(|(a, _)| *a != axis).cloned().collect();

@@ -96,10 +96,6 @@ pub struct Layer {
     pub axes: Vec<(AxisId, AxisId, AxisId)>,
     /// `attn` or `blocks.0`: its path below the block that declares it; empty steps are left out.
     pub path: String,
-    /// The name of the declaration, for uses and messages.
-    pub name: String,
-    /// The call in the declaration.
-    pub declared: Span,
     /// Parameters that a public checkpoint stores under other sizes.
     pub stored: Vec<(String, Vec<usize>)>,
 }

@@ -1,0 +1,198 @@
+//! Names, wherever they stand: unknown ones also in branches that are not taken and in items that nothing
+//! uses, and definitions that nothing uses.
+
+use super::Session;
+use super::config::config_decls;
+use super::events::{Event, events};
+use arch_grammar::ast::{BlockItem, ConfigType, ConfigTypeKind, File, Ident, Item};
+use arch_grammar::{Diagnostic, Span, nearest};
+use rustc_hash::FxHashSet;
+use std::rc::Rc;
+
+impl Session<'_> {
+    /// Checks the names of the user's files. What the evaluating walk found is not said again.
+    pub(super) fn check_names(&mut self) {
+        let files: Vec<usize> = (0..self.files.len()).filter(|f| !self.files[*f].library).collect();
+        for file in files {
+            let ast = self.files[file].ast.clone();
+            for item in &ast.items {
+                self.check_writing(item);
+                if !matches!(item, Item::Test(_)) {
+                    self.unknown_in(file, item);
+                }
+            }
+            for item in &ast.items {
+                if !self.has_error_in(span_of(item)) {
+                    self.unused_lets(item);
+                    if let Item::Block(block) = item {
+                        self.unused_configs(item, block);
+                    }
+                }
+            }
+            self.unused_imports(file, &ast);
+        }
+    }
+
+    fn has_error_in(&self, span: Span) -> bool {
+        let inside = |s: Span| s.file == span.file && span.start <= s.start && s.end <= span.end;
+        self.diagnostics.iter().any(|d| d.is_error() && inside(d.primary.span))
+    }
+
+    /// Reports a static finding unless the place already has an error.
+    fn report_new(&mut self, d: Diagnostic) {
+        let at = d.primary.span;
+        if !self.diagnostics.iter().any(|e| e.is_error() && e.primary.span == at) {
+            self.report(d);
+        }
+    }
+
+    fn unknown_in(&mut self, file: usize, item: &Item) {
+        let mut declared: FxHashSet<&str> = FxHashSet::default();
+        events(item, &mut |e| match e {
+            Event::Declare(n) => _ = declared.insert(n),
+            Event::Let(n) => _ = declared.insert(&n.name),
+            _ => {}
+        });
+        let global = self.global_names(file);
+        let mut unknown: Vec<(String, Span, bool)> = Vec::new();
+        events(item, &mut |e| {
+            let (name, span, axis) = match e {
+                Event::Use(n, s) | Event::Braced(n, s) => (n, s, false),
+                Event::Axis(n, s) => (n, s, true),
+                _ => return,
+            };
+            if !declared.contains(name) && (axis || !global.contains(name)) {
+                unknown.push((name.to_string(), span, axis));
+            }
+        });
+        for (name, span, axis) in unknown {
+            let names = declared.iter().copied().chain(global.iter().map(|g| &**g));
+            let mut names: Vec<&str> = names.collect();
+            names.sort_unstable();
+            let near = nearest(&name, names.iter().copied()).map(str::to_string);
+            let d = if axis {
+                Diagnostic::error("A0316", format!("there is no axis `{name}` here"), span)
+            } else {
+                Diagnostic::error("A0101", format!("there is no `{name}` here"), span).label("not known")
+            };
+            let d = self.known_elsewhere(d, &name, near);
+            self.report_new(d);
+        }
+    }
+
+    /// Says where a name can be had, or which one was meant.
+    pub(super) fn known_elsewhere(&mut self, d: Diagnostic, name: &str, near: Option<String>) -> Diagnostic {
+        let marker = format!("block {name}(");
+        if crate::library::STD.iter().any(|(_, t)| t.contains(&marker)) {
+            return d.help(format!("`{name}` is in the standard library: `import std.{{{name}}}`"));
+        }
+        match near {
+            Some(near) => d.help(format!("did you mean `{near}`?")),
+            None => d,
+        }
+    }
+
+    /// What is known everywhere in a file: its items and imports, the prelude, operations, choices.
+    fn global_names(&mut self, file: usize) -> FxHashSet<Rc<str>> {
+        let prelude = self.prelude();
+        let mut names: FxHashSet<Rc<str>> = super::builtin::NAMES.iter().map(|n| Rc::from(*n)).collect();
+        for f in [file, prelude] {
+            names.extend(self.files[f].scope.iter().map(|(n, _)| Rc::from(n.as_str())));
+        }
+        let blocks = self.files.iter().flat_map(|f| &f.ast.items).filter_map(|i| match i {
+            Item::Block(b) => Some(b),
+            _ => None,
+        });
+        for config in blocks.flat_map(|b| config_decls(&b.members)) {
+            let mut add = |words: &[Ident]| names.extend(words.iter().map(|w| Rc::from(w.name.as_str())));
+            choice_words(&config.ty, &mut add);
+        }
+        names
+    }
+
+    fn unused_lets(&mut self, item: &Item) {
+        let mut scopes: Vec<Vec<(&Ident, bool)>> = vec![Vec::new()];
+        let mut unused: Vec<&Ident> = Vec::new();
+        events(item, &mut |e| match e {
+            Event::Open => scopes.push(Vec::new()),
+            Event::Close => {
+                let scope = scopes.pop().unwrap_or_default();
+                unused.extend(scope.into_iter().filter(|(_, used)| !used).map(|(n, _)| n));
+            }
+            Event::Let(name) => {
+                if let Some(scope) = scopes.last_mut() {
+                    scope.push((name, false));
+                }
+            }
+            Event::Use(name, _) => {
+                let all = scopes.iter_mut().rev().flat_map(|s| s.iter_mut().rev());
+                if let Some((_, used)) = all.into_iter().find(|(n, _)| n.name == name) {
+                    *used = true;
+                }
+            }
+            _ => {}
+        });
+        for name in unused.into_iter().filter(|n| !n.name.starts_with('_')) {
+            let d = Diagnostic::warning("A0904", format!("`{}` is never used", name.name), name.span)
+                .label("bound here and not looked at again");
+            self.report(d.help(format!("remove it, or call it `_{}` if that is meant", name.name)));
+        }
+    }
+
+    fn unused_configs(&mut self, item: &Item, block: &BlockItem) {
+        let mut used: FxHashSet<&str> = FxHashSet::default();
+        events(item, &mut |e| {
+            if let Event::Use(n, _) | Event::Braced(n, _) = e {
+                used.insert(n);
+            }
+        });
+        for config in config_decls(&block.members) {
+            let name = &config.name;
+            if !used.contains(name.name.as_str()) && !name.name.starts_with('_') {
+                let text = format!("config `{}` of `{}` is never used", name.name, block.name.name);
+                let d = Diagnostic::warning("A0906", text, name.span).label("setting it changes nothing");
+                self.report(d.help("use it, or remove it"));
+            }
+        }
+    }
+
+    fn unused_imports(&mut self, file: usize, ast: &File) {
+        let id = self.files[file].id;
+        if self.diagnostics.iter().any(|d| d.is_error() && d.primary.span.file == id) {
+            return;
+        }
+        let mut used: FxHashSet<&str> = FxHashSet::default();
+        for item in &ast.items {
+            events(item, &mut |e| {
+                if let Event::Use(n, _) = e {
+                    used.insert(n);
+                }
+            });
+        }
+        for (name, other) in ast.imports.iter().flat_map(|i| &i.names) {
+            let shown = other.as_ref().unwrap_or(name);
+            if !used.contains(shown.name.as_str()) {
+                let text = format!("`{}` is imported and never used", shown.name);
+                let d = Diagnostic::warning("A0905", text, shown.span).label("not used in this file");
+                self.report(d.help("remove it from the import"));
+            }
+        }
+    }
+}
+
+fn choice_words(ty: &ConfigType, add: &mut dyn FnMut(&[Ident])) {
+    match &ty.kind {
+        ConfigTypeKind::OneOf(words) => add(words),
+        ConfigTypeKind::Optional(t) | ConfigTypeKind::List(t) => choice_words(t, add),
+        ConfigTypeKind::Named(_) => {}
+    }
+}
+
+/// The place of an item.
+pub(super) fn span_of(item: &Item) -> Span {
+    match item {
+        Item::Fn(f) => f.span,
+        Item::Block(b) => b.span,
+        Item::Test(t) => t.span,
+    }
+}
