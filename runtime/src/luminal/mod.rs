@@ -10,6 +10,7 @@
 mod check;
 mod layout;
 mod operator;
+pub mod primitive;
 mod profile;
 mod session;
 
