@@ -138,6 +138,8 @@ struct Watcher {
     bars: bool,
     quiet: bool,
     told: std::time::Instant,
+    /// Images per second when they were last measured: not every step is.
+    speed: f64,
 }
 
 impl Watcher {
@@ -148,7 +150,7 @@ impl Watcher {
             bar.set_style(style);
         }
         let quiet = output.quiet || output.json;
-        Watcher { bar, bars: output.bars(), quiet, told: std::time::Instant::now() }
+        Watcher { bar, bars: output.bars(), quiet, told: std::time::Instant::now(), speed: 0.0 }
     }
 }
 
@@ -156,7 +158,10 @@ impl Observer for Watcher {
     fn step(&mut self, metric: &Metric, steps: u64) {
         self.bar.set_length(steps);
         self.bar.set_position(metric.step);
-        let text = format!("loss {:.4}  {:.0} images/s", metric.loss, metric.images_per_second);
+        if metric.images_per_second > 0.0 {
+            self.speed = metric.images_per_second;
+        }
+        let text = format!("loss {:.4}  {:.0} images/s", metric.loss, self.speed);
         self.bar.set_message(text.clone());
         if !self.bars && !self.quiet && self.told.elapsed().as_secs() >= 60 {
             self.told = std::time::Instant::now();
