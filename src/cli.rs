@@ -94,6 +94,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Show any stage of the compilation.
     Dev(DevArgs),
+    /// Write the generated kernels of an item, or compare them with what was written before.
+    Kernels(KernelsArgs),
     /// Run a model or block once on tensors from a file.
     Run(RunArgs),
     /// Train what a recipe says.
@@ -212,6 +214,9 @@ pub struct ReportArgs {
     /// Samples for the memory figures.
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub batch: usize,
+    /// Also count kernels, matrix products, bytes moved and the arena's peak, forward and in training.
+    #[arg(long)]
+    pub kernels: bool,
     /// How deep the table of layers goes.
     #[arg(long, default_value_t = 2, value_name = "LEVELS")]
     pub depth: usize,
@@ -228,6 +233,10 @@ pub enum Stage {
     Graph,
     /// The graph with gradients of all parameters.
     Grad,
+    /// What is run: kernels, matrix products and their places in memory.
+    Kernels,
+    /// The luminal graph of the executing form, with --form primitive of the primitive one (as dot).
+    Luminal,
 }
 
 /// How a stage is shown.
@@ -256,6 +265,40 @@ pub struct DevArgs {
     /// One flat function in place of calls.
     #[arg(long)]
     pub flat: bool,
+    /// Samples, for the stages that have a batch.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub batch: usize,
+    /// Kernels and luminal graph with gradients of all parameters.
+    #[arg(long)]
+    pub grad: bool,
+    /// Which luminal graph.
+    #[arg(long, value_enum, default_value = "executing")]
+    pub form: Form,
+}
+
+/// Arguments of `kernels`.
+#[derive(Args)]
+pub struct KernelsArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Which item.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// `c:generic`, `c:avx2` or `c:avx512`; `c` alone is `c:avx2`, so that files do not depend on the machine.
+    #[arg(long, default_value = "c", value_name = "TARGET")]
+    pub target: String,
+    /// Write the sources and manifest.json here.
+    #[arg(long, value_name = "DIR", conflicts_with = "check", required_unless_present = "check")]
+    pub out: Option<PathBuf>,
+    /// Compare with what is here instead; exit 1 and a list of differences if something differs.
+    #[arg(long, value_name = "DIR")]
+    pub check: Option<PathBuf>,
+    /// Samples.
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub batch: usize,
+    /// With gradients of all parameters.
+    #[arg(long)]
+    pub grad: bool,
 }
 
 /// Arguments of `run`.

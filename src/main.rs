@@ -4,6 +4,7 @@ mod build;
 mod cli;
 mod commands;
 mod failure;
+mod lowered;
 mod measure;
 mod model;
 mod provider;

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use arch_compiler::graph::{FuncId, Module};
 use arch_runtime::execute::interpreter::Interpreter;
 use arch_runtime::execute::{Execute, Prepare, RunError};
+use arch_runtime::luminal::primitive::Primitive;
 use arch_runtime::luminal::{BuildError, Options, Session};
 
 /// A form and what it needs to know.
@@ -50,9 +51,7 @@ impl Prepare for Chosen {
         match self.form {
             Form::Interpreter => Ok(Box::new(Interpreter::new(module.clone(), named(), batch))),
             Form::Executing => Ok(Box::new(executing(module, programs, batch, self.threads)?)),
-            Form::Primitive => {
-                Err(RunError::Unsupported("this form is not built in yet; use `--form interpreter`".into()))
-            }
+            Form::Primitive => Ok(Box::new(Primitive::new(module, programs, batch)?)),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! `archc dev FILE --stage STAGE`: any stage of the compilation, printed.
 
-use crate::cli::{DevArgs, Format, Output, Stage};
+use crate::cli::{DevArgs, Form, Format, Output, Stage};
 use crate::failure::Failure;
-use crate::model;
+use crate::{lowered, model, session};
+use arch_compiler::graph;
 use arch_compiler::program::Program;
-use arch_compiler::{grad, graph};
 use arch_grammar::FileId;
+use arch_runtime::device::host::native_target;
+use arch_runtime::luminal::primitive::Primitive;
 
 /// Prints a stage.
 pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
@@ -15,25 +17,35 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
         println!("{file:#?}");
         return Ok(());
     }
-    let (mut program, _) = model::program(&args.file, &args.model.request()?, output)?;
-    let entry = match args.stage {
-        Stage::Program => {
-            print!("{}", outline(&program));
+    let (mut program, sources) = model::program(&args.file, &args.model.request()?, output)?;
+    if args.stage == Stage::Program {
+        print!("{}", outline(&program));
+        return Ok(());
+    }
+    let entry = if args.stage == Stage::Grad || args.grad {
+        lowered::with_gradients(&mut program)?
+    } else {
+        program.entry
+    };
+    match args.stage {
+        Stage::Kernels => {
+            let plan = lowered::plan(&mut program, entry, args.batch, native_target(), &sources)?;
+            print!("{plan}");
             return Ok(());
         }
-        Stage::Grad => {
-            let names: Vec<String> = program
-                .parameters
-                .iter()
-                .filter(|p| p.trained && program.module.function(program.entry).input(&p.name).is_some())
-                .map(|p| p.name.clone())
-                .collect();
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            grad::value_and_grad(&mut program.module, program.entry, &names)
-                .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?
+        Stage::Luminal => {
+            let programs = [("program", entry)];
+            let text = if args.form == Form::Primitive {
+                Primitive::new(&program.module, &programs, args.batch)?.dot("program")
+            } else {
+                let session = session::executing(&program.module, &programs, args.batch, 1)?;
+                session.dot("program").unwrap_or_default()
+            };
+            print!("{text}");
+            return Ok(());
         }
-        _ => program.entry,
-    };
+        _ => {}
+    }
     let entry = if args.flat { graph::inline(&mut program.module, entry) } else { entry };
     match args.format {
         Format::Dot => print!("{}", graph::dot(&program.module, entry)),

@@ -7,7 +7,7 @@ use arch_runtime::error::Code;
 /// Prints the page of a code, or the list of all codes.
 pub fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
     let mut pages: Vec<(String, String)> =
-        arch_grammar::code_docs().iter().map(|(c, t)| ((*c).to_string(), (*t).to_string())).collect();
+        arch_compiler::codes::all().iter().map(|(c, t)| ((*c).to_string(), (*t).to_string())).collect();
     pages.extend(
         Code::ALL.iter().map(|c| (c.text().to_string(), format!("# {}: {}\n", c.text(), c.meaning()))),
     );

@@ -8,6 +8,7 @@ mod doctor;
 mod eval;
 mod explain;
 mod fmt;
+mod kernels;
 mod report;
 mod run;
 mod sample;
@@ -25,6 +26,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Explain(args) => explain::run(args, output),
         Command::Report(args) => report::run(args, output),
         Command::Dev(args) => dev::run(args, output),
+        Command::Kernels(args) => kernels::run(args, output),
         Command::Run(args) => run::run(args, output),
         Command::Train(args) => train::run(args, output),
         Command::Sample(args) => sample::run(args, output),

@@ -1,0 +1,98 @@
+//! `archc kernels FILE --target c --out DIR | --check DIR`: the generated sources.
+
+use crate::cli::{KernelsArgs, Output};
+use crate::failure::Failure;
+use crate::{lowered, model};
+use arch_kernels::Target;
+use arch_kernels::print::print_c;
+use arch_runtime::error::Problem;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Writes the kernels, or says how they differ from what was written.
+pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
+    let target = target(&args.target)?;
+    let (mut program, sources) = model::program(&args.file, &args.model.request()?, output)?;
+    let entry = if args.grad { lowered::with_gradients(&mut program)? } else { program.entry };
+    let plan = lowered::plan(&mut program, entry, args.batch, target, &sources)?;
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    files.insert(target.header_name(), target.header());
+    let mut rows = Vec::new();
+    for kernel in &plan.kernels {
+        let file = format!("{}.c", kernel.name);
+        let calls = plan.steps.iter().filter(|s| s.name == kernel.name).count();
+        rows.push(serde_json::json!({ "name": kernel.name, "file": file, "calls": calls }));
+        files.insert(file, print_c(kernel, target));
+    }
+    let (kernels, gemms) = plan.counts();
+    let manifest = serde_json::json!({
+        "item": program.item, "target": target.to_string(), "batch": args.batch,
+        "config": program.config.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "kernel_steps": kernels, "matrix_products": gemms, "kernels": rows,
+    });
+    files.insert("manifest.json".into(), format!("{manifest:#}\n"));
+    match (&args.out, &args.check) {
+        (_, Some(dir)) => compare(dir, &files, output),
+        (Some(dir), None) => write(dir, &files, output),
+        (None, None) => Err(Failure::Misuse("give --out DIR or --check DIR".into())),
+    }
+}
+
+fn target(text: &str) -> Result<Target, Failure> {
+    let name = match text {
+        "c" => "avx2",
+        other => other.strip_prefix("c:").unwrap_or(other),
+    };
+    Target::named(name).ok_or_else(|| {
+        Failure::Misuse(format!("there is no target `{text}`; there are c:generic, c:avx2 and c:avx512"))
+    })
+}
+
+fn write(dir: &Path, files: &BTreeMap<String, String>, output: &Output) -> Result<(), Failure> {
+    std::fs::create_dir_all(dir).map_err(|e| Problem::io("make the folder", dir, &e))?;
+    for (name, text) in files {
+        let path = dir.join(name);
+        std::fs::write(&path, text).map_err(|e| Problem::io("write", &path, &e))?;
+    }
+    if output.json {
+        println!("{}", serde_json::json!({ "out": dir, "files": files.len() }));
+    } else if !output.quiet {
+        eprintln!("{} files: {}", files.len(), dir.display());
+    }
+    Ok(())
+}
+
+fn compare(dir: &Path, files: &BTreeMap<String, String>, output: &Output) -> Result<(), Failure> {
+    let mut differences: Vec<String> = Vec::new();
+    for (name, text) in files {
+        match std::fs::read_to_string(dir.join(name)) {
+            Err(_) => differences.push(format!("missing: {name}")),
+            Ok(old) if old != *text => differences.push(changed(name, &old, text)),
+            Ok(_) => {}
+        }
+    }
+    let entries = std::fs::read_dir(dir).map_err(|e| Problem::io("read", dir, &e))?;
+    let mut there: Vec<String> =
+        entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    there.sort();
+    differences
+        .extend(there.into_iter().filter(|n| !files.contains_key(n)).map(|n| format!("no longer made: {n}")));
+    if output.json {
+        println!("{}", serde_json::json!({ "differences": differences }));
+    } else {
+        for d in &differences {
+            println!("{d}");
+        }
+    }
+    if differences.is_empty() { Ok(()) } else { Err(Failure::Shown) }
+}
+
+/// The first lines that differ.
+fn changed(name: &str, old: &str, new: &str) -> String {
+    let mut text = format!("changed: {name}");
+    let pairs = old.lines().zip(new.lines()).enumerate().filter(|(_, (a, b))| a != b);
+    for (i, (a, b)) in pairs.take(5) {
+        text.push_str(&format!("\n  line {}\n  - {a}\n  + {b}", i + 1));
+    }
+    text
+}

@@ -1,0 +1,39 @@
+//! Programs as plans of kernels.
+
+use crate::failure::Failure;
+use arch_compiler::graph::{FuncId, inline};
+use arch_compiler::program::Program;
+use arch_compiler::{canon, grad};
+use arch_grammar::Sources;
+use arch_kernels::plan::Plan;
+use arch_kernels::{Options, Target, lower};
+
+/// Adds a function that also gives the gradients of all parameters.
+pub fn with_gradients(program: &mut Program) -> Result<FuncId, Failure> {
+    let entry = program.module.function(program.entry);
+    let names: Vec<String> = program
+        .parameters
+        .iter()
+        .filter(|p| p.trained && entry.input(&p.name).is_some())
+        .map(|p| p.name.clone())
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    grad::value_and_grad(&mut program.module, program.entry, &names)
+        .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))
+}
+
+/// The plan of a function: calls inlined, cleaned up, lowered.
+pub fn plan(
+    program: &mut Program,
+    function: FuncId,
+    batch: usize,
+    target: Target,
+    sources: &Sources,
+) -> Result<Plan, Failure> {
+    let flat = inline(&mut program.module, function);
+    canon::run(&mut program.module, flat)
+        .map_err(|e| Failure::Misuse(format!("a fault of archc: {}", e.0)))?;
+    let options = Options { target, batch, sources: Some(sources) };
+    lower(&program.module, program.module.function(flat), &options)
+        .map_err(|e| Failure::Misuse(format!("this cannot be compiled: {e}")))
+}
