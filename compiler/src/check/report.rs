@@ -7,7 +7,7 @@ use arch_grammar::{Diagnostic, Label, Span};
 use std::rc::Rc;
 
 /// Evaluations that one item may take. The largest model of the zoo takes a few thousand.
-pub(super) const FUEL: u32 = 2_000_000;
+pub(super) const FUEL: u32 = 500_000;
 
 /// The longest axis.
 pub(super) const LONGEST: usize = u32::MAX as usize;
@@ -81,11 +81,10 @@ impl Session<'_> {
     }
 
     fn too_much(&mut self, span: Span) {
-        let text = "checking this takes more than 2,000,000 steps";
-        let mut d = Diagnostic::error("A0411", text, span).label("given up here");
-        if let Some(first) = self.sites.iter().find(|s| s.function) {
-            d = d.also(first.span, format!("on the way from this call of `{}`", first.name));
-        }
+        let text = "checking this takes more than 500,000 steps";
+        // Where the steps run out is an accident; the call that leads there is the cause.
+        let cause = self.sites.iter().find(|s| s.function).map_or(span, |s| s.span);
+        let d = Diagnostic::error("A0411", text, cause).label("given up");
         self.report(d.help("functions that call themselves several times grow fast; so do loops in loops"));
     }
 
