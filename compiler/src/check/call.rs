@@ -7,7 +7,7 @@ use super::matching::{Bound, Pattern, Slot};
 use super::report::{Site, counted};
 use super::scope::{Env, Frame};
 use super::source::ItemRef;
-use super::value::{Callee, Entry, Layer, Tensor, Val};
+use super::value::{Callee, Entry, Layer, Scalar, Tensor, Val};
 use crate::graph::{AxisId, DType, InputKind, ValueId};
 use crate::ops::{Op, View};
 use arch_grammar::ast::{self, Arg, Expr, Param, ParamKind};
@@ -232,8 +232,7 @@ impl Session<'_> {
             }
             match &param.kind {
                 ParamKind::Tensor(shape) => {
-                    let t = self.tensor(&value, at)?;
-                    let t = self.element_type(&t, shape, &param.name.name, at)?;
+                    let t = self.element_type(&value, shape, &param.name.name, at)?;
                     let outer = Env::new(Rc::default());
                     shaped.push((param.name.name.clone(), self.pattern(&outer, shape, &|a| a)?, param.span));
                     tensors.push((t, at));
@@ -396,10 +395,14 @@ impl Session<'_> {
     }
 
     /// Integers where floats are wanted are converted; floats where integers are wanted are an error.
-    fn element_type(&mut self, t: &Tensor, shape: &ast::Shape, name: &str, span: Span) -> Option<Tensor> {
+    fn element_type(&mut self, value: &Val, shape: &ast::Shape, name: &str, span: Span) -> Option<Tensor> {
         let integer = shape.dtype.as_ref().is_some_and(|d| d.name == "int");
+        if let (true, Some(Scalar::Int(i))) = (integer, self.as_number(value).map(|n| n.value)) {
+            return Some(self.number(i as f64, true, span));
+        }
+        let t = self.tensor(value, span)?;
         if !integer {
-            return Some(self.float(t, span));
+            return Some(self.float(&t, span));
         }
         if t.dtype != DType::Int {
             let d =
@@ -408,7 +411,7 @@ impl Session<'_> {
             self.report(d);
             return None;
         }
-        Some(t.clone())
+        Some(t)
     }
 
     fn call_layer(
@@ -485,8 +488,7 @@ impl Session<'_> {
             match &param.kind {
                 ParamKind::Tensor(shape) => {
                     let value = self.present(value, at)?;
-                    let t = self.tensor(&value, at)?;
-                    let t = self.element_type(&t, shape, &param.name.name, at)?;
+                    let t = self.element_type(&value, shape, &param.name.name, at)?;
                     let pattern = self.pattern(&inner, shape, &to_caller)?;
                     shaped.push((param.name.name.clone(), pattern, param.span));
                     tensors.push((t, at));

@@ -117,6 +117,13 @@ impl Session<'_> {
         given: &[Given<'_>],
         span: Span,
     ) -> Option<Val> {
+        if env.init.is_none() && self.test.is_some() {
+            let mut axes = Vec::new();
+            for g in self.arguments(name, given, (0, 99), &[], span)? {
+                axes.extend(self.given_axes(env, g)?);
+            }
+            return self.test_tensor(name, &axes, span).map(Val::Tensor);
+        }
         let Some(target) = env.init.clone() else {
             let d = Diagnostic::error("A0403", format!("`{name}` is an initialiser"), span);
             self.report(d.help(

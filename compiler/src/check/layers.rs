@@ -121,7 +121,7 @@ impl Session<'_> {
     }
 
     /// The layers of a declaration; `path` is where they hang.
-    fn layer_value(&mut self, env: &mut Env, expr: &Expr, path: &str) -> Val {
+    pub(super) fn layer_value(&mut self, env: &mut Env, expr: &Expr, path: &str) -> Val {
         match &expr.kind {
             ExprKind::Call(callee, args) => self.one_layer(env, callee, args, expr.span, path),
             ExprKind::Name(_) => self.one_layer(env, expr, &[], expr.span, path),
@@ -354,7 +354,7 @@ impl Session<'_> {
     }
 }
 
-fn collect_layers(value: &Val, out: &mut Vec<Layer>) {
+pub(super) fn collect_layers(value: &Val, out: &mut Vec<Layer>) {
     match value {
         Val::Layer(l) => out.push((**l).clone()),
         Val::List(l) => l.iter().for_each(|v| collect_layers(v, out)),

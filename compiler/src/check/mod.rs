@@ -22,7 +22,7 @@ mod init;
 mod inlined;
 mod layers;
 mod matching;
-mod names;
+
 mod program;
 mod rearrange;
 mod report;
@@ -34,6 +34,8 @@ mod source;
 mod statement;
 mod static_names;
 mod structure;
+pub mod tests;
+mod untaken;
 mod value;
 mod whole;
 mod writing;
@@ -92,6 +94,8 @@ pub(crate) struct Session<'p> {
     /// What is left of the steps that one item may take.
     fuel: u32,
     notes: Vec<Diagnostic>,
+    /// Set while the body of a test is walked.
+    test: Option<tests::State<'p>>,
     files: Vec<Loaded>,
     module: Module,
     /// What messages know of each axis of `module`.
@@ -122,6 +126,7 @@ impl<'p> Session<'p> {
             sites: Vec::new(),
             fuel: report::FUEL,
             notes: Vec::new(),
+            test: None,
             files: Vec::new(),
             module: Module::default(),
             axes: Vec::new(),

@@ -18,10 +18,10 @@ use rustc_hash::FxHashMap;
 use std::rc::Rc;
 
 /// A parameter of the whole item: its name in the checkpoint, its template, its place there.
-struct Stored {
-    name: String,
-    template: TemplateId,
-    index: usize,
+pub(super) struct Stored {
+    pub name: String,
+    pub template: TemplateId,
+    pub index: usize,
     stored: Option<Vec<usize>>,
 }
 
@@ -478,7 +478,7 @@ impl Session<'_> {
         Some(())
     }
 
-    fn collect_parameters(
+    pub(super) fn collect_parameters(
         &self,
         template: TemplateId,
         path: &str,
@@ -525,7 +525,7 @@ impl Session<'_> {
         }
     }
 
-    fn layer_rows(&self, template: TemplateId) -> Vec<LayerRow> {
+    pub(super) fn layer_rows(&self, template: TemplateId) -> Vec<LayerRow> {
         let mut rows = Vec::new();
         self.layer_row(template, String::new(), &mut rows);
         rows

@@ -7,6 +7,7 @@ mod calls;
 mod configuration;
 mod constants;
 mod imports;
+mod items;
 mod randomness;
 mod scans;
 mod statements;
