@@ -34,12 +34,7 @@ impl Session<'_> {
                 || env.scope.config.contains_key(&name)
                 || env.scope.parts.contains_key(&name)
                 || self.callee_named(env.scope.file, &name).is_some();
-            if known {
-                env.used.borrow_mut().insert(name.clone());
-                if let Some(local) = env.local(&name) {
-                    env.used_locals.borrow_mut().insert(local.span);
-                }
-            } else {
+            if !known {
                 self.unknown_name(env, &name, span);
             }
         }

@@ -12,5 +12,6 @@ mod randomness;
 mod scans;
 mod statements;
 mod support;
+mod templates;
 mod types;
 mod views;
