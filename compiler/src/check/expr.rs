@@ -181,9 +181,6 @@ impl Session<'_> {
         span: Span,
     ) -> Val {
         let Some(holds) = self.eval_condition(env, condition) else { return Val::Error };
-        if let Some(other) = if holds { otherwise } else { Some(then) } {
-            self.untaken(env, other);
-        }
         if holds {
             return self.eval_body(env, then);
         }

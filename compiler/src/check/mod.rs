@@ -35,7 +35,6 @@ mod statement;
 mod static_names;
 mod structure;
 pub mod tests;
-mod untaken;
 mod value;
 mod whole;
 mod writing;

@@ -3,6 +3,7 @@
 
 mod axes;
 mod blocks;
+mod book;
 mod calls;
 mod configuration;
 mod constants;

@@ -1,6 +1,7 @@
 //! Statements, loops over layers, compile-time choices.
 
 use crate::support::{assert_close, case};
+use arch_compiler::check::{NoFiles, Request, check_file};
 
 #[test]
 fn let_may_shadow_take_apart_and_assert() {
@@ -123,7 +124,8 @@ fn conditions_choose_layers_and_expressions() {
 fn both_branches_are_checked_for_names() {
     let text = "block B(D) { config a: bool = true
       forward(x: [D]) -> [D] { if a { x } else { nonsense(x) } } }";
-    assert_eq!(case(text).dim("D", 1).codes(), ["A0101"]);
+    let outcome = check_file(&NoFiles, "test.arch", &format!("edition 2026\n{text}"), &Request::default());
+    assert_eq!(outcome.diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), ["A0101"]);
 }
 
 #[test]
