@@ -1,5 +1,6 @@
 //! Every page of `archc explain`: its wrong example gives exactly its code first, its right one no error.
 
+use arch_compiler::check::tests::{NoCounts, run};
 use arch_compiler::check::{NoFiles, Request, check_file};
 use arch_compiler::codes::{all, code_docs, explain};
 use arch_grammar::Diagnostic;
@@ -17,9 +18,13 @@ fn example<'a>(page: &'a str, heading: &str) -> Option<&'a str> {
     code.split("```").next()
 }
 
+/// What is said of a text: checking it, then running its tests.
 fn check(text: &str) -> Vec<Diagnostic> {
-    let outcome = check_file(&NoFiles, "example.arch", text, &Request::default());
-    outcome.diagnostics
+    let mut said = check_file(&NoFiles, "example.arch", text, &Request::default()).diagnostics;
+    for result in run(&NoFiles, "example.arch", text, None, &NoCounts) {
+        said.extend(result.diagnostics);
+    }
+    said
 }
 
 #[test]

@@ -45,7 +45,7 @@ fn the_first_state_may_be_an_input() {
 #[test]
 fn neighbours_are_read_with_a_value_beyond_the_edge() {
     let body = "scan t over T (h: [] = 0) { h <- x[t - 1 else 5] + 10 * x[t + 1 else 7] + 0 * h  yield h }";
-    let found = over(3, "(x: [T]) -> [T]", &body).run(&[("x", &[1.0, 2.0, 3.0])]);
+    let found = over(3, "(x: [T]) -> [T]", body).run(&[("x", &[1.0, 2.0, 3.0])]);
     assert_close(&found, &[25.0, 31.0, 72.0]);
     let missing = "scan t over T (h: [] = 0) { h <- x[t - 1] + h  yield h }";
     assert_eq!(over(3, "(x: [T]) -> [T]", missing).codes(), ["A0505"]);
