@@ -106,6 +106,10 @@ pub enum Command {
     Eval(Box<EvalArgs>),
     /// Measure how long things take.
     Bench(BenchArgs),
+    /// Start a project that trains as it stands.
+    New(NewArgs),
+    /// Run the tests that files state of themselves.
+    Test(TestArgs),
     /// What this machine has of what archc can use.
     Doctor,
     /// Completions for a shell.
@@ -165,6 +169,36 @@ pub struct BenchArgs {
     /// A table of kernels: calls, time, GB/s, GFLOP/s.
     #[arg(long)]
     pub profile: bool,
+}
+
+/// The projects that `new` can start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Template {
+    /// A diffusion transformer.
+    Dit,
+    /// A backbone of Mamba mixers.
+    Mamba,
+}
+
+/// Arguments of `new`.
+#[derive(Args)]
+pub struct NewArgs {
+    /// The folder to make.
+    pub dir: PathBuf,
+    /// What to start from.
+    #[arg(long, value_enum, default_value = "dit")]
+    pub template: Template,
+}
+
+/// Arguments of `test`.
+#[derive(Args)]
+pub struct TestArgs {
+    /// The files.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Only tests whose name contains this.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
 }
 
 /// Arguments of `completions`.

@@ -20,6 +20,9 @@ pub fn run(args: &CheckArgs, output: &Output) -> Result<(), Failure> {
             continue;
         }
         show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
+        if output.verbose > 0 {
+            show_diagnostics(&outcome.notes, &outcome.sources, output);
+        }
         if bad == 0 && !output.quiet {
             eprintln!("{}: fine ({})", path.display(), outcome.checked.join(", "));
         } else if bad > 0 {

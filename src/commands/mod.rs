@@ -9,9 +9,11 @@ mod eval;
 mod explain;
 mod fmt;
 mod kernels;
+mod new;
 mod report;
 mod run;
 mod sample;
+mod test;
 mod train;
 
 use crate::cli::{Cli, Command};
@@ -32,6 +34,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Sample(args) => sample::run(args, output),
         Command::Eval(args) => eval::run(args, output),
         Command::Bench(args) => bench::run(args, output),
+        Command::New(args) => new::run(args, output),
+        Command::Test(args) => test::run(args, output),
         Command::Doctor => doctor::run(output),
         Command::Completions(args) => completions::run(args),
     }

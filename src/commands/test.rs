@@ -1,0 +1,72 @@
+//! `archc test FILE...`: the tests that a file states of itself.
+
+use crate::cli::{Output, TestArgs};
+use crate::failure::{Failure, as_json};
+use crate::lowered;
+use crate::model::read_source;
+use crate::provider::Files;
+use arch_compiler::check::tests::{self, Counts};
+use arch_compiler::program::Program;
+use arch_grammar::Sources;
+use arch_runtime::device::host::native_target;
+
+/// Counts kernels and matrix products by lowering for one sample.
+struct Lowered;
+
+impl Counts for Lowered {
+    fn count(&self, program: &Program, what: &str, pass: &str) -> Option<u64> {
+        let mut program = program.clone();
+        let entry = match pass {
+            "forward" => program.entry,
+            "train" => lowered::with_gradients(&mut program).ok()?,
+            _ => return None,
+        };
+        let plan = lowered::plan(&mut program, entry, 1, native_target(), &Sources::default()).ok()?;
+        let (kernels, gemms) = plan.counts();
+        match what {
+            "kernels" => Some(kernels as u64),
+            "gemms" => Some(gemms as u64),
+            "bytes_moved" => Some(plan.bytes_moved()),
+            _ => None,
+        }
+    }
+}
+
+/// Runs the tests of every file.
+pub fn run(args: &TestArgs, output: &Output) -> Result<(), Failure> {
+    let (mut passed, mut failed) = (0, 0);
+    let mut json = Vec::new();
+    for path in &args.files {
+        let text = read_source(path)?;
+        let results = tests::run(&Files, &path.to_string_lossy(), &text, args.filter.as_deref(), &Lowered);
+        for r in results {
+            if r.passed {
+                passed += 1
+            } else {
+                failed += 1
+            }
+            if output.json {
+                let messages: Vec<serde_json::Value> =
+                    r.diagnostics.iter().map(|d| as_json(d, &r.sources)).collect();
+                json.push(serde_json::json!({
+                    "file": path, "name": r.name, "passed": r.passed, "diagnostics": messages,
+                }));
+                continue;
+            }
+            if !output.quiet || !r.passed {
+                eprintln!("{} {}: {}", if r.passed { "ok  " } else { "FAIL" }, path.display(), r.name);
+            }
+            if !r.passed {
+                eprint!("{}", arch_grammar::render(&r.diagnostics, &r.sources, output.color()));
+            }
+        }
+    }
+    if output.json {
+        println!("{}", serde_json::json!({ "passed": passed, "failed": failed, "tests": json }));
+    } else if passed + failed == 0 {
+        eprintln!("there are no tests here; `test \"name\" {{ … }}` states one");
+    } else {
+        eprintln!("{passed} passed, {failed} failed");
+    }
+    if failed > 0 { Err(Failure::Shown) } else { Ok(()) }
+}
