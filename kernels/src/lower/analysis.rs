@@ -177,13 +177,15 @@ fn role(module: &Module, function: &Function, n: usize, place: Place) -> Role {
             let last = function.value(node.inputs[0]).shape.last();
             let along_rows = last.is_some_and(|a| over.contains(a));
             let out = &function.value(node.outputs[0]).shape;
-            let shared_out = along_rows && enough_to_share_out(module, out);
+            let shared_out =
+                along_rows && !over.contains(&AxisId::BATCH) && enough_to_share_out(module, out);
             if shared_out || place == Place::Body { Role::Member } else { Role::Alone }
         }
         Op::Contract(over) if place == Place::Top => match is_product(module, function, n, over) {
             true => Role::Product,
             false
                 if element::union(function, node).last().is_some_and(|a| over.contains(a))
+                    && !over.contains(&AxisId::BATCH)
                     && enough_to_share_out(module, &function.value(node.outputs[0]).shape) =>
             {
                 Role::Member

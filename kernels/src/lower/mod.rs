@@ -1,5 +1,6 @@
 //! From a flat function to a plan.
 //!
+//! 0. [`storage`]: in which order values are stored.
 //! 1. [`analysis`]: which nodes are needed, which values must be in memory, which are computed where they
 //!    are read.
 //! 2. [`group`]: maps and row reductions over one index space share a kernel.
@@ -19,6 +20,7 @@ mod rows;
 mod scan;
 mod scatter;
 mod session;
+mod storage;
 
 use crate::plan::Plan;
 use crate::print::Target;
@@ -70,5 +72,6 @@ impl std::error::Error for LowerError {}
 /// # Errors
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
-    session::Lowering::new(module, function, options)?.run()
+    let function = storage::choose(module, function);
+    session::Lowering::new(module, &function, options)?.run()
 }

@@ -37,3 +37,6 @@ static inline vm vmnot(vm a) { return (vm)~a; }
 static inline vf vsel(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
 static inline vi visel(vm m, vi a, vi b) { return (vi)_mm512_mask_blend_epi32(m, (__m512i)b, (__m512i)a); }
 static inline vf vscale(vf a, vf n) { return _mm512_scalef_ps(a, n); }
+#define OWN_JOINS
+static inline float vhsum(vf a) { return _mm512_reduce_add_ps(a); }
+static inline float vhmax(vf a) { return _mm512_reduce_max_ps(a); }

@@ -22,7 +22,9 @@ static inline vi virem(vi a, vi b) {
   }
 static inline float sadd(float a, float b) { return a + b; }
 static inline float smul(float a, float b) { return a * b; }
-JOIN_LANES(vhsum, sadd)
 JOIN_LANES(vhproduct, smul)
-JOIN_LANES(vhmax, smax)
 JOIN_LANES(vhmin, smin)
+#ifndef OWN_JOINS
+JOIN_LANES(vhsum, sadd)
+JOIN_LANES(vhmax, smax)
+#endif

@@ -1,0 +1,85 @@
+//! In which order values are stored. The order of a shape means nothing but storage, so it may be chosen:
+//! what is computed for tokens keeps the tokens outside and the features inside, whichever factor of a
+//! product was written first.
+
+use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
+use arch_compiler::ops::{Op, View};
+
+/// The same function with storage orders chosen. Results keep theirs.
+pub(super) fn choose(module: &Module, function: &Function) -> Function {
+    let mut chosen = function.clone();
+    for n in 0..chosen.nodes.len() {
+        let node = chosen.nodes[n].clone();
+        let shapes: Vec<Vec<AxisId>> = match &node.op {
+            Op::Input | Op::Scan(_) | Op::Call { .. } => continue,
+            Op::Contract(over) => vec![product(function, &chosen, &node, over)],
+            op => {
+                let given: Vec<&Value> = node.inputs.iter().map(|v| chosen.value(*v)).collect();
+                let Ok(shapes) = op.shapes(module, &given) else { continue };
+                shapes.into_iter().map(|s| s.0).collect()
+            }
+        };
+        for (value, shape) in node.outputs.iter().zip(shapes) {
+            chosen.values[value.0 as usize].shape = shape;
+        }
+    }
+    for at in 0..chosen.outputs.len() {
+        let value = chosen.outputs[at].1;
+        let wanted = function.value(value).shape.clone();
+        if chosen.value(value).shape != wanted {
+            chosen.outputs[at].1 = transposed(&mut chosen, value, wanted);
+        }
+    }
+    chosen
+}
+
+/// The order of a product's axes.
+fn product(original: &Function, chosen: &Function, node: &Node, over: &[AxisId]) -> Vec<AxisId> {
+    let (a, b) = (&chosen.value(node.inputs[0]).shape, &chosen.value(node.inputs[1]).shape);
+    let value = node.outputs[0];
+    let own = |of: &[AxisId], other: &[AxisId]| of.last().is_some_and(|x| !other.contains(x) && !over.contains(x));
+    let batch = |of: &[AxisId]| of.contains(&AxisId::BATCH) && !over.contains(&AxisId::BATCH);
+    let swapped = match (batch(a), batch(b)) {
+        (false, false) => return weight(original, chosen, value),
+        (true, false) => false,
+        (false, true) => true,
+        // What is stored last in a factor and stays is stored last again.
+        (true, true) => own(a, b) && !own(b, a),
+    };
+    let (first, second) = if swapped { (b, a) } else { (a, b) };
+    let mut order: Vec<AxisId> = first.iter().copied().filter(|x| !over.contains(x)).collect();
+    order.extend(second.iter().filter(|x| !first.contains(x)));
+    let at = order.iter().position(|x| *x == AxisId::BATCH).unwrap_or(0);
+    order[..=at].rotate_right(1);
+    order
+}
+
+/// A product without the batch, such as the gradient of a weight, is stored as whoever reads it wants it.
+fn weight(original: &Function, chosen: &Function, value: ValueId) -> Vec<AxisId> {
+    let shape = &original.value(value).shape;
+    let same = |other: &[AxisId]| other.len() == shape.len() && shape.iter().all(|a| other.contains(a));
+    for node in original.nodes.iter().filter(|n| n.inputs.contains(&value)) {
+        if let Op::View(View::Transpose(order)) = &node.op {
+            return order.clone();
+        }
+        let beside = node.inputs.iter().filter(|i| matches!(chosen.producer(**i).op, Op::Input));
+        for input in beside.filter(|_| matches!(node.op, Op::Map(_))) {
+            let other = &chosen.value(*input).shape;
+            if same(other) {
+                return other.clone();
+            }
+        }
+    }
+    shape.clone()
+}
+
+fn transposed(function: &mut Function, value: ValueId, order: Vec<AxisId>) -> ValueId {
+    let source = function.value(value).clone();
+    let origin = function.producer(value).origin;
+    let id = ValueId(function.values.len() as u32);
+    let node = function.nodes.len() as u32;
+    function.values.push(Value { shape: order.clone(), node, output: 0, ..source });
+    let op = Op::View(View::Transpose(order));
+    function.nodes.push(Node { op, inputs: vec![value], outputs: vec![id], origin });
+    id
+}
