@@ -9,7 +9,7 @@
 //! - Integers are floats: exact up to 2^24, and refused above.
 //! - Values of 2^31 elements, axes without positions, and transpositions and broadcasts that have more than
 //!   six groups of axes after merging neighbours are refused when a session is made.
-//! - Speed: some 5 to 30 ns for a multiplication and addition in `MatMul2D`, 475 ns in the other form, and
+//! - Speed: some 5 to 30 ns for a multiplication and addition in `MatMul2D`, 500 ns in the other form, and
 //!   50 to 300 ns for each element of each other operator.
 //! - Infinities and NaN go through maps as in IEEE arithmetic, except that `floor` of an infinity is NaN, a
 //!   NaN that `where` chooses becomes negative infinity, and an infinity in a table that is looked up spoils

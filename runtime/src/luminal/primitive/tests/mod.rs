@@ -71,8 +71,8 @@ fn difference(name: &str, primitive: &Primitive, interpreter: &Interpreter, leas
     found.iter().zip(right).map(apart).map(|d| if d.is_nan() { f64::INFINITY } else { d }).fold(0.0, f64::max)
 }
 
-/// The largest difference of all outputs between the two forms, as a share of each output's largest element
-/// (or of `least`, if that is larger).
+/// The largest difference of all outputs and updated tensors between the two forms, as a share of each one's
+/// largest element (or of `least`, if that is larger).
 fn differs(
     module: &Module,
     id: FuncId,
@@ -88,7 +88,8 @@ fn differs(
     interpreter.run("p")?;
     primitive.run("p")?;
     let function = module.function(id);
-    let names = function.outputs.iter().map(|o| o.0.as_str());
+    let updated = function.updates.iter().filter_map(|u| function.inputs.iter().find(|i| i.value == u.0));
+    let names = function.outputs.iter().map(|o| o.0.as_str()).chain(updated.map(|i| i.name.as_str()));
     Ok(names.map(|name| difference(name, &primitive, &interpreter, least)).fold(0.0, f64::max))
 }
 

@@ -5,14 +5,22 @@ use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::grad::value_and_grad;
 use arch_compiler::ops::{Map, Reduce, Scan, View};
 use arch_compiler::program::Program;
+use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, build};
 use std::sync::Arc;
 
 /// A model of the repository with settings.
 fn model(file: &str, settings: &[(&str, &str)]) -> Program {
+    item(file, None, settings, &[])
+}
+
+/// An item of a file of the repository, for training.
+fn item(file: &str, item: Option<&str>, settings: &[(&str, &str)], dims: &[(&str, usize)]) -> Program {
     let path = format!("{}/../models/{file}", env!("CARGO_MANIFEST_DIR"));
     let text = std::fs::read_to_string(&path).unwrap();
     let set = settings.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    let outcome = compile(&NoFiles, file, &text, &Request { set, ..Request::default() });
+    let dims = dims.iter().map(|(name, size)| ((*name).into(), *size)).collect();
+    let request = Request { item: item.map(Into::into), set, dims, training: true, ..Request::default() };
+    let outcome = compile(&NoFiles, file, &text, &request);
     outcome.program.unwrap_or_else(|| {
         panic!("{}", arch_grammar::render(&outcome.diagnostics, &outcome.sources, false));
     })
@@ -22,6 +30,7 @@ fn small_dit() -> Program {
     model(
         "dit.arch",
         &[
+            ("learn_sigma", "false"),
             ("depth", "2"),
             ("hidden_size", "32"),
             ("num_heads", "2"),
@@ -69,6 +78,34 @@ fn a_small_mamba_forward_and_backward() {
     let both = value_and_grad(&mut program.module, program.entry, &["x"]).unwrap();
     let found = differs(&program.module, both, 2, Products::default(), 3, &gentle(&program), 1e-20).unwrap();
     assert!(found <= 2e-5, "gradients differ by {found:e}");
+}
+
+#[test]
+fn a_whole_training_step() {
+    let model = small_dit();
+    let dims = [("C", 3), ("H", 8), ("W", 8)];
+    let noising = item("std/losses.arch", Some("NoisySample"), &[], &dims);
+    let loss = item("std/losses.arch", Some("GaussianLoss"), &[("variance", "fixed_small")], &dims);
+    let optimizer = OptimizerOptions {
+        betas: (0.9, 0.95),
+        eps: 1e-6,
+        weight_decay: 0.01,
+        ema_decay: Some(0.9),
+        clip_grad_norm: Some(0.1),
+    };
+    let parts = Parts { model: &model, noising: &noising, loss: &loss };
+    let programs = build(parts, &TrainOptions { optimizer, accumulate: 1 }).unwrap();
+    let positive = ["signal", "spread", "lr", "adam.correction1", "adam.correction2_sqrt", "loss_scale"];
+    let moments: Vec<String> = model.parameters.iter().map(|p| format!("adam.v.{}", p.name)).collect();
+    let mut bounds = gentle(&model);
+    bounds.extend(positive.map(|name| (name, 0.1, 0.9)));
+    bounds.extend(moments.iter().map(|name| (name.as_str(), 0.1, 0.9)));
+    let products = Products::default();
+    assert!(!programs.module.function(programs.update).updates.is_empty());
+    for program in [programs.forward, programs.update] {
+        let found = differs(&programs.module, program, 2, products, 5, &bounds, 1e-20).unwrap();
+        assert!(found <= 2e-5, "differs by {found:e}");
+    }
 }
 
 /// Softmax attention over a scan's results: gradients of all inputs.
