@@ -342,7 +342,11 @@ impl Session<'_> {
             self.report(Diagnostic::error("A0206", "division by zero", args[1].span));
             return None;
         }
-        let floor = a.checked_div_euclid(b)?;
+        let Some(floor) = a.checked_div_euclid(b) else {
+            let d = Diagnostic::error("A0207", format!("{a} divided by {b} is too large"), span);
+            self.report(d.help("whole numbers have 64 bits"));
+            return None;
+        };
         let up = name == "ceil_div" && a.rem_euclid(b) != 0;
         Some(Val::int(floor.saturating_add(i64::from(up))))
     }

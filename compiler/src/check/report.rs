@@ -51,7 +51,9 @@ impl Session<'_> {
             }
             return d;
         }
-        if let Some(site) = self.sites.last().filter(|s| s.function)
+        // Where a limit is reached is an accident.
+        let limit = d.code == "A0411";
+        if let Some(site) = self.sites.last().filter(|s| s.function && !limit)
             && !self.is_library(site.span)
             && !covers(site.span, d.primary.span)
         {
