@@ -262,7 +262,8 @@ impl Session<'_> {
     /// The function's own axes for open axes: the caller's axis itself, or another identity where the
     /// caller gave one axis twice. Gives pairs (own, caller's) for the latter.
     fn own_open_axes(&mut self, inner: &mut Env, bound: &Bound) -> Vec<(usize, AxisId, AxisId)> {
-        let mut seen: Vec<AxisId> = Vec::new();
+        // An axis that passes through the function is another one than the function's own of that identity.
+        let mut seen: Vec<AxisId> = bound.lifted.iter().map(|(a, _)| *a).collect();
         let mut renamed = Vec::new();
         for (i, (name, axis)) in bound.open.iter().enumerate() {
             let own = if seen.contains(axis) {
@@ -620,7 +621,8 @@ impl Session<'_> {
             let inputs: Vec<ValueId> = inputs.into_iter().map(|(_, v)| v).collect();
             self.add_at(0, Op::Call { function: built.function, axes: pairs.list() }, &inputs, span)
         };
-        self.call_results(shown, built, &pairs, &values, level, span)
+        let results = self.call_results(shown, built, &pairs, &values, level, span)?;
+        Some(lifted_as_before(results, &bound.lifted))
     }
 
     fn call_results(
@@ -689,6 +691,24 @@ impl Session<'_> {
             }
         }
         self.apply(Op::View(View::Rename { from, to }), &[t], axes, t.dtype, span)
+    }
+}
+
+/// The results of a call, with the axes that only passed through coming in where they did before the call.
+fn lifted_as_before(results: Val, lifted: &[(AxisId, Entry)]) -> Val {
+    match results {
+        Val::Tensor(mut t) => {
+            for (axis, entry) in &mut t.axes {
+                if let Some((_, before)) = lifted.iter().find(|(a, _)| a == axis) {
+                    entry.clone_from(before);
+                }
+            }
+            Val::Tensor(t)
+        }
+        Val::Tuple(vs) => {
+            Val::Tuple(Rc::new(vs.iter().map(|v| lifted_as_before(v.clone(), lifted)).collect()))
+        }
+        other => other,
     }
 }
 

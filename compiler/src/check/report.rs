@@ -30,6 +30,9 @@ impl Session<'_> {
         let same = |d: &Diagnostic| d.code == diagnostic.code && d.primary.span == diagnostic.primary.span;
         if !self.diagnostics.iter().any(same) {
             self.diagnostics.push(diagnostic);
+        } else if diagnostic.is_error() {
+            // A walk that meets the same mistake again and again finds nothing else.
+            self.fuel = self.fuel.saturating_sub(FUEL / 500);
         }
     }
 
