@@ -50,7 +50,7 @@ pub(crate) fn each_index(stmts: &[Stmt], see: &mut dyn FnMut(&Index)) {
         match stmt {
             Stmt::Loop(l) => each_index(&l.body, see),
             Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i)) => see(i),
-            Stmt::Store(_, i, _) | Stmt::StoreLocal(_, i, _) => see(i),
+            Stmt::Store(_, i, _) | Stmt::StoreSum(_, i, _) | Stmt::StoreLocal(_, i, _) => see(i),
             _ => {}
         }
     }
@@ -62,6 +62,7 @@ fn without(stmts: &mut [Stmt], var: IndexVar) {
             Stmt::Loop(l) => without(&mut l.body, var),
             Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i))
             | Stmt::Store(_, i, _)
+            | Stmt::StoreSum(_, i, _)
             | Stmt::StoreLocal(_, i, _)
                 if i.terms.iter().any(|(a, _)| *a == Atom::Var(var)) =>
             {

@@ -119,8 +119,9 @@ impl Maker {
     /// The argument is moved to `r + n ln 2` with `|r| <= ln 2 / 2`; the polynomial is `e^r`; the scale is
     /// exact down to the smallest numbers. The clamp keeps infinities away from the subtraction.
     fn exp(&mut self, x: Operand) -> Operand {
-        let low = self.op(Binary::Max, x, Operand::float(-110.0));
-        let clamped = self.op(Binary::Min, low, Operand::float(90.0));
+        // Where one of two operands is no number, the second is taken: NaN comes through.
+        let low = self.op(Binary::Max, Operand::float(-110.0), x);
+        let clamped = self.op(Binary::Min, Operand::float(90.0), low);
         let scaled = self.mul(clamped, Operand::float(std::f32::consts::LOG2_E));
         let n = self.un(Unary::Rint, scaled);
         let r = self.fma(n, Operand::float(-0.693_359_4), clamped);
@@ -130,9 +131,7 @@ impl Maker {
         let square = self.mul(r, r);
         let tail = self.fma(p, square, r);
         let whole = self.add(tail, Operand::float(1.0));
-        let value = self.op(Binary::Scale, whole, n);
-        let number = self.op(Binary::Eq, x, x);
-        self.select(number, value, x)
+        self.op(Binary::Scale, whole, n)
     }
 
     /// The argument is `m 2^e` with `m` near 1; small numbers are scaled up first.

@@ -3,7 +3,7 @@
 use super::element;
 use super::group::enough_to_share_out;
 use arch_compiler::graph::{AxisId, DType, Function, Module, ValueId};
-use arch_compiler::ops::{Map, Op, Scan, View};
+use arch_compiler::ops::{Map, Op, Reduce, Scan, View};
 
 /// What each node is to the lowering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub(super) enum Role {
     Scan,
     /// Additions at indices.
     Scatter,
+    /// In a scan: a sum along the axis of its vectors, finished outside.
+    LaneSum,
 }
 
 /// The findings for one function.
@@ -177,8 +179,7 @@ fn role(module: &Module, function: &Function, n: usize, place: Place) -> Role {
             let last = function.value(node.inputs[0]).shape.last();
             let along_rows = last.is_some_and(|a| over.contains(a));
             let out = &function.value(node.outputs[0]).shape;
-            let shared_out =
-                along_rows && !over.contains(&AxisId::BATCH) && enough_to_share_out(module, out);
+            let shared_out = along_rows && !over.contains(&AxisId::BATCH) && enough_to_share_out(module, out);
             if shared_out || place == Place::Body { Role::Member } else { Role::Alone }
         }
         Op::Contract(over) if place == Place::Top => match is_product(module, function, n, over) {
@@ -249,6 +250,40 @@ fn is_trivial(function: &Function, n: usize) -> bool {
     );
     let number = |v: &ValueId| matches!(function.producer(*v).op, Op::Constant(_) | Op::Iota(_));
     cheap && node.inputs.iter().filter(|v| !number(v)).count() <= 1
+}
+
+/// An axis of a scan that vectors can run along although some results are sums over it: every carry has it,
+/// and nothing else touches it than sums that leave the step at once. Gives the nodes of these sums.
+pub(super) fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Vec<usize>)> {
+    let body = &scan.body;
+    let first = &body.value(body.outputs.first()?.1).shape;
+    let needed = needed(body);
+    first.iter().rev().copied().find_map(|axis| {
+        if axis == AxisId::BATCH || !module.size(axis, 1).is_multiple_of(lanes) {
+            return None;
+        }
+        if body.outputs[..scan.carries].iter().any(|o| !body.value(o.1).shape.contains(&axis)) {
+            return None;
+        }
+        let mut sums = Vec::new();
+        for (n, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
+            if !touched(module, &node.op).contains(&axis) {
+                continue;
+            }
+            let value = node.outputs[0];
+            let sum = matches!(node.op, Op::Reduce(Reduce::Sum, _) | Op::Contract(_));
+            let leaves = body.outputs.iter().any(|o| o.1 == value);
+            let read = (0..body.nodes.len()).any(|r| needed[r] && body.nodes[r].inputs.contains(&value));
+            if !sum || !leaves || read || body.value(value).storage == DType::Int {
+                return None;
+            }
+            sums.push(n);
+        }
+        let known = |v: ValueId| {
+            body.value(v).shape.contains(&axis) || sums.iter().any(|n| body.nodes[*n].outputs[0] == v)
+        };
+        body.outputs.iter().all(|o| known(o.1)).then_some((axis, sums))
+    })
 }
 
 /// The axes of a scan that its iterations share no data along: they run in parallel, each with its own

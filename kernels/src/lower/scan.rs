@@ -3,13 +3,14 @@
 
 use super::LowerError;
 use super::analysis::{self, Analysis, Role};
-use super::element::Env;
+use super::element::{Env, position};
 use super::group::{self, Groups};
 use super::order::{self, Unit};
-use super::pull::{Frame, Place, Puller, Strides, row_major};
+use super::pull::{Frame, Place, Puller, Reduction, Strides, row_major};
 use super::rows::{Rows, Style};
 use super::session::Lowering;
-use crate::ir::{Elem, Index, Local, LoopKind, Operand};
+use crate::ir::{Atom, Elem, Expr, Extent, Index, Join, Local, LoopKind, Operand, Stmt};
+use crate::plan::SlotId;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Op, Scan};
 use std::collections::BTreeMap;
@@ -29,6 +30,9 @@ struct Step<'a> {
     /// Axes around the recurrence, the axis of vectors last if there is one.
     free: Vec<AxisId>,
     style: Style,
+    /// Results that are sums along the vectors: node, and where the sum of each vector goes.
+    sums: Vec<(usize, SlotId, Strides)>,
+    lanes: usize,
     analysis: Analysis,
     groups: Groups,
     units: Vec<Unit>,
@@ -53,46 +57,109 @@ impl<'a> Lowering<'a> {
         let function: &'a Function = self.function;
         let node = &function.nodes[n];
         let Op::Scan(scan) = &node.op else { return Ok(()) };
-        let (free, style) = arrange(self.module, function, scan, &node.inputs);
-        let analysis = Analysis::new(self.module, &scan.body, analysis::Place::Body);
+        let lanes = self.options.target.lanes();
+        let Arrangement { free, style, sums } = arrange(self.module, function, scan, &node.inputs, lanes);
+        let mut analysis = Analysis::new(self.module, &scan.body, analysis::Place::Body);
+        for n in &sums {
+            analysis.roles[*n] = Role::LaneSum;
+        }
         let groups = group::group(self.module, &scan.body, &analysis, &free);
         let units = order::order(&scan.body, &analysis, &groups).units;
-        let results = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
-        let step = Step {
-            scan,
-            body: &scan.body,
-            inputs: &node.inputs,
-            free,
-            style,
-            analysis,
-            groups,
-            units,
-            results,
-        };
-        let bytes = step.state_bytes(self.module, self.options.target.lanes());
+        let results: Vec<Place> = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
+        let vectors = free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
+        let mut partial = Vec::new();
+        for n in &sums {
+            let value = scan.body.nodes[*n].outputs[0];
+            let at = scan.body.outputs[scan.carries..].iter().position(|o| o.1 == value);
+            let Some(out) = at.map(|i| node.outputs[i]) else { continue };
+            let (slot, strides) = self.partial_sums(out, vectors);
+            partial.push((*n, slot, strides, out));
+        }
+        let sums = partial.iter().map(|(n, slot, strides, _)| (*n, *slot, strides.clone())).collect();
+        let (body, inputs) = (&*scan.body, &node.inputs[..]);
+        let step = Step { scan, body, inputs, free, style, sums, lanes, analysis, groups, units, results };
+        let bytes = step.state_bytes(self.module, lanes);
         if bytes > LARGEST_STATE {
             return Err(LowerError::ScanState { bytes });
         }
         self.kernel("scan", &[n], &node.outputs, |p| step.emit(p));
+        for (_, slot, strides, out) in partial {
+            self.finish_sums(n, out, slot, &strides, vectors);
+        }
         Ok(())
+    }
+
+    /// A buffer for a result's sums over each vector: after the batch comes the number of the vector.
+    fn partial_sums(&mut self, out: ValueId, vectors: usize) -> (SlotId, Strides) {
+        let shape = &self.function.value(out).shape;
+        let len: usize = self.module.dims(shape, self.options.batch).iter().product();
+        let mut strides = row_major(self.module, shape);
+        if let Some(first) = strides.first_mut().filter(|s| s.0 == AxisId::BATCH) {
+            first.1 *= vectors as i64;
+        }
+        (self.scratch(Elem::F32, len * vectors), strides)
+    }
+
+    /// Adds up the sums of the vectors, in order.
+    fn finish_sums(&mut self, n: usize, out: ValueId, slot: SlotId, strides: &Strides, vectors: usize) {
+        let Some(place) = self.places.get(&out).cloned() else { return };
+        let shape = self.function.value(out).shape.clone();
+        let inner: usize =
+            shape.iter().filter(|a| **a != AxisId::BATCH).map(|a| self.module.size(*a, 1)).product();
+        self.pointwise("map", &[n], &[out], &shape, |p, env| {
+            let arg = p.arg(slot, Elem::F32);
+            let acc = p.body.acc(Join::Sum);
+            let at = Index::var(p.body.open(LoopKind::Sequential, Extent::fixed(vectors as i64)));
+            let address = Puller::address(env, strides).plus(&at, inner as i64);
+            let value = p.body.bind_here(Expr::Load(arg, address));
+            p.body.push(Stmt::Accumulate(acc, value));
+            p.close();
+            let sum = p.body.bind_here(Expr::Acc(acc));
+            p.store(&place, env, sum);
+        });
+    }
+}
+
+/// How a scan lies on the machine.
+pub(super) struct Arrangement {
+    /// Axes around the recurrence, the axis of vectors last if there is one.
+    free: Vec<AxisId>,
+    style: Style,
+    /// Nodes of the body that sum along the vectors.
+    sums: Vec<usize>,
+}
+
+impl Arrangement {
+    /// The axis of vectors.
+    pub(super) fn lane(&self) -> Option<AxisId> {
+        self.free.last().copied().filter(|_| self.style == Style::InLanes)
     }
 }
 
 /// The axes around the recurrence, and how the kernel uses vectors: along the free axis that sequences
-/// store last, if there is one.
-fn arrange(module: &Module, function: &Function, scan: &Scan, inputs: &[ValueId]) -> (Vec<AxisId>, Style) {
+/// store last, or else along one that results are summed over.
+pub(super) fn arrange(
+    module: &Module,
+    function: &Function,
+    scan: &Scan,
+    inputs: &[ValueId],
+    lanes: usize,
+) -> Arrangement {
     let mut free = analysis::free_axes(module, scan);
     let sequences = &inputs[scan.carries..scan.carries + scan.sequences];
     let last = sequences.iter().filter_map(|v| function.value(*v).shape.last());
     let lane = last.copied().find(|a| free.contains(a)).or_else(|| free.last().copied());
-    match lane.filter(|a| *a != AxisId::BATCH && module.size(*a, 1) > 1) {
-        Some(lane) => {
-            free.retain(|a| *a != lane);
-            free.push(lane);
-            (free, Style::InLanes)
-        }
-        None => (free, Style::InStep),
+    let lane = lane.filter(|a| *a != AxisId::BATCH && module.size(*a, 1) > 1);
+    if let Some(lane) = lane {
+        free.retain(|a| *a != lane);
+        free.push(lane);
+        return Arrangement { free, style: Style::InLanes, sums: Vec::new() };
     }
+    if let Some((lane, sums)) = analysis::summed_lane(module, scan, lanes) {
+        free.push(lane);
+        return Arrangement { free, style: Style::InLanes, sums };
+    }
+    Arrangement { free, style: Style::InStep, sums: Vec::new() }
 }
 
 impl<'a> Step<'a> {
@@ -374,11 +441,42 @@ impl<'a> Step<'a> {
         true
     }
 
+    /// The sum of each vector of every result that is summed along them.
+    fn lane_sums(&self, p: &mut Puller<'_, '_>, env: &Env) {
+        let Some(lane) = self.free.last() else { return };
+        for (n, slot, strides) in &self.sums {
+            let node = &self.body.nodes[*n];
+            let mut reduction = Reduction::of(self.body, node);
+            reduction.over.retain(|a| a != lane);
+            let axes = self.local_axes(node.outputs[0]);
+            let out = self.body.value(node.outputs[0]);
+            let inner: i64 = strides
+                .iter()
+                .filter(|s| s.0 != AxisId::BATCH)
+                .map(|s| p.module.size(s.0, 1) as i64)
+                .product();
+            debug_assert!(!out.shape.contains(lane));
+            self.each(p, &axes, env, |p, env| {
+                let value = if reduction.over.is_empty() {
+                    p.reduced(1, &reduction, env)
+                } else {
+                    p.reduce(1, &reduction, env, &[])
+                };
+                let vector = Index::atom(Atom::Div(Box::new(position(env, *lane)), self.lanes as i64));
+                let at = Puller::address(env, strides).plus(&vector, inner);
+                let arg = p.arg(*slot, Elem::F32);
+                p.body.push(Stmt::StoreSum(arg, at, value));
+            });
+        }
+    }
+
     /// What no group has stored: results and carries that are other readings of known values. Then the new
     /// carries take the place of the old ones, all at once.
     fn rest(&self, p: &mut Puller<'_, '_>, env: &Env, carries: &mut [Carry], stored: &[ValueId]) {
+        self.lane_sums(p, env);
         for (_, value) in &self.body.outputs[self.scan.carries..] {
-            if !stored.contains(value) {
+            let summed = self.sums.iter().any(|s| self.body.nodes[s.0].outputs[0] == *value);
+            if !stored.contains(value) && !summed {
                 let axes = self.local_axes(*value);
                 for place in self.result_places(*value) {
                     self.each(p, &axes, env, |p, env| {
@@ -413,7 +511,7 @@ impl<'a> Step<'a> {
             let Some(next) = carry.next else { continue };
             self.each(p, &carry.axes, env, |p, env| {
                 let at = Puller::address(env, &carry.strides);
-                let value = p.body.bind_here(crate::ir::Expr::Local(next, at));
+                let value = p.body.bind_here(Expr::Local(next, at));
                 p.store(&Place::Local(carry.state, carry.strides.clone()), env, value);
             });
         }
@@ -427,7 +525,7 @@ impl<'a> Step<'a> {
             let carry = &carries[i];
             self.each(p, &carry.axes, env, |p, env| {
                 let at = Puller::address(env, &carry.strides);
-                let value = p.body.bind_here(crate::ir::Expr::Local(carry.state, at));
+                let value = p.body.bind_here(Expr::Local(carry.state, at));
                 p.store(place, env, value);
             });
         }

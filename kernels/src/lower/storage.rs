@@ -6,12 +6,24 @@ use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, View};
 
 /// The same function with storage orders chosen. Results keep theirs.
-pub(super) fn choose(module: &Module, function: &Function) -> Function {
+pub(super) fn choose(module: &Module, function: &Function, lanes: usize) -> Function {
     let mut chosen = function.clone();
     for n in 0..chosen.nodes.len() {
         let node = chosen.nodes[n].clone();
         let shapes: Vec<Vec<AxisId>> = match &node.op {
-            Op::Input | Op::Scan(_) | Op::Call { .. } => continue,
+            Op::Input | Op::Call { .. } => continue,
+            Op::Scan(scan) => {
+                // Vectors of results are stored as they are.
+                let lane = super::scan::arrange(module, &chosen, scan, &node.inputs, lanes).lane();
+                let last = |v: &ValueId| {
+                    let mut shape = chosen.value(*v).shape.clone();
+                    if let Some(at) = lane.and_then(|lane| shape.iter().position(|a| *a == lane)) {
+                        shape[at..].rotate_left(1);
+                    }
+                    shape
+                };
+                node.outputs.iter().map(last).collect()
+            }
             Op::Contract(over) => vec![product(function, &chosen, &node, over)],
             op => {
                 let given: Vec<&Value> = node.inputs.iter().map(|v| chosen.value(*v)).collect();
@@ -37,7 +49,8 @@ pub(super) fn choose(module: &Module, function: &Function) -> Function {
 fn product(original: &Function, chosen: &Function, node: &Node, over: &[AxisId]) -> Vec<AxisId> {
     let (a, b) = (&chosen.value(node.inputs[0]).shape, &chosen.value(node.inputs[1]).shape);
     let value = node.outputs[0];
-    let own = |of: &[AxisId], other: &[AxisId]| of.last().is_some_and(|x| !other.contains(x) && !over.contains(x));
+    let own =
+        |of: &[AxisId], other: &[AxisId]| of.last().is_some_and(|x| !other.contains(x) && !over.contains(x));
     let batch = |of: &[AxisId]| of.contains(&AxisId::BATCH) && !over.contains(&AxisId::BATCH);
     let swapped = match (batch(a), batch(b)) {
         (false, false) => return weight(original, chosen, value),

@@ -234,6 +234,13 @@ impl<'k> Printer<'k> {
                 let elem = self.args[*arg as usize];
                 self.store(&format!("a{arg}"), elem, index, *value);
             }
+            Stmt::StoreSum(arg, index, value) => {
+                let mut value = self.operand(*value, self.vector.is_some());
+                if self.vector.is_some() {
+                    value = operations::join_lanes(Join::Sum, &value);
+                }
+                self.line(&format!("a{arg}[{}] = {value};", names::index(index, None)));
+            }
             Stmt::Array(local, elem, len) => {
                 let vector = self.vector.is_some();
                 self.arrays.push((*local, *elem));
@@ -341,7 +348,7 @@ impl<'k> Printer<'k> {
         match self.value(ty, expr, varies) {
             Value::Expression(text) => self.line(&format!("const {c_type} {name} = {text};")),
             Value::Lanes(text) => {
-                self.line(&format!("{c_type} {name};"));
+                self.line(&format!("{c_type} {name} = {{0}};"));
                 self.line(&format!("EACH_LANE {name}[l] = {text};"));
             }
         }

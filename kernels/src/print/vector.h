@@ -2,13 +2,13 @@
 /* What all widths share. Lanes are joined by halves, in a fixed order. */
 #define EACH_LANE _Pragma("GCC unroll 16") for (int l = 0; l < LANES; l++)
 static inline vi vindex(int32_t first, int32_t step) {
-  vi a;
+  vi a = {0};
   EACH_LANE a[l] = first + l * step;
   return a;
 }
 static inline vf vrem(vf a, vf b) { return a - vfloor(a / b) * b; }
 static inline vi virem(vi a, vi b) {
-  vi c;
+  vi c = {0};
   EACH_LANE c[l] = sirem(a[l], b[l]);
   return c;
 }

@@ -18,7 +18,11 @@ impl Maker<'_> {
         let last = self.values.len();
         // Recent values more often, so that chains arise.
         let back = self.numbers.below(last.min(6).max(1));
-        if self.numbers.below(4) == 0 { self.values[self.numbers.below(last)] } else { self.values[last - 1 - back] }
+        if self.numbers.below(4) == 0 {
+            self.values[self.numbers.below(last)]
+        } else {
+            self.values[last - 1 - back]
+        }
     }
 
     /// Keeps numbers small, whatever is done with them.
@@ -52,7 +56,8 @@ impl Maker<'_> {
                 self.tamed(sum)
             }
             8 => {
-                let shared: Vec<AxisId> = shape.iter().copied().filter(|a| self.b.shape(y).contains(a)).collect();
+                let shared: Vec<AxisId> =
+                    shape.iter().copied().filter(|a| self.b.shape(y).contains(a)).collect();
                 let over = shared.get(self.numbers.below(shared.len().max(1))).copied()?;
                 if shape.len() + self.b.shape(y).len() > 7 {
                     return None;
@@ -66,7 +71,8 @@ impl Maker<'_> {
 
     fn view(&mut self, x: ValueId, axis: AxisId) -> Option<ValueId> {
         let size = self.b.module.size(axis, 1);
-        let others: Vec<AxisId> = self.axes.iter().copied().filter(|a| !self.b.shape(x).contains(a)).collect();
+        let others: Vec<AxisId> =
+            self.axes.iter().copied().filter(|a| !self.b.shape(x).contains(a)).collect();
         let same = others.iter().copied().find(|a| self.b.module.size(*a, 1) == size);
         let view = match (self.numbers.below(5), same) {
             (0, Some(to)) => View::Rename { from: axis, to },
@@ -98,7 +104,8 @@ fn random_functions_agree_with_the_interpreter() {
             vec![module.add_axis("A", sizes.0), module.add_axis("B", sizes.1), module.add_axis("C", sizes.2)];
         let b = Builder::new(&mut module, "random");
         let mut m = Maker { b, numbers, axes: axes.clone(), values: Vec::new() };
-        let shapes = [vec![BATCH, axes[0], axes[2]], vec![axes[0], axes[1]], vec![BATCH, axes[1]], vec![axes[2]]];
+        let shapes =
+            [vec![BATCH, axes[0], axes[2]], vec![axes[0], axes[1]], vec![BATCH, axes[1]], vec![axes[2]]];
         let mut states = Vec::new();
         for (i, shape) in shapes.into_iter().enumerate() {
             let kind = if i == 1 { InputKind::State } else { ARGUMENT };
@@ -113,7 +120,8 @@ fn random_functions_agree_with_the_interpreter() {
                 m.values.push(value);
             }
         }
-        let new = m.values.iter().rev().copied().find(|v| m.b.shape(*v) == m.b.shape(states[0]) && *v != states[0]);
+        let new =
+            m.values.iter().rev().copied().find(|v| m.b.shape(*v) == m.b.shape(states[0]) && *v != states[0]);
         if let Some(new) = new {
             m.b.function.updates.push((states[0], new));
         }

@@ -5,4 +5,5 @@ mod fuzz;
 mod models;
 mod ops;
 mod scans;
+mod session;
 mod speed;

@@ -31,13 +31,24 @@ fn check(model: &str, item: &str, set: &[(&str, &str)]) {
 
 #[test]
 fn dit_with_all_gradients() {
-    let set = [("hidden_size", "24"), ("depth", "2"), ("input_size", "8"), ("num_classes", "5"), ("num_heads", "3")];
+    let set = [
+        ("hidden_size", "24"),
+        ("depth", "2"),
+        ("input_size", "8"),
+        ("num_classes", "5"),
+        ("num_heads", "3"),
+    ];
     check("dit", "DiT", &set);
 }
 
 #[test]
 fn mamba_with_all_gradients() {
-    let set = [("hidden_size", "24"), ("depth", "2"), ("input_size", "8"), ("num_classes", "5"), ("d_state", "4")];
+    let set =
+        [("hidden_size", "24"), ("depth", "2"), ("input_size", "8"), ("num_classes", "5"), ("d_state", "4")];
     check("mamba", "DiMamba", &set);
     check("mamba", "DiMamba", &[&set[..], &[("bidirectional", "true")]].concat());
+    // A width that does not fill vectors.
+    let odd =
+        [("hidden_size", "20"), ("depth", "1"), ("input_size", "4"), ("num_classes", "5"), ("d_state", "3")];
+    check("mamba", "DiMamba", &odd);
 }

@@ -64,7 +64,15 @@ fn selective_scan_in_both_directions() {
                 let (bb, c) = (float(b, "b", &[BATCH, t, n]), float(b, "c", &[BATCH, t, n]));
                 let (a, skip) = (float(b, "a", &[e, n]), float(b, "skip", &[e]));
                 let dt = add(b, Op::Map(Map::Softplus), &[dt]);
-                let scan = Scan { axis: t, reverse, carries: 1, sequences: 4, yields: 1, finals: 1, body: step.clone() };
+                let scan = Scan {
+                    axis: t,
+                    reverse,
+                    carries: 1,
+                    sequences: 4,
+                    yields: 1,
+                    finals: 1,
+                    body: step.clone(),
+                };
                 b.add(Op::Scan(scan), &[h, u, dt, bb, c, a, skip]).unwrap()
             });
         }
@@ -97,7 +105,8 @@ fn carries_that_trade_places() {
         let (p, q, r) = (float(b, "p", &[BATCH, d]), float(b, "q", &[d]), float(b, "r", &[BATCH]));
         let q = add(b, Op::Map(Map::Broadcast), &[q, r]);
         let x = float(b, "x", &[BATCH, t, d]);
-        let scan = Scan { axis: t, reverse: false, carries: 3, sequences: 1, yields: 2, finals: 2, body: step };
+        let scan =
+            Scan { axis: t, reverse: false, carries: 3, sequences: 1, yields: 2, finals: 2, body: step };
         b.add(Op::Scan(scan), &[p, q, r, x]).unwrap()
     });
 }
@@ -125,7 +134,8 @@ fn a_step_with_a_norm_and_a_product() {
         run(&format!("norm {size}"), module, |b| {
             let h = float(b, "h", &[BATCH, d]);
             let (x, w) = (float(b, "x", &[BATCH, t, d]), float(b, "w", &[d, f]));
-            let scan = Scan { axis: t, reverse: true, carries: 1, sequences: 1, yields: 2, finals: 0, body: step };
+            let scan =
+                Scan { axis: t, reverse: true, carries: 1, sequences: 1, yields: 2, finals: 0, body: step };
             b.add(Op::Scan(scan), &[h, x, w]).unwrap()
         });
     }

@@ -3,8 +3,8 @@
 
 use super::common::Numbers;
 use super::models::program;
-use arch_compiler::graph::{DType, FuncId, InputKind, Module};
 use arch_compiler::grad;
+use arch_compiler::graph::{DType, FuncId, InputKind, Module};
 use arch_runtime::execute::{Data, Execute};
 use arch_runtime::luminal::{Options, Session};
 use std::time::Instant;
@@ -48,14 +48,16 @@ fn measure(what: &str, module: &Module, function: FuncId, batch: usize, below: u
         let profile = session.profile();
         let plan = session.plan("main").unwrap();
         let (kernels, gemms) = plan.counts();
-        let product: f64 = profile.iter().filter(|p| p.name.starts_with("gemm")).map(|p| p.seconds).sum::<f64>() / 5.0;
+        let product: f64 =
+            profile.iter().filter(|p| p.name.starts_with("gemm")).map(|p| p.seconds).sum::<f64>() / 5.0;
         println!(
             "{what}, batch {batch}, {threads} threads: best {:.1} ms, on the processor {:.1} ms (one thread of them), median {:.1} ms; products {:.1} ms, {:.2} GFLOP; {kernels} kernel steps, {gemms} products; arena {:.1} MB; compiled {} in {:.1} s",
             times[0] * 1e3,
             busy * 1e3,
             times[7] * 1e3,
             product * 1e3,
-            plan.steps.iter().filter(|s| s.name.starts_with("gemm")).map(|s| s.flops).sum::<u64>() as f64 * 1e-9,
+            plan.steps.iter().filter(|s| s.name.starts_with("gemm")).map(|s| s.flops).sum::<u64>() as f64
+                * 1e-9,
             plan.arena_bytes as f64 * 1e-6,
             session.compilation().1,
             session.compilation().0.as_secs_f64(),

@@ -110,6 +110,7 @@ impl CCompiler {
             .arg("-o")
             .arg(library)
             .arg(source)
+            .arg("-lm")
             .output()
             .map_err(|e| HostError::file(Path::new(&self.command), e))?;
         if output.status.success() {

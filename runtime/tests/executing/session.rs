@@ -1,0 +1,149 @@
+//! Sessions as such: state in place, several programs over one set of tensors, errors, compilers.
+
+use super::common::{ARGUMENT, cache};
+use arch_compiler::graph::{AxisId, Builder, DType, FuncId, InputKind, Module};
+use arch_compiler::ops::{Map, Op, Reduce};
+use arch_runtime::device::host::{CCompiler, HostError};
+use arch_runtime::execute::{Data, Execute, RunError};
+use arch_runtime::luminal::{BuildError, Options, Session};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+/// Counts what the thread allocates.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let _ = COUNT.try_with(|c| c.set(c.get() + 1));
+        // SAFETY: as the caller promised.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promised.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn options(threads: usize) -> Options {
+    Options { threads, cache: cache(), ..Options::default() }
+}
+
+/// `accumulate` adds the sum over the batch of `x` to `total`; `update` takes a step with it and clears it.
+fn programs() -> (Module, FuncId, FuncId) {
+    let mut module = Module::default();
+    let d = module.add_axis("D", 37);
+    let mut b = Builder::new(&mut module, "accumulate");
+    let x = b.input("x", ARGUMENT, vec![AxisId::BATCH, d], DType::F32);
+    let total = b.input("total", InputKind::State, vec![d], DType::F32);
+    let sum = b.add1(Op::Reduce(Reduce::Sum, vec![AxisId::BATCH]), &[x]).unwrap();
+    let new = b.add1(Op::Map(Map::Add), &[total, sum]).unwrap();
+    b.function.updates.push((total, new));
+    let accumulate = b.finish();
+    let mut b = Builder::new(&mut module, "update");
+    let total = b.input("total", InputKind::State, vec![d], DType::F32);
+    let weight = b.input("weight", InputKind::Parameter, vec![d], DType::F32);
+    let rate = b.add1(Op::Constant(0.5), &[]).unwrap();
+    let step = b.add1(Op::Map(Map::Mul), &[total, rate]).unwrap();
+    let new = b.add1(Op::Map(Map::Sub), &[weight, step]).unwrap();
+    let zero = b.add1(Op::Constant(0.0), &[]).unwrap();
+    let zero = b.add1(Op::Map(Map::Mul), &[total, zero]).unwrap();
+    b.function.updates.push((weight, new));
+    b.function.updates.push((total, zero));
+    b.output("step", step);
+    let update = b.finish();
+    (module, accumulate, update)
+}
+
+#[test]
+fn programs_share_their_tensors_and_update_them_in_place() {
+    let (module, accumulate, update) = programs();
+    for threads in [1, 2] {
+        let list = [("accumulate", accumulate), ("update", update)];
+        let mut session = Session::new(&module, &list, 2, options(threads)).unwrap();
+        assert_eq!(session.plan("update").unwrap().arena_bytes, 0, "nothing is copied on the way");
+        session.write("weight", Data::Float(&[1.0; 37])).unwrap();
+        session.write("x", Data::Float(&[0.25; 74])).unwrap();
+        session.run("accumulate").unwrap();
+        session.run("accumulate").unwrap();
+        session.run("update").unwrap();
+        let mut weight = [0f32; 37];
+        session.read("weight", &mut weight).unwrap();
+        assert_eq!(weight, [0.5; 37]);
+        session.read("total", &mut weight).unwrap();
+        assert_eq!(weight, [0.0; 37]);
+        session.read("step", &mut weight).unwrap();
+        assert_eq!(weight, [0.5; 37]);
+        assert!(session.dot("accumulate").unwrap().contains("->"));
+    }
+}
+
+#[test]
+fn a_warm_step_allocates_nothing() {
+    let (module, accumulate, update) = programs();
+    let list = [("accumulate", accumulate), ("update", update)];
+    let mut session = Session::new(&module, &list, 64, options(2)).unwrap();
+    session.run("accumulate").unwrap();
+    session.run("update").unwrap();
+    let before = COUNT.with(Cell::get);
+    for _ in 0..10 {
+        session.run("accumulate").unwrap();
+        session.run("update").unwrap();
+    }
+    assert_eq!(COUNT.with(Cell::get) - before, 0);
+}
+
+#[test]
+fn mistakes_are_told_and_leave_the_session_usable() {
+    let (module, accumulate, update) = programs();
+    let list = [("accumulate", accumulate), ("update", update)];
+    let mut session = Session::new(&module, &list, 2, options(1)).unwrap();
+    assert!(matches!(session.run("train"), Err(RunError::Unsupported(_))));
+    assert_eq!(session.write("y", Data::Float(&[])), Err(RunError::UnknownTensor("y".into())));
+    let wrong = RunError::Length { name: "x".into(), expected: 74, given: 3 };
+    assert_eq!(session.write("x", Data::Float(&[0.0; 3])), Err(wrong));
+    assert_eq!(session.len("weight"), Some(37));
+    assert_eq!(session.len("nothing"), None);
+    session.run("accumulate").unwrap();
+}
+
+#[test]
+fn one_name_has_one_size() {
+    let (mut module, accumulate, _) = programs();
+    let d = module.add_axis("D", 5);
+    let mut b = Builder::new(&mut module, "other");
+    let total = b.input("total", InputKind::State, vec![d], DType::F32);
+    b.output("total_again", total);
+    let other = b.finish();
+    let list = [("accumulate", accumulate), ("other", other)];
+    let error = Session::new(&module, &list, 2, options(1)).unwrap_err();
+    assert!(matches!(error, BuildError::Sizes { ref name, .. } if name == "total"), "{error}");
+}
+
+#[test]
+fn a_plan_that_reads_what_nobody_wrote_is_refused() {
+    let (module, accumulate, _) = programs();
+    let session = Session::new(&module, &[("main", accumulate)], 2, options(1)).unwrap();
+    let plan = session.plan("main").unwrap().clone();
+    let rest = arch_kernels::Plan { steps: plan.steps[1..].to_vec(), ..plan.clone() };
+    let build = |plan| Session::from_plans(vec!["main".into()], vec![plan], 2, &options(1));
+    assert!(matches!(build(rest), Err(BuildError::Plan(_))));
+    let frozen = arch_kernels::Plan { updates: Vec::new(), ..plan.clone() };
+    assert!(matches!(build(frozen), Err(BuildError::Plan(_))));
+    assert!(build(plan).is_ok());
+}
+
+#[test]
+fn a_missing_compiler_is_told_with_what_to_do() {
+    let error = CCompiler::find_among(&["no-such-compiler".into()]).unwrap_err();
+    assert!(matches!(error, HostError::NoCompiler { .. }));
+    assert!(error.to_string().contains("ARCHC_CC"));
+}
