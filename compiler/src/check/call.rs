@@ -129,7 +129,8 @@ impl Session<'_> {
             }
             if slots[place].is_some() {
                 let text = format!("`{}` of `{what}` is given twice", params[place].name.name);
-                self.report(Diagnostic::error("A0401", text, g.span));
+                let d = Diagnostic::error("A0401", text, g.span).label("given again");
+                self.report(d.help("arguments without names go to the parameters in order; leave one out"));
                 return None;
             }
             slots[place] = Some(g.clone());

@@ -222,7 +222,12 @@ impl Session<'_> {
                     show_type(&decl.ty.kind),
                     self.describe(&value)
                 );
-                self.report(Diagnostic::error("A0205", text, span).also(decl.span, "declared here"));
+                let d = Diagnostic::error("A0205", text, span).also(decl.span, "declared here");
+                self.report(d.help(format!(
+                    "write for example `{}: {}`",
+                    decl.name.name,
+                    example(&decl.ty.kind)
+                )));
                 Val::Error
             }
         }
@@ -339,6 +344,24 @@ fn fit(ty: &ConfigTypeKind, value: &Val) -> Option<Val> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+/// A value of a type, for messages.
+pub(super) fn example(ty: &ConfigTypeKind) -> String {
+    match ty {
+        ConfigTypeKind::Named(n) => match n.name.as_str() {
+            "bool" => "true",
+            "int" => "4",
+            "float" => "0.5",
+            "string" => "\"text\"",
+            "init" => "normal(0.02)",
+            _ => "silu",
+        }
+        .to_string(),
+        ConfigTypeKind::Optional(t) => example(&t.kind),
+        ConfigTypeKind::List(t) => format!("[{}]", example(&t.kind)),
+        ConfigTypeKind::OneOf(w) => w.first().map_or_else(String::new, |w| w.name.clone()),
     }
 }
 

@@ -246,7 +246,8 @@ impl Session<'_> {
             let are = if forward.results.len() == 1 { "is" } else { "are" };
             let comes = if come == 1 { "comes" } else { "come" };
             let text = format!("{wanted} {are} declared, but {come} {comes} out");
-            self.report(Diagnostic::error("A0407", text, span).also(forward.signature, "declared here"));
+            let d = Diagnostic::error("A0407", text, span).also(forward.signature, "declared here");
+            self.report(d.help("several results are given as a tuple: `(a, b)`"));
             return None;
         }
         let mut out = Vec::new();

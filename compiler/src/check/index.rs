@@ -196,7 +196,8 @@ impl Session<'_> {
                 let size = self.size_of(id);
                 if i < 0 || i as usize >= size {
                     let text = format!("position {i} is outside `{}`, which has 0..{size}", axis.name);
-                    self.report(Diagnostic::error("A0313", text, at.span));
+                    let d = Diagnostic::error("A0313", text, at.span);
+                    self.report(d.help(format!("positions are counted from 0; the last is {}", size - 1)));
                     return None;
                 }
                 let axes = t.axes.iter().filter(|(a, _)| *a != id).cloned().collect();
@@ -231,7 +232,7 @@ impl Session<'_> {
             if let Some(o) = self.axis_info(axis).origin.clone() {
                 d = d.fact(format!("{name} = {size}"), o.from.clone());
             }
-            self.report(d);
+            self.report(d.help(format!("the end is not included: the whole of it is `0..{size}`")));
             return None;
         }
         let Some(to) = to else {
@@ -287,8 +288,11 @@ impl Session<'_> {
                 d = d.remark(text);
             }
         }
+        let names: Vec<String> = t.ids().iter().map(|a| self.axis_name(*a)).collect();
         if t.axes.is_empty() {
             d = d.help("a value without axes needs no reduction");
+        } else if let Some(near) = arch_grammar::nearest(&name, names.iter().map(String::as_str)) {
+            d = d.help(format!("did you mean `{near}`?"));
         }
         self.report(d);
     }

@@ -117,7 +117,8 @@ impl Session<'_> {
                 let wanted = super::config::show_type(&decl.ty.kind);
                 let title = format!("config `{}` is {wanted}, but `{text}` was given", decl.name.name);
                 let d = Diagnostic::error("A0205", title, decl.name.span).remark(from.to_string());
-                self.report(d);
+                let example = super::config::example(&decl.ty.kind);
+                self.report(d.help(format!("a value of that type is for example `{example}`")));
                 None
             }
         }

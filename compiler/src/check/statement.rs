@@ -111,6 +111,9 @@ impl Session<'_> {
                     if let Some(parts) = self.shown_parts(&values) {
                         d = d.remark(parts);
                     }
+                    if values.len() > patterns.len() {
+                        d = d.help("name them all; a value that is not wanted is called `_`");
+                    }
                     self.report(d);
                     for p in patterns {
                         self.bind_pattern(env, p, Val::Error, span);

@@ -324,7 +324,8 @@ impl Session<'_> {
                 counted(tensors.len(), "value"),
             );
             let declared = self.axis_info(axis).declared;
-            self.report(Diagnostic::error("A0312", text, span).also(declared, "its parts are declared here"));
+            let d = Diagnostic::error("A0312", text, span).also(declared, "its parts are declared here");
+            self.report(d.help("give one value for each part, in order"));
             return None;
         }
         let ints = tensors.iter().all(|(t, _)| t.dtype == DType::Int);
@@ -332,6 +333,18 @@ impl Session<'_> {
         let entry = Entry { span, how: "`concat` makes it".into() };
         let mut inputs = Vec::new();
         for (part, (t, at)) in parts.iter().zip(&tensors) {
+            let others = parts.iter().filter_map(|p| p.axis).filter(|p| Some(*p) != part.axis);
+            if let Some(other) = others.chain([axis]).find(|p| t.has(*p)) {
+                let (name, whole) = (self.axis_name(other), self.axis_name(axis));
+                let text = format!("this part of `{whole}` also has axis `{name}`");
+                let d = Diagnostic::error("A0312", text, *at)
+                    .label(format!("`{name}` is another part of `{whole}`, or the whole"))
+                    .also(self.axis_info(axis).declared, "its parts are declared here");
+                self.report(
+                    d.help(format!("rename the value's own axis first: `rename(…, {name} -> {name}2)`")),
+                );
+                return None;
+            }
             if let Some(p) = part.axis.filter(|p| !t.has(*p)) {
                 let name = self.axis_name(p);
                 let has = self.show_axes(&t.ids());
@@ -457,7 +470,7 @@ impl Session<'_> {
             let text = format!("a window of {reach} does not fit into {length} positions");
             let d = Diagnostic::error("A0319", text, span)
                 .remark(format!("{length} = left {left} + {size} + right {right}"));
-            self.report(d);
+            self.report(d.help("`left:` and `right:` add positions, filled with zeros"));
             return None;
         }
         let count = (length - reach) / stride + 1;
@@ -567,7 +580,7 @@ impl Session<'_> {
             };
             if let Some(bad) = bad {
                 let d = Diagnostic::error("A0314", "this is not a permutation", given.span).remark(bad);
-                self.report(d);
+                self.report(d.help(format!("each of 0..{size} stands in it once")));
                 return None;
             }
         }
