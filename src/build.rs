@@ -71,7 +71,8 @@ fn compile(
     let outcome = check::compile(provider, name, text, request);
     match outcome.program {
         Some(program) => {
-            if let Some(output) = quiet {
+            // Stdout has one object for the whole command.
+            if let Some(output) = quiet.filter(|o| !o.json) {
                 show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
             }
             Ok((program, outcome.sources))

@@ -378,7 +378,8 @@ pub struct TrainArgs {
     /// The run's folder; runs/NAME of the recipe if left out. An existing one is never overwritten.
     #[arg(long, value_name = "DIR")]
     pub run: Option<PathBuf>,
-    /// Recorded steps (`step{k}.x_start`, `.noise`, `.t`, `.y`) in place of data and random numbers.
+    /// Recorded steps (`step{k}.x_start`, `.noise`, `.t`, `.y`) in place of data and random numbers; nothing is
+    /// dropped out then.
     #[arg(long, value_name = "SAFETENSORS")]
     pub replay: Option<PathBuf>,
     /// Weights to begin with, by their names in the checkpoint.

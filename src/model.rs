@@ -4,9 +4,10 @@ use crate::cli::ModelArgs;
 use crate::failure::{Failure, show_diagnostics};
 use crate::provider::Files;
 use arch_compiler::check::{self, Request};
+use arch_compiler::graph::Size;
 use arch_compiler::program::Program;
 use arch_grammar::Sources;
-use arch_runtime::error::{Code, Problem};
+use arch_runtime::error::{Code, Problem, nearest};
 use std::path::Path;
 
 /// The text of a source file. Bytes that are no UTF-8 reach the parser, which says where they are.
@@ -60,8 +61,46 @@ pub fn program(
             if !output.json {
                 show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
             }
+            check_dims(&program, request)?;
             Ok((program, outcome.sources))
         }
-        None => Err(Failure::Diagnostics(outcome.diagnostics, outcome.sources)),
+        None => {
+            let mut diagnostics = outcome.diagnostics;
+            let given = request.dims.iter().map(|(n, size)| format!("--dim {n}={size}"));
+            let given: Vec<String> = given.collect();
+            for d in diagnostics.iter_mut().filter(|d| d.code == "A0210" && !given.is_empty()) {
+                d.notes.push(format!("the command line gives {}", given.join(", ")));
+            }
+            Err(Failure::Diagnostics(diagnostics, outcome.sources))
+        }
     }
+}
+
+/// A size for an axis that is not there, or that has its size from elsewhere, would be passed over in silence.
+fn check_dims(program: &Program, request: &Request) -> Result<(), Failure> {
+    for (name, size) in &request.dims {
+        let module = &program.module;
+        let sizes: Vec<usize> = module
+            .axes
+            .iter()
+            .filter(|a| a.name == *name)
+            .filter_map(|a| match a.size {
+                Size::Fixed(n) => Some(n),
+                Size::Batch => None,
+            })
+            .collect();
+        if sizes.contains(size) {
+            continue;
+        }
+        let why = match sizes.first() {
+            Some(other) => format!("axis `{name}` is {other} long: its size follows from the config"),
+            None => {
+                let near = nearest(name, module.axes.iter().map(|a| a.name.as_str()));
+                let near = near.map_or_else(String::new, |n| format!("; the nearest is `{n}`"));
+                format!("`{}` has no axis `{name}`{near}", program.item)
+            }
+        };
+        return Err(Failure::Misuse(format!("`--dim {name}={size}`: {why}")));
+    }
+    Ok(())
 }

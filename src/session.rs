@@ -37,7 +37,12 @@ pub fn executing(
 }
 
 fn unbuilt(error: &BuildError) -> RunError {
-    RunError::Unsupported(error.to_string())
+    match error {
+        BuildError::Host(host) => {
+            RunError::Machine { message: host.to_string(), help: host.help().to_string() }
+        }
+        other => RunError::Unsupported(other.to_string()),
+    }
 }
 
 impl Prepare for Chosen {

@@ -39,6 +39,14 @@ pub enum RunError {
         /// What was given.
         given: usize,
     },
+    /// The machine lacks what the form needs.
+    #[error("{message}")]
+    Machine {
+        /// What it lacks.
+        message: String,
+        /// What to do about it.
+        help: String,
+    },
     /// The form cannot run the program.
     #[error("{0}")]
     Unsupported(String),

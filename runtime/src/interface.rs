@@ -178,7 +178,9 @@ impl Interface {
 /// Real labels lie below the null label where that is the last row of the table, and below the table's end
 /// otherwise.
 fn label_input(argument: &Argument, null_label: Option<i64>) -> LabelInput {
-    let null = argument.null.or(null_label).and_then(|n| i32::try_from(n).ok());
+    // A null label may be declared for a table that has no row for it, where no labels are dropped.
+    let row = |n: &i64| argument.below.is_none_or(|below| *n < below as i64);
+    let null = argument.null.or(null_label).filter(row).and_then(|n| i32::try_from(n).ok());
     let classes = argument.below.map(|below| match argument.null {
         Some(null) if null + 1 == below as i64 => below - 1,
         _ => below,

@@ -21,7 +21,8 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     for (name, t) in &inputs {
         request.shapes.push((name.clone(), t.shape.get(1..).unwrap_or_default().to_vec()));
     }
-    let (mut program, _) = model::program(&args.file, &request, output)?;
+    let (mut program, _) =
+        model::program(&args.file, &request, output).map_err(|f| name_inputs(f, &inputs))?;
     let batch = check_inputs(&program, &inputs)?;
     let wrt = if args.grad { differentiable(&program) } else { Vec::new() };
     let mut programs = vec![("forward", program.entry)];
@@ -48,6 +49,17 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
         println!("{}", serde_json::json!({ "outputs": args.outputs, "tensors": names, "batch": batch }));
     }
     Ok(())
+}
+
+/// Says what the inputs hold where that might have told the size of an axis.
+fn name_inputs(failure: Failure, inputs: &Tensors) -> Failure {
+    let Failure::Diagnostics(mut diagnostics, sources) = failure else { return failure };
+    let held: Vec<String> = inputs.iter().map(|(n, t)| format!("`{n}` {:?}", t.shape)).collect();
+    for d in diagnostics.iter_mut().filter(|d| d.code == "A0210") {
+        d.notes.push(format!("the inputs hold {}", held.join(", ")));
+        d.help.push("a tensor is named after its parameter of `forward`; its first size is the batch".into());
+    }
+    Failure::Diagnostics(diagnostics, sources)
 }
 
 fn misfit(message: String, help: &str) -> Failure {
@@ -136,12 +148,15 @@ fn write_weights(
     let entry = program.module.function(program.entry);
     for p in &program.parameters {
         let Some(t) = weights.get(&p.name) else {
-            let near = nearest(&p.name, weights.keys().map(String::as_str));
+            // A misspelt name is one that no other parameter has.
+            let spare = weights.keys().filter(|n| !program.parameters.iter().any(|p| p.name == **n));
+            let near = nearest(&p.name, spare.map(String::as_str))
+                .or_else(|| nearest(&p.name, weights.keys().map(String::as_str)));
             let near = near.map_or_else(String::new, |n| format!("; the nearest there is `{n}`"));
             return Err(Problem::new(
                 Code::CheckpointTensor,
                 format!("the weights have no tensor `{}`{near}", p.name),
-                "names and sizes must be those that `archc report` lists",
+                "`archc dev FILE --stage program` lists all names and sizes",
             )
             .into());
         };

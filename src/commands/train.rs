@@ -24,16 +24,20 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
     let recipe = recipe::load(&args.recipe, &args.set)?;
     let built = build::from_recipe(&recipe, output)?;
     let data = if args.replay.is_some() { None } else { Some(open_data(&recipe, &built.interface)?) };
+    // Whatever can be found wrong is found before there is a folder.
+    built.interface.check(&recipe.diffusion.process()?)?;
     let timesteps = recipe.diffusion.timesteps;
     let replay = args.replay.as_ref().map(|p| Replay::load(p, &built.interface, timesteps)).transpose()?;
-    let (folder, resumed) = folder(args)?;
     let weights = args.weights.as_ref().map(|p| checkpoint::load_weights(p)).transpose()?;
+    let (folder, resumed) = folder(args)?;
     if !args.resume {
         folder.write_recipe(&recipe.to_toml())?;
     }
     announce(&recipe, &built, &folder, data.as_ref(), output);
+    // Recorded steps take the place of random numbers, and none are recorded for dropout.
+    let training = if replay.is_some() { &built.inference } else { &built.training };
     let model = Model {
-        training: &built.training,
+        training,
         inference: &built.inference,
         noising: &built.noising,
         loss: &built.loss,
@@ -99,6 +103,12 @@ fn announce(
     );
     if let Some(data) = data {
         eprintln!("data: {} images, {:.0} % held out", data.len(), 100.0 * recipe.data.holdout);
+        for skipped in data.skipped.iter().take(10) {
+            eprintln!("warning: skipped {skipped}");
+        }
+        if data.skipped.len() > 10 {
+            eprintln!("warning: and {} more", data.skipped.len() - 10);
+        }
     }
     eprintln!("run: {}", folder.path().display());
 }

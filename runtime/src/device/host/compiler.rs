@@ -8,9 +8,7 @@ use thiserror::Error;
 #[derive(Clone, Debug, Error)]
 pub enum HostError {
     /// There is no C compiler.
-    #[error(
-        "there is no C compiler (tried {tried}): install one, such as gcc (Debian: apt install gcc), or name one in ARCHC_CC"
-    )]
+    #[error("there is no C compiler (tried {tried})")]
     NoCompiler {
         /// The commands that were tried.
         tried: String,
@@ -26,7 +24,7 @@ pub enum HostError {
         text: String,
     },
     /// A file of the cache could not be read or written.
-    #[error("{path}: {cause}")]
+    #[error("cannot keep compiled kernels: {path}: {cause}")]
     File {
         /// The file.
         path: PathBuf,
@@ -36,6 +34,23 @@ pub enum HostError {
 }
 
 impl HostError {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            HostError::NoCompiler { .. } => {
+                "install one, such as gcc (Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc; macOS: \
+                 xcode-select --install), or name one in ARCHC_CC; `--form interpreter` works without one, slowly"
+            }
+            HostError::Refused { .. } => {
+                "name another compiler in ARCHC_CC, or use `--form interpreter`, which needs none; please report it"
+            }
+            HostError::File { .. } => {
+                "name a folder that can be written in ARCHC_CACHE_DIR; `--form interpreter` needs none"
+            }
+        }
+    }
+
     pub(super) fn file(path: &Path, cause: impl ToString) -> Self {
         HostError::File { path: path.to_path_buf(), cause: cause.to_string() }
     }

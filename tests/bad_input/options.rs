@@ -1,0 +1,128 @@
+//! Options that name nothing, and machines without a C compiler.
+
+use super::words;
+use crate::common::{Ran, command, fixture, folder, root, run};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+#[test]
+fn items_presets_settings_and_sizes_that_do_not_exist() {
+    words("report models/dit.arch --item DIT").fails(1, &["error[A", "DIT", "DiT"]);
+    words("report models/dit.arch --preset XXL/2").fails(1, &["error[A", "XXL", "XL"]);
+    words("report models/dit.arch --preset XL/two").fails(1, &["error[A", "two"]);
+    words("report models/dit.arch --set hiden_size=8").fails(1, &["error[A", "hiden_size", "hidden_size"]);
+    words("report models/dit.arch --set depth=deep").fails(1, &["error[A", "deep", "depth"]);
+    words("report models/dit.arch --set depth=0").fails(1, &["error[A", "depth", "0"]);
+    words("report models/dit.arch --set input_size=33").fails(1, &["error[A", "33", "patches of 2"]);
+    words("report models/mamba.arch --item MambaMixer --set d_model=8").fails(1, &["error[A", "T"]);
+    words("report models/mamba.arch --item MambaMixer --set d_model=8 --dim TT=4")
+        .fails(1, &["error[A", "TT"]);
+    words("report models/mamba.arch --item MambaMixer --set d_model=8 --dim T=4 --dim TT=4")
+        .fails(2, &["TT", "`T`"]);
+    words("report models/dit.arch --dim T=7").fails(2, &["--dim T=7", "256 long"]);
+    words("report models/dit.arch --set depth").fails(2, &["--set depth", "name=value"]);
+    words("report models/mamba.arch --item MambaMixer --dim T=0").fails(2, &["--dim T=0", "above 0"]);
+    words("report models/mamba.arch --item MambaMixer --dim T=many").fails(2, &["--dim T=many"]);
+}
+
+#[test]
+fn commands_and_options_that_do_not_exist_are_misuse() {
+    words("tarin").fails(2, &["tarin", "train"]);
+    words("report").fails(2, &["FILE"]);
+    words("report models/dit.arch --prest S").fails(2, &["--prest", "--preset"]);
+    words("run models/dit.arch --form fast").fails(2, &["fast", "executing"]);
+    words("explain Z0000").fails(2, &["Z0000"]);
+}
+
+#[test]
+fn problems_are_json_where_json_is_asked_for() {
+    let ran = words("report models/none.arch --json");
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.json()["error"]["code"], "R0001");
+    let ran = words("check models/dit.arch --set hiden_size=8 --json");
+    assert_eq!(ran.code, Some(1));
+    let found = ran.json();
+    let first = &found["diagnostics"][0];
+    assert!(first["code"].as_str().is_some_and(|c| c.starts_with('A')), "{found}");
+}
+
+/// The mixer of a fixture with its kernels in a folder of their own.
+fn mixer(cache: &Path, compiler: Option<&Path>, form: &str) -> Ran {
+    let out = folder();
+    let mut command = command("run models/mamba.arch --item MambaMixer --set d_model=16 --set d_state=4");
+    command.env("ARCHC_CACHE_DIR", cache).args(["--form", form]);
+    command.arg("--weights").arg(fixture("mamba_mixer", "weights.safetensors"));
+    command.arg("--inputs").arg(fixture("mamba_mixer", "inputs.safetensors"));
+    command.arg("--outputs").arg(out.path().join("o.safetensors"));
+    if let Some(compiler) = compiler {
+        command.env("ARCHC_CC", compiler);
+    }
+    run(&mut command)
+}
+
+#[test]
+fn without_a_c_compiler_the_way_out_is_said() {
+    let base = folder();
+    let none = Path::new("/nonexistent");
+    let ran = mixer(base.path(), Some(none), "executing");
+    ran.fails(
+        1,
+        &[
+            "error[R0003]",
+            "no C compiler",
+            "/nonexistent",
+            "ARCHC_CC",
+            "apt install gcc",
+            "--form interpreter",
+        ],
+    );
+    for form in ["interpreter", "primitive"] {
+        mixer(base.path(), Some(none), form).fine();
+    }
+    let doctor = run(command("doctor").env("ARCHC_CC", none));
+    assert_eq!(doctor.code, Some(1));
+    assert!(doctor.stdout.contains("apt install gcc"), "{}", doctor.stdout);
+}
+
+#[test]
+fn a_compiler_that_fails_is_quoted() {
+    let base = folder();
+    let fake = base.path().join("cc");
+    let script = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo fake 1.0; exit 0; fi\necho 'cc1: out of luck' >&2\nexit 1\n";
+    std::fs::write(&fake, script).unwrap();
+    std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let ran = mixer(&base.path().join("cache"), Some(&fake), "executing");
+    ran.fails(1, &["error[R0", "out of luck", "--form interpreter"]);
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_named() {
+    // Below a file there can be no folder, for root neither.
+    let cache = root().join("Cargo.toml/kernels");
+    mixer(&cache, None, "executing").fails(1, &["error[R0", "Cargo.toml/kernels", "ARCHC_CACHE_DIR"]);
+    mixer(&cache, None, "interpreter").fine();
+}
+
+#[test]
+fn a_damaged_cache_is_mended() {
+    let base = folder();
+    mixer(base.path(), None, "executing").fine();
+    let entries = || std::fs::read_dir(base.path()).unwrap().map(|e| e.unwrap().path());
+    let mut libraries = 0;
+    for path in entries() {
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("so") => {
+                libraries += 1;
+                std::fs::remove_file(&path).unwrap();
+            }
+            Some("kernel") => {}
+            _ => panic!("{} was left over", path.display()),
+        }
+    }
+    assert!(libraries > 0);
+    mixer(base.path(), None, "executing").fine();
+    for path in entries().filter(|p| p.extension().is_some_and(|e| e == "kernel")) {
+        std::fs::write(path, "").unwrap();
+    }
+    mixer(base.path(), None, "executing").fine();
+}

@@ -1,0 +1,234 @@
+//! Compiled kernels against the f64 interpreter for sizes that the fixtures do not have: what is odd, what is
+//! one, what does not divide into a vector.
+
+mod common;
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::program::Program;
+use common::{Tensor, Tensors, agree, archc, difference, folder, read, root, write};
+
+/// Even numbers in [-1, 1] from a name and an index; the same on every machine.
+fn even(name: &str, index: usize) -> f64 {
+    let mut state = name
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    state ^= (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    state = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    state = (state ^ (state >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((state ^ (state >> 31)) >> 11) as f64 / (1u64 << 52) as f64 - 1.0
+}
+
+fn random(name: &str, shape: &[usize], scale: f64) -> Tensor {
+    let count = shape.iter().product();
+    // The file holds f32, and both forms must begin from the same numbers.
+    Tensor::floats(shape, (0..count).map(|i| f64::from((scale * even(name, i)) as f32)).collect())
+}
+
+/// What is run.
+struct Case {
+    file: &'static str,
+    item: &'static str,
+    set: &'static str,
+    batch: usize,
+    /// The length of the sequence, for blocks that leave it open.
+    length: Option<usize>,
+    timesteps: &'static [f64],
+}
+
+impl Case {
+    fn program(&self) -> Program {
+        let path = root().join(self.file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let pair = |s: &str| s.split_once('=').map(|(k, v)| (k.to_string(), v.to_string())).unwrap();
+        let request = Request {
+            item: Some(self.item.into()),
+            set: self.set.split_whitespace().map(pair).collect(),
+            dims: self.length.map(|t| ("T".to_string(), t)).into_iter().collect(),
+            ..Request::default()
+        };
+        let outcome = compile(&NoFiles, self.file, &text, &request);
+        let said = arch_grammar::render(&outcome.diagnostics, &outcome.sources, false);
+        outcome.program.unwrap_or_else(|| panic!("{said}"))
+    }
+
+    fn weights(program: &Program) -> Tensors {
+        let one = |shape: &[usize]| match shape {
+            // Rows of about unit length keep the numbers of deep layers about one.
+            [_, rest @ ..] if !rest.is_empty() => 1.5 / (rest.iter().product::<usize>() as f64).sqrt(),
+            _ => 0.5,
+        };
+        program
+            .parameters
+            .iter()
+            .map(|p| (p.name.clone(), random(&p.name, &p.stored, one(&p.stored))))
+            .collect()
+    }
+
+    fn inputs(&self, program: &Program) -> Tensors {
+        let mut inputs = Tensors::new();
+        for input in &program.inputs {
+            let mut shape = vec![self.batch];
+            shape.extend(program.module.dims(&input.shape, self.batch));
+            let tensor = if input.integer {
+                let below = input.below.expect("labels have a limit");
+                // The last label first: the row that is easiest to forget.
+                Tensor::integers((0..self.batch).map(|i| ((below - 1 + 3 * i) % below) as f64).collect())
+            } else if input.name == "t" {
+                let times = self.timesteps.iter().cycle().take(self.batch);
+                Tensor::floats(&shape, times.map(|t| f64::from(*t as f32)).collect())
+            } else {
+                random(&input.name, &shape, 1.7)
+            };
+            inputs.insert(input.name.clone(), tensor);
+        }
+        for (name, axes) in &program.outputs {
+            let mut shape = vec![self.batch];
+            shape.extend(program.module.dims(axes, self.batch));
+            let key = format!("{name}.grad");
+            inputs.insert(key.clone(), random(&key, &shape, 1.0));
+        }
+        inputs
+    }
+
+    /// Runs both forms and compares every result and every gradient.
+    fn check(&self) {
+        let program = self.program();
+        let dir = folder();
+        let place = |name: &str| dir.path().join(name);
+        write(&place("w.safetensors"), &Self::weights(&program));
+        write(&place("i.safetensors"), &self.inputs(&program));
+        let set: String = self.set.split_whitespace().map(|s| format!(" --set {s}")).collect();
+        let mut results = Vec::new();
+        for form in ["interpreter", "executing"] {
+            let words = format!("run {} --item {}{set} --grad --form {form}", self.file, self.item);
+            let out = place(&format!("{form}.safetensors"));
+            let files = [
+                ("--weights", place("w.safetensors")),
+                ("--inputs", place("i.safetensors")),
+                ("--outputs", out.clone()),
+            ];
+            archc(&words, &files).fine();
+            results.push(read(&out));
+        }
+        let [wanted, got] = results.as_mut_slice() else { unreachable!("two forms ran") };
+        let trained = program.parameters.iter().filter(|p| p.trained).count();
+        let floats = program.inputs.iter().filter(|a| !a.integer).count();
+        assert_eq!(wanted.len(), program.outputs.len() + trained + floats, "every gradient is there");
+        let magnitude = wanted["output"].largest();
+        assert!((1e-2..1e3).contains(&magnitude), "outputs of about one: {magnitude}");
+        // The phase of a sinusoid at t = 250 is known to 2e-5 in f32, and the sum over all frequencies cancels:
+        // luminal's own operators are as far from f64 here.
+        if let Some(time) = wanted.remove("grad.t") {
+            let apart = difference("grad.t", &got["grad.t"], &time, 0.0);
+            assert!(apart < 5e-3, "{} with {}: grad.t is off by {apart:.1e}", self.item, self.set);
+        }
+        agree(&format!("{} with {}", self.item, self.set), got, wanted, (2e-5, 2e-4));
+    }
+}
+
+fn dit(set: &'static str, batch: usize, timesteps: &'static [f64]) {
+    Case { file: "models/dit.arch", item: "DiT", set, batch, length: None, timesteps }.check();
+}
+
+fn dimamba(set: &'static str, batch: usize) {
+    Case { file: "models/mamba.arch", item: "DiMamba", set, batch, length: None, timesteps: &[7.0, 641.5] }
+        .check();
+}
+
+fn mixer(set: &'static str, batch: usize, length: usize) {
+    let length = Some(length);
+    Case { file: "models/mamba.arch", item: "MambaMixer", set, batch, length, timesteps: &[] }.check();
+}
+
+#[test]
+fn dit_on_five_by_five_tokens_with_three_heads() {
+    dit(
+        "depth=2 hidden_size=36 num_heads=3 input_size=10 patch_size=2 in_channels=3 num_classes=7",
+        3,
+        &[0.0, 512.0, 999.0],
+    );
+}
+
+#[test]
+fn dit_on_three_by_three_tokens_with_five_heads_and_fractional_times() {
+    dit(
+        "depth=1 hidden_size=40 num_heads=5 input_size=9 patch_size=3 in_channels=1 num_classes=4",
+        2,
+        &[0.37, 87.25],
+    );
+}
+
+#[test]
+fn dit_on_two_by_two_tokens_without_variance() {
+    dit(
+        "depth=1 hidden_size=24 num_heads=1 input_size=8 patch_size=4 in_channels=2 num_classes=3 learn_sigma=false",
+        1,
+        &[250.5],
+    );
+}
+
+#[test]
+fn dit_of_one_token_without_a_null_label() {
+    dit(
+        "depth=1 hidden_size=20 num_heads=5 input_size=3 patch_size=3 in_channels=1 num_classes=2 \
+         class_dropout_prob=0 learn_sigma=false mlp_ratio=2.5",
+        5,
+        &[1.0, 30.0],
+    );
+}
+
+#[test]
+fn dit_of_many_odd_sizes() {
+    dit(
+        "depth=1 hidden_size=52 num_heads=13 input_size=7 patch_size=1 in_channels=5 num_classes=11 mlp_ratio=1.5",
+        7,
+        &[999.75, 3.0, 444.0],
+    );
+}
+
+#[test]
+fn mixer_with_a_narrow_convolution_and_one_state() {
+    mixer("d_model=12 d_conv=3 d_state=1", 2, 11);
+}
+
+#[test]
+fn mixer_of_one_token() {
+    mixer("d_model=8 d_state=3", 1, 1);
+}
+
+#[test]
+fn mixer_of_two_tokens() {
+    mixer("d_model=8 d_state=16 d_conv=4", 3, 2);
+}
+
+#[test]
+fn mixer_without_expansion_and_with_a_rank_of_five() {
+    mixer("d_model=20 expand=1 dt_rank=5 d_state=3 bias=true", 2, 33);
+}
+
+#[test]
+fn mixer_of_odd_width_without_the_biases_of_convolutions() {
+    mixer("d_model=7 expand=3 d_conv=1 d_state=5 conv_bias=false", 1, 65);
+}
+
+#[test]
+fn mixer_in_both_directions() {
+    mixer("d_model=10 d_state=16 bidirectional=true", 2, 19);
+}
+
+#[test]
+fn dimamba_in_one_direction() {
+    dimamba(
+        "depth=2 hidden_size=20 input_size=9 patch_size=3 in_channels=1 num_classes=3 d_state=3 d_conv=3",
+        2,
+    );
+}
+
+#[test]
+fn dimamba_in_both_directions() {
+    dimamba(
+        "depth=1 hidden_size=24 input_size=10 patch_size=2 in_channels=2 num_classes=5 bidirectional=true \
+         expand=1 learn_sigma=false class_dropout_prob=0",
+        1,
+    );
+}

@@ -1,0 +1,261 @@
+//! Training by the command line: recorded steps of the reference code, and runs that end in every way.
+
+mod common;
+
+use common::recipes::{DIT48, TINY, digits};
+use common::{Ran, Tensors, command, difference, fixture, folder, manifest, read, run};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const DIT32: &str = "input_size = 8, patch_size = 2, in_channels = 4, num_classes = 10, hidden_size = 32, \
+     num_heads = 2, depth = 1, learn_sigma = false";
+
+const LEARNED: &str = "[train]\nlearning_rate = 1e-4\nema_decay = 0.9999\nlog_every = 1\n";
+
+const DECAY: &str = "[diffusion]\nschedule = \"cosine\"\nvariance = \"fixed_large\"\n\
+     [train]\nlearning_rate = 1e-3\nweight_decay = 0.1\nema_decay = 0.99\nlog_every = 1\n";
+
+/// Replays recorded steps and gives the run's folder.
+fn replay(case: &str, recipe: &Path, form: &str) -> PathBuf {
+    let dir = recipe.with_file_name(form);
+    let mut command = command(&format!("train --form {form}"));
+    command.arg(recipe).arg("--run").arg(&dir);
+    command.arg("--replay").arg(fixture(case, "inputs.safetensors"));
+    command.arg("--weights").arg(fixture(case, "weights.safetensors"));
+    run(&mut command).fine();
+    dir
+}
+
+/// The lines of `metrics.jsonl`.
+fn metrics(dir: &Path) -> Vec<serde_json::Value> {
+    let text = std::fs::read_to_string(dir.join("metrics.jsonl")).unwrap();
+    text.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
+}
+
+/// A figure of every step.
+fn figures(dir: &Path, key: &str) -> Vec<f64> {
+    metrics(dir).iter().map(|m| m[key].as_f64().unwrap_or_else(|| panic!("no {key} in {m}"))).collect()
+}
+
+fn checkpoint(dir: &Path) -> Tensors {
+    read(&dir.join("checkpoints/last.safetensors"))
+}
+
+/// Figures against those that are wanted, relative.
+fn near(what: &str, got: &[f64], wanted: &[f64], tolerance: f64) {
+    assert_eq!(got.len(), wanted.len(), "{what}");
+    for (g, w) in got.iter().zip(wanted) {
+        assert!((g - w).abs() <= tolerance * w.abs(), "{what}: {got:?} are not {wanted:?}");
+    }
+}
+
+fn scalars(case: &str, key: &str) -> Vec<f64> {
+    manifest(case)["scalars"][key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
+}
+
+/// Compares what training changed with what it was to change: a weight of 0.1 would hide a step of 1e-4.
+/// Adam divides a gradient by its own size, so where a gradient is rounding only, so is its step: the biases of
+/// the keys, which softmax does not see, are a third of `qkv.bias` and left out.
+fn changes(case: &str, file: &str, prefix: &str, after: &Tensors, tolerance: f64) {
+    let before = read(&fixture(case, "weights.safetensors"));
+    let mut compared = 0;
+    for (name, wanted) in read(&fixture(case, file)) {
+        let Some(got) = after.get(&format!("{prefix}{name}")) else {
+            assert_eq!(name, "pos_embed", "only the buffer has no average");
+            continue;
+        };
+        if name.ends_with("attn.qkv.bias") {
+            continue;
+        }
+        let change = |t: &common::Tensor| {
+            let data = t.data.iter().zip(&before[&name].data).map(|(a, b)| a - b).collect();
+            common::Tensor::floats(&t.shape, data)
+        };
+        let (got, wanted) = (change(got), change(&wanted));
+        let apart =
+            if wanted.largest() == 0.0 { got.largest() } else { difference(&name, &got, &wanted, 0.0) };
+        assert!(apart <= tolerance, "{case}: the change of {prefix}{name} is off by {apart:.1e}");
+        compared += 1;
+    }
+    assert!(compared > 15, "{compared} tensors were compared");
+}
+
+#[test]
+fn recorded_steps_with_weight_decay() {
+    let case = "dit_train_step_wd";
+    let base = folder();
+    let recipe = digits(base.path(), DIT32, DECAY);
+    let dir = replay(case, &recipe, "executing");
+    near("losses", &figures(&dir, "loss"), &scalars(case, "losses"), 2e-5);
+    near("norms", &figures(&dir, "grad_norm"), &scalars(case, "grad_total_l2_norm_per_step"), 1e-4);
+    let after = checkpoint(&dir);
+    changes(case, "weights_after.safetensors", "", &after, 2e-2);
+    changes(case, "ema_after.safetensors", "ema.", &after, 2e-2);
+    same_state(&after, &checkpoint(&replay(case, &recipe, "interpreter")), 2e-4);
+}
+
+/// At t = 0 the likelihoods of this case are saturated: log of a share of 1e-12, which is lost where f32 takes
+/// the difference of two numbers near one. So losses agree to a few percent, and what is compared closely is
+/// the part of them that no saturation touches.
+#[test]
+fn recorded_steps_with_learned_variance() {
+    let case = "dit_train_step";
+    let base = folder();
+    let recipe = digits(base.path(), DIT48, LEARNED);
+    let dir = replay(case, &recipe, "executing");
+    near("losses", &figures(&dir, "loss"), &scalars(case, "losses"), 3e-2);
+    let outputs = read(&fixture(case, "outputs.safetensors"));
+    let mean = |k: usize| {
+        let mse = &outputs[&format!("step{k}.mse")].data;
+        mse.iter().sum::<f64>() / mse.len() as f64
+    };
+    near("the first squared error", &figures(&dir, "mse")[..1], &[mean(0)], 2e-5);
+    near("squared errors", &figures(&dir, "mse"), &[mean(0), mean(1), mean(2)], 1e-3);
+}
+
+/// The moments of Adam, which no file of the reference has, in two forms.
+fn same_state(got: &Tensors, wanted: &Tensors, tolerance: f64) {
+    assert_eq!(got.keys().collect::<Vec<_>>(), wanted.keys().collect::<Vec<_>>());
+    let moments = |prefix: &'static str| wanted.iter().filter(move |(n, _)| n.starts_with(prefix));
+    for prefix in ["adam.m.", "adam.v."] {
+        let largest = moments(prefix).fold(0.0f64, |m, (_, t)| m.max(t.largest()));
+        assert!(largest > 0.0);
+        for (name, wanted) in moments(prefix) {
+            let apart = difference(name, &got[name], wanted, 1e-4 * largest);
+            assert!(apart <= tolerance, "{name} is off by {apart:.1e}");
+        }
+    }
+}
+
+/// Quick runs on the digits.
+const QUICK: &str = "[diffusion]\ntimesteps = 50\n\
+     [train]\nsteps = 12\nbatch = 8\nlearning_rate = 1e-2\nlog_every = 1\ncheckpoint_every = 4\nsample_every = 0\nseed = 5\nschedule = \"constant\"\n\
+     [sample]\nsteps = 2\ncount = 4\n";
+
+/// `archc train` on a recipe into a folder.
+fn train(recipe: &Path, dir: &Path, words: &str) -> Command {
+    let mut command = command(&format!("train {words}"));
+    command.arg(recipe).arg("--run").arg(dir);
+    command
+}
+
+#[test]
+fn a_resumed_run_gives_what_an_uninterrupted_one_gives() {
+    let base = folder();
+    let recipe = digits(base.path(), TINY, QUICK);
+    let (whole, parted) = (base.path().join("whole"), base.path().join("parted"));
+    let said = run(&mut train(&recipe, &whole, "--json")).fine().json();
+    assert_eq!((said["step"].as_u64(), said["finished"].as_bool()), (Some(12), Some(true)));
+    run(&mut train(&recipe, &parted, "--set train.steps=5")).fine();
+    run(&mut train(&recipe, &parted, "--resume --threads 1")).fine();
+    assert_eq!(figures(&whole, "loss"), figures(&parted, "loss"));
+    assert_eq!(figures(&whole, "step"), (1..=12).map(f64::from).collect::<Vec<_>>());
+    assert_eq!(figures(&parted, "step"), figures(&whole, "step"));
+    assert_eq!(checkpoint(&whole), checkpoint(&parted));
+}
+
+/// Waits until the run has logged so many steps.
+fn wait(dir: &Path, steps: usize, child: &mut Child) {
+    let began = Instant::now();
+    loop {
+        let lines = std::fs::read_to_string(dir.join("metrics.jsonl")).unwrap_or_default().lines().count();
+        if lines >= steps {
+            return;
+        }
+        assert!(child.try_wait().unwrap().is_none(), "the run ended after {lines} steps");
+        assert!(began.elapsed() < Duration::from_secs(120), "{lines} steps in two minutes");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn start(recipe: &Path, dir: &Path, words: &str) -> Child {
+    let mut command = train(recipe, dir, words);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+/// So many steps that no machine ends them before it is stopped.
+const LONG: &str = "--set train.steps=1000000 --set train.checkpoint_every=5";
+
+/// Steps that are logged, each once and in order.
+fn in_order(dir: &Path, steps: usize) {
+    assert_eq!(figures(dir, "step"), (1..=steps).map(|s| s as f64).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_killed_run_goes_on_from_its_last_checkpoint() {
+    let base = folder();
+    let recipe = digits(base.path(), TINY, QUICK);
+    let dir = base.path().join("run");
+    let mut child = start(&recipe, &dir, LONG);
+    wait(&dir, 23, &mut child);
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().code(), None, "a signal ended it");
+    let logged = metrics(&dir).len();
+    // The file must be whole whenever the kill came.
+    let steps = logged + 10;
+    run(&mut train(&recipe, &dir, &format!("--resume --set train.steps={steps}"))).fine();
+    in_order(&dir, steps);
+    // An uninterrupted run of the same recipe gives the same losses.
+    let whole = base.path().join("whole");
+    run(&mut train(&recipe, &whole, &format!("--set train.steps={steps}"))).fine();
+    assert_eq!(figures(&whole, "loss"), figures(&dir, "loss"));
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_a_run_finishes_its_step_and_keeps_it() {
+    let base = folder();
+    let recipe = digits(base.path(), TINY, QUICK);
+    let dir = base.path().join("run");
+    let mut child = start(&recipe, &dir, &format!("{LONG} --set train.checkpoint_every=100000"));
+    wait(&dir, 7, &mut child);
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(killed.unwrap().success());
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    ran.fails(130, &["finishing this step", "stopped at step"]);
+    let last = metrics(&dir).len();
+    assert!(ran.stderr.contains(&format!("stopped at step {last}:")), "{}", ran.stderr);
+    let steps = last + 3;
+    run(&mut train(&recipe, &dir, &format!("--resume --set train.steps={steps}"))).fine();
+    in_order(&dir, steps);
+}
+
+#[test]
+fn two_runs_never_share_a_folder() {
+    let base = folder();
+    let recipe = digits(base.path(), TINY, QUICK);
+    let dir = base.path().join("run");
+    let words = "--set train.steps=6";
+    let mut children =
+        [start(&recipe, &dir, words), start(&recipe, &dir, words), start(&recipe, &dir, words)];
+    for child in &mut children {
+        assert!(child.wait().unwrap().success());
+    }
+    for name in ["run", "run-2", "run-3"] {
+        in_order(&base.path().join(name), 6);
+    }
+    assert!(!base.path().join("run-4").exists());
+}
+
+#[test]
+fn numbers_that_are_none_stop_the_run_with_the_step_and_keep_the_checkpoint() {
+    let base = folder();
+    let recipe = digits(base.path(), TINY, QUICK);
+    let dir = base.path().join("run");
+    run(&mut train(&recipe, &dir, "--set train.steps=4")).fine();
+    let before = checkpoint(&dir);
+    let ran = run(&mut train(&recipe, &dir, "--resume --set train.learning_rate=1e30"));
+    ran.fails(1, &["error[R0501]", "step 6", "train.learning_rate was", "help: "]);
+    assert_eq!(checkpoint(&dir), before);
+    run(&mut train(&recipe, &dir, "--resume --set train.steps=6")).fine();
+    in_order(&dir, 6);
+}
+
+#[test]
+fn resuming_what_is_not_there_says_so() {
+    let base = folder();
+    let recipe = digits(base.path(), TINY, QUICK);
+    let ran = run(&mut train(&recipe, &base.path().join("none"), "--resume"));
+    ran.fails(1, &["error[R0502]", "none", "--resume", "--run"]);
+}
