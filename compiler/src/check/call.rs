@@ -4,6 +4,7 @@ use super::Session;
 use super::forward::{ArgShape, Built, CallShape};
 use super::layers::join;
 use super::matching::{Bound, Pattern, Slot};
+use super::pairs::Pairs;
 use super::report::{Site, counted};
 use super::scope::{Env, Frame};
 use super::source::ItemRef;
@@ -427,6 +428,28 @@ impl Session<'_> {
         self.call_layer_inner(env, layer, shown, given, span).unwrap_or(Val::Error)
     }
 
+    /// Axes that a call gives by name, `T: GH`, or for a parameter that takes one.
+    fn explicit_axes(
+        &mut self,
+        env: &mut Env,
+        params: &[Param],
+        slots: &[Option<Given<'_>>],
+        named: &[Given<'_>],
+    ) -> Option<IndexMap<String, AxisId>> {
+        let mut explicit: IndexMap<String, AxisId> = IndexMap::new();
+        for g in named {
+            let axis = self.axis_argument(env, g)?;
+            explicit.insert(g.name?.name.clone(), axis);
+        }
+        for (param, slot) in params.iter().zip(slots) {
+            if let (ParamKind::Axis(axis), Some(g)) = (&param.kind, slot) {
+                let a = self.axis_argument(env, g)?;
+                explicit.insert(axis.name.clone(), a);
+            }
+        }
+        Some(explicit)
+    }
+
     fn call_layer_inner(
         &mut self,
         env: &mut Env,
@@ -446,17 +469,7 @@ impl Session<'_> {
         inner.template = Some(layer.template);
         let open = open_names(&forward.params);
         let (slots, named) = self.assign(shown, &forward.params, &open, given, span)?;
-        let mut explicit: IndexMap<String, AxisId> = IndexMap::new();
-        for g in &named {
-            let axis = self.axis_argument(env, g)?;
-            explicit.insert(g.name?.name.clone(), axis);
-        }
-        for (param, slot) in forward.params.iter().zip(&slots) {
-            if let (ParamKind::Axis(axis), Some(g)) = (&param.kind, slot) {
-                let a = self.axis_argument(env, g)?;
-                explicit.insert(axis.name.clone(), a);
-            }
-        }
+        let explicit = self.explicit_axes(env, &forward.params, &slots, &named)?;
         let to_caller = |a: AxisId| layer.axes.iter().find(|(o, _, _)| *o == a).map_or(a, |(_, c, _)| *c);
         let mut shaped = Vec::new();
         let mut tensors = Vec::new();
@@ -574,8 +587,7 @@ impl Session<'_> {
         level: usize,
         span: Span,
     ) -> Option<Val> {
-        let mut pairs = Pairs::default();
-        pairs.list.extend(layer.axes.iter().map(|(own, real, used)| (*own, Some(*real), *used)));
+        let mut pairs = Pairs::of(&layer.axes);
         for (own, caller) in built.open.iter().zip(bound.open.values()) {
             pairs.add(self, *own, *caller);
         }
@@ -710,46 +722,6 @@ fn lifted_as_before(results: Val, lifted: &[(AxisId, Entry)]) -> Val {
             Val::Tuple(Rc::new(vs.iter().map(|v| lifted_as_before(v.clone(), lifted)).collect()))
         }
         other => other,
-    }
-}
-
-/// Pairs of a callee's axis, the caller's axis that it stands for, and the axis that the call uses for it:
-/// another identity where the caller gave one axis for two.
-#[derive(Default)]
-struct Pairs {
-    list: Vec<(AxisId, Option<AxisId>, AxisId)>,
-}
-
-impl Pairs {
-    fn add(&mut self, session: &mut Session<'_>, own: AxisId, real: AxisId) {
-        let taken = self.list.iter().any(|(_, _, u)| *u == real);
-        let used = if taken {
-            let name = session.axis_name(own);
-            session.copy_axis(real, &name)
-        } else {
-            real
-        };
-        self.list.push((own, Some(real), used));
-    }
-
-    fn used(&self, own: AxisId) -> AxisId {
-        self.list.iter().find(|(o, _, _)| *o == own).map_or(own, |(_, _, u)| *u)
-    }
-
-    fn real(&self, own: AxisId) -> Option<AxisId> {
-        self.list.iter().find(|(o, _, _)| *o == own).and_then(|(_, r, _)| *r)
-    }
-
-    /// The used axis; an axis that only the callee knows stands for itself.
-    fn or_self(&mut self, own: AxisId) -> AxisId {
-        if !self.list.iter().any(|(o, _, _)| *o == own) {
-            self.list.push((own, None, own));
-        }
-        self.used(own)
-    }
-
-    fn list(&self) -> Vec<(AxisId, AxisId)> {
-        self.list.iter().map(|(o, _, u)| (*o, *u)).collect()
     }
 }
 

@@ -23,6 +23,7 @@ mod inlined;
 mod layers;
 mod matching;
 
+mod pairs;
 mod program;
 mod rearrange;
 mod report;

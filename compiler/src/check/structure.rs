@@ -297,6 +297,27 @@ impl Session<'_> {
         Val::Tuple(Rc::new(out))
     }
 
+    /// Whether an operand of `concat` has its part's axis and no other part's; says so if not.
+    fn part_fits(&mut self, axis: AxisId, parts: &[AxisPart], part: &AxisPart, t: &Tensor, at: Span) -> bool {
+        let (whole, declared) = (self.axis_name(axis), self.axis_info(axis).declared);
+        let others = parts.iter().filter_map(|p| p.axis).filter(|p| Some(*p) != part.axis);
+        let d = if let Some(other) = others.chain([axis]).find(|p| t.has(*p)) {
+            let name = self.axis_name(other);
+            Diagnostic::error("A0312", format!("this part of `{whole}` also has axis `{name}`"), at)
+                .label(format!("`{name}` is another part of `{whole}`, or the whole"))
+                .help(format!("rename the value's own axis first: `rename(…, {name} -> {name}2)`"))
+        } else if let Some(missing) = part.axis.filter(|p| !t.has(*p)) {
+            let (name, has) = (self.axis_name(missing), self.show_axes(&t.ids()));
+            let text = format!("this part of `{whole}` is `{name}`, but the value is {has}");
+            Diagnostic::error("A0312", text, at)
+                .help(format!("rename the value's axis to {name}, or declare the sum with other parts"))
+        } else {
+            return true;
+        };
+        self.report(d.also(declared, "its parts are declared here"));
+        false
+    }
+
     fn view_concat(&mut self, env: &mut Env, given: &[Given<'_>], span: Span) -> Option<Tensor> {
         let args = self.arguments("concat", given, (1, 999), &["into"], span)?;
         let mut tensors = Vec::new();
@@ -333,29 +354,7 @@ impl Session<'_> {
         let entry = Entry { span, how: "`concat` makes it".into() };
         let mut inputs = Vec::new();
         for (part, (t, at)) in parts.iter().zip(&tensors) {
-            let others = parts.iter().filter_map(|p| p.axis).filter(|p| Some(*p) != part.axis);
-            if let Some(other) = others.chain([axis]).find(|p| t.has(*p)) {
-                let (name, whole) = (self.axis_name(other), self.axis_name(axis));
-                let text = format!("this part of `{whole}` also has axis `{name}`");
-                let d = Diagnostic::error("A0312", text, *at)
-                    .label(format!("`{name}` is another part of `{whole}`, or the whole"))
-                    .also(self.axis_info(axis).declared, "its parts are declared here");
-                self.report(
-                    d.help(format!("rename the value's own axis first: `rename(…, {name} -> {name}2)`")),
-                );
-                return None;
-            }
-            if let Some(p) = part.axis.filter(|p| !t.has(*p)) {
-                let name = self.axis_name(p);
-                let has = self.show_axes(&t.ids());
-                let d = Diagnostic::error(
-                    "A0312",
-                    format!("this part of `{}` is `{name}`, but the value is {has}", self.axis_name(axis)),
-                    *at,
-                )
-                .also(self.axis_info(axis).declared, "its parts are declared here")
-                .help(format!("rename the value's axis to {name}, or declare the sum with other parts"));
-                self.report(d);
+            if !self.part_fits(axis, &parts, part, t, *at) {
                 return None;
             }
             let t = if ints { t.clone() } else { self.float(t, *at) };
