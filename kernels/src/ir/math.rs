@@ -127,7 +127,7 @@ impl Maker {
         let r = self.fma(n, Operand::float(-0.693_359_4), clamped);
         let r = self.fma(n, Operand::float(2.121_944_4e-4), r);
         let p =
-            self.poly(r, &[1.989_098_1e-4, 1.393_364_1e-3, 8.333_311e-3, 4.166_646_5e-2, 0.166_666_67, 0.5]);
+            self.poly(r, &[1.989_098_1e-4, 1.393_364e-3, 8.333_311e-3, 4.166_646_5e-2, 0.166_666_67, 0.5]);
         let square = self.mul(r, r);
         let tail = self.fma(p, square, r);
         let whole = self.add(tail, Operand::float(1.0));
@@ -163,7 +163,7 @@ impl Maker {
         let p = self.poly(
             f,
             &[
-                6.971_611_5e-2,
+                6.971_612e-2,
                 -0.114_797_34,
                 0.116_854_2,
                 -0.124_256_87,
@@ -270,7 +270,7 @@ impl Maker {
                 4.499_955e-6,
                 -1.279_368_2e-5,
                 -2.762_448_3e-4,
-                3.668_697_2e-3,
+                3.668_697e-3,
                 -2.402_030_3e-2,
                 0.106_669_02,
                 0.634_838_6,

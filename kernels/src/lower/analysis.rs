@@ -69,9 +69,9 @@ impl Analysis {
             .enumerate()
             .map(|(n, _)| if needed[n] { role(module, function, n, place) } else { Role::Dead })
             .collect();
-        for n in 0..roles.len() {
-            if roles[n] == Role::Product {
-                for input in &function.nodes[n].inputs {
+        for (node, role) in function.nodes.iter().zip(&roles) {
+            if *role == Role::Product {
+                for input in &node.inputs {
                     kept[product_base(module, function, *input).0 as usize] = true;
                 }
             }

@@ -137,7 +137,7 @@ impl<'a, 'c> Puller<'a, 'c> {
     }
 
     fn as_elem(&mut self, value: Operand, elem: Elem) -> Operand {
-        if elem == Elem::F32 { self.body.to_float(value) } else { self.to_int(value) }
+        if elem == Elem::F32 { self.body.to_float(value) } else { self.whole(value) }
     }
 
     /// An element of a value.
@@ -352,7 +352,7 @@ impl<'a, 'c> Puller<'a, 'c> {
         product.expect("a reduction has an input")
     }
 
-    fn to_int(&mut self, a: Operand) -> Operand {
+    fn whole(&mut self, a: Operand) -> Operand {
         match (self.body.ty(a), a) {
             (Type::I32, _) => a,
             (_, Operand::Float(bits)) => Operand::Int(f32::from_bits(bits) as i32),
@@ -365,7 +365,7 @@ impl<'a, 'c> Puller<'a, 'c> {
         let integer = out == DType::Int;
         if let Some(op) = arithmetic(map) {
             let (a, b) = if integer {
-                (self.to_int(inputs[0]), self.to_int(inputs[1]))
+                (self.whole(inputs[0]), self.whole(inputs[1]))
             } else {
                 (self.body.to_float(inputs[0]), self.body.to_float(inputs[1]))
             };
@@ -395,9 +395,9 @@ impl<'a, 'c> Puller<'a, 'c> {
                 let (a, b) = (self.as_elem(inputs[1], wanted), self.as_elem(inputs[2], wanted));
                 self.body.bind(Expr::Select(condition, a, b))
             }
-            Map::Floor if integer => self.to_int(inputs[0]),
+            Map::Floor if integer => self.whole(inputs[0]),
             Map::Neg | Map::Abs if integer => {
-                let a = self.to_int(inputs[0]);
+                let a = self.whole(inputs[0]);
                 self.body.unary(if map == Map::Neg { Unary::Neg } else { Unary::Abs }, a)
             }
             _ => self.float_function(map, inputs),

@@ -17,7 +17,7 @@ impl Maker<'_> {
     fn pick(&mut self) -> ValueId {
         let last = self.values.len();
         // Recent values more often, so that chains arise.
-        let back = self.numbers.below(last.min(6).max(1));
+        let back = self.numbers.below(last.clamp(1, 6));
         if self.numbers.below(4) == 0 {
             self.values[self.numbers.below(last)]
         } else {
