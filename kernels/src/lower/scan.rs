@@ -15,8 +15,8 @@ use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Op, Scan};
 use std::collections::BTreeMap;
 
-/// Local arrays of one scan may not be larger than this.
-const LARGEST_STATE: usize = 4 << 20;
+/// Local arrays of one scan may not be larger than this: they lie on the stack, also on that of the caller.
+const LARGEST_STATE: usize = 1 << 20;
 /// Constants of a scan up to this many elements are loaded before the first step.
 const PRELOADED: i64 = 64;
 /// Loops up to this long are written out.
