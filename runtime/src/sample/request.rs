@@ -59,7 +59,10 @@ impl Request {
         if self.guidance.is_some() && input.null.is_none() {
             return Err(Problem::new(
                 Code::SampleGuidance,
-                format!("guidance needs a label that stands for none, but `{}` has no such label", input.name),
+                format!(
+                    "guidance needs a label that stands for none, but `{}` has no such label",
+                    input.name
+                ),
                 "train with some labels dropped (`class_dropout_prob` above 0 in the zoo), or, if the model has a row \
                  for it, declare it (`y: [] int null num_classes`) or set `train.null_label` in the recipe",
             ));
