@@ -1,5 +1,8 @@
 //! A few threads that wait for work. Steps are short, so waiting threads look for the next one for a
 //! moment before they sleep, and handing out work allocates nothing.
+//!
+//! A step waits for the threads that joined it, not for those that might have: on a busy machine a thread that
+//! the system has put aside takes milliseconds to come back, many times what a step takes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,13 +26,14 @@ unsafe impl Send for Job {}
 
 #[derive(Default)]
 struct Shared {
+    /// The job at hand; none when it is too late to join it.
     job: Mutex<Option<Job>>,
     wake: Condvar,
     done: Condvar,
     /// Grows by one with every job.
     round: AtomicUsize,
     next: AtomicUsize,
-    /// Threads that have not finished the job at hand.
+    /// Threads that joined the job at hand and have not finished it. Grows only under the lock of `job`.
     busy: AtomicUsize,
     failed: AtomicBool,
     stop: AtomicBool,
@@ -41,7 +45,7 @@ impl Shared {
     }
 
     fn work(&self, job: Job) {
-        // SAFETY: `Pool::run` keeps the work alive until `busy` is zero.
+        // SAFETY: `Pool::run` keeps the work alive until nobody can join and `busy` is zero.
         let work = unsafe { &*job.work };
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             loop {
@@ -70,15 +74,17 @@ impl Shared {
                 while self.round.load(Ordering::Acquire) == seen {
                     job = self.wake.wait(job).unwrap_or_else(PoisonError::into_inner);
                 }
+                seen = self.round.load(Ordering::Acquire);
+                if job.is_some() {
+                    self.busy.fetch_add(1, Ordering::AcqRel);
+                }
                 *job
             };
-            seen = self.round.load(Ordering::Acquire);
             if self.stop.load(Ordering::Acquire) {
                 return;
             }
-            if let Some(job) = job {
-                self.work(job);
-            }
+            let Some(job) = job else { continue };
+            self.work(job);
             if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
                 drop(self.lock());
                 self.done.notify_one();
@@ -148,11 +154,12 @@ impl Pool {
             *slot = Some(job);
             shared.next.store(0, Ordering::Relaxed);
             shared.failed.store(false, Ordering::Relaxed);
-            shared.busy.store(self.threads.len(), Ordering::Release);
             shared.round.fetch_add(1, Ordering::Release);
         }
         shared.wake.notify_all();
         shared.work(job);
+        // Every piece is taken, or one panicked: from here on nobody may join.
+        *shared.lock() = None;
         let mut looks = 0;
         while shared.busy.load(Ordering::Acquire) > 0 {
             looks += 1;
@@ -202,6 +209,19 @@ mod tests {
             }
             assert!(pool.run(8, &|i| assert!(i != 5)).is_err());
             assert!(pool.run(8, &|_| ()).is_ok());
+        }
+    }
+
+    #[test]
+    fn many_short_steps_on_more_threads_than_cores() {
+        let pool = Pool::new(16);
+        for step in 0..3000 {
+            let counts: Vec<AtomicUsize> = (0..2 + step % 5).map(|_| AtomicUsize::new(0)).collect();
+            pool.run(counts.len(), &|i| {
+                counts[i].fetch_add(1 + step, Ordering::Relaxed);
+            })
+            .unwrap();
+            assert!(counts.iter().all(|c| c.load(Ordering::Relaxed) == 1 + step), "step {step}");
         }
     }
 }
