@@ -65,7 +65,10 @@ fn check(name: &str) {
     let drawn = read(&out);
     let wanted = first(&outputs[&format!("{name}.sample")], 0, count);
     let apart = difference(name, &drawn["samples"], &wanted, 0.0);
-    assert!(apart < 5e-4, "{name} is off by {apart:.1e}");
+    // Clipping keeps samples near one, so the rounding of a clean sample that is predicted at t = 999, where it
+    // is 150 times the noise, counts for more.
+    let allowed = if how["clip_denoised"] == true { 2e-4 } else { 3e-5 };
+    assert!(apart < allowed, "{name} is off by {apart:.1e}");
     assert_eq!(drawn["labels"].data, part("y", 0).data);
 }
 
