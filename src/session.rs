@@ -1,20 +1,20 @@
 //! The three forms in which programs run.
 
-use crate::cli::Form;
-use crate::failure::Failure;
+use crate::cli::{Form, Output};
 use arch_compiler::graph::{FuncId, Module};
 use arch_runtime::execute::interpreter::Interpreter;
 use arch_runtime::execute::{Execute, Prepare, RunError};
 use arch_runtime::luminal::primitive::Primitive;
 use arch_runtime::luminal::{BuildError, Options, Session};
+use std::cell::Cell;
 
 /// A form and what it needs to know.
-#[derive(Clone, Copy)]
-pub struct Chosen {
-    /// The form.
-    pub form: Form,
-    /// Threads; 0 takes as many as there are cores.
-    pub threads: usize,
+pub struct Chosen<'a> {
+    form: Form,
+    threads: usize,
+    output: &'a Output,
+    /// Whether the warning about the cache was given: training makes several sessions.
+    warned: Cell<bool>,
 }
 
 /// The options of the executing form.
@@ -32,8 +32,9 @@ pub fn executing(
     programs: &[(&str, FuncId)],
     batch: usize,
     threads: usize,
+    output: &Output,
 ) -> Result<Session, RunError> {
-    Session::new(module, programs, batch, options(threads)).map_err(|e| unbuilt(&e))
+    Chosen::new(Form::Executing, threads, output).executing(module, programs, batch)
 }
 
 fn unbuilt(error: &BuildError) -> RunError {
@@ -45,7 +46,32 @@ fn unbuilt(error: &BuildError) -> RunError {
     }
 }
 
-impl Prepare for Chosen {
+impl<'a> Chosen<'a> {
+    /// `threads` 0 takes as many as there are cores.
+    pub fn new(form: Form, threads: usize, output: &'a Output) -> Self {
+        Chosen { form, threads, output, warned: Cell::new(false) }
+    }
+
+    fn executing(
+        &self,
+        module: &Module,
+        programs: &[(&str, FuncId)],
+        batch: usize,
+    ) -> Result<Session, RunError> {
+        let session =
+            Session::new(module, programs, batch, options(self.threads)).map_err(|e| unbuilt(&e))?;
+        for remark in session.remarks() {
+            if remark.is_warning() && !self.output.quiet && !self.warned.replace(true) {
+                eprintln!("warning: {remark}");
+            } else if !remark.is_warning() && self.output.verbose > 0 {
+                eprintln!("note: {remark}");
+            }
+        }
+        Ok(session)
+    }
+}
+
+impl Prepare for Chosen<'_> {
     fn prepare(
         &self,
         module: &Module,
@@ -55,19 +81,8 @@ impl Prepare for Chosen {
         let named = || programs.iter().map(|(n, f)| ((*n).to_string(), *f)).collect();
         match self.form {
             Form::Interpreter => Ok(Box::new(Interpreter::new(module.clone(), named(), batch))),
-            Form::Executing => Ok(Box::new(executing(module, programs, batch, self.threads)?)),
+            Form::Executing => Ok(Box::new(self.executing(module, programs, batch)?)),
             Form::Primitive => Ok(Box::new(Primitive::new(module, programs, batch)?)),
         }
     }
-}
-
-/// A session for some programs of a module.
-pub fn open(
-    form: Form,
-    module: &Module,
-    programs: &[(&str, FuncId)],
-    batch: usize,
-    threads: usize,
-) -> Result<Box<dyn Execute>, Failure> {
-    Ok(Chosen { form, threads }.prepare(module, programs, batch)?)
 }

@@ -1,6 +1,8 @@
 //! What is wrong outside a program: files, recipes, data, disks, options. Every message must have a code, the
 //! name and the numbers, and a way out; nothing that was there before may be lost.
 
+#[path = "bad_input/cache.rs"]
+mod cache;
 mod common;
 #[path = "bad_input/data.rs"]
 mod data;

@@ -25,11 +25,11 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let (program, _) = model::program(&args.file, &request, output)?;
     let began = Instant::now();
     let (mut session, name) = match args.task {
-        Task::TrainStep => (train_session(args, &program)?, "update"),
-        _ => (
-            session::executing(&program.module, &[("forward", program.entry)], args.batch, args.threads)?,
-            "forward",
-        ),
+        Task::TrainStep => (train_session(args, &program, output)?, "update"),
+        _ => {
+            let programs = [("forward", program.entry)];
+            (session::executing(&program.module, &programs, args.batch, args.threads, output)?, "forward")
+        }
     };
     let compile_seconds = began.elapsed().as_secs_f64();
     if args.task == Task::Forward || args.task == Task::Sample {
@@ -115,7 +115,7 @@ pub fn print_profile(profile: &[KernelProfile]) {
 }
 
 /// A training step with AdamW and a moving average on random data, as the recipe's defaults have it.
-fn train_session(args: &BenchArgs, program: &Program) -> Result<Session, Failure> {
+fn train_session(args: &BenchArgs, program: &Program, output: &Output) -> Result<Session, Failure> {
     let interface = Interface::new(program, None)?;
     let learned = interface.output_channels == 2 * interface.channels;
     let mut diffusion = DiffusionRecipe::default();
@@ -134,7 +134,7 @@ fn train_session(args: &BenchArgs, program: &Program) -> Result<Session, Failure
     let built = build(parts, &TrainOptions { optimizer, accumulate: 1 })
         .map_err(|e| Failure::Misuse(format!("no training step can be made: {e}")))?;
     let mut session =
-        session::executing(&built.module, &[("update", built.update)], args.batch, args.threads)?;
+        session::executing(&built.module, &[("update", built.update)], args.batch, args.threads, output)?;
     fill(&mut session, &built.module, built.update, program, args.batch)?;
     session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;
     Ok(session)

@@ -38,7 +38,7 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
             let text = if args.form == Form::Primitive {
                 Primitive::new(&program.module, &programs, args.batch)?.dot("program")
             } else {
-                let session = session::executing(&program.module, &programs, args.batch, 1)?;
+                let session = session::executing(&program.module, &programs, args.batch, 1, output)?;
                 session.dot("program").unwrap_or_default()
             };
             print!("{text}");

@@ -3,12 +3,12 @@
 use crate::cli::{Output, RunArgs};
 use crate::failure::Failure;
 use crate::model;
-use crate::session;
+use crate::session::Chosen;
 use crate::tensors::{self, Tensor};
 use arch_compiler::grad;
 use arch_compiler::program::{Argument, Program};
 use arch_runtime::error::{Code, Problem, nearest};
-use arch_runtime::execute::{Data, Execute};
+use arch_runtime::execute::{Data, Execute, Prepare};
 use std::collections::BTreeMap;
 
 type Tensors = BTreeMap<String, Tensor>;
@@ -32,7 +32,8 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
             .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
         programs = vec![("forward", program.entry), ("grad", both)];
     }
-    let mut session = session::open(args.form, &program.module, &programs, batch, args.threads)?;
+    let form = Chosen::new(args.form, args.threads, output);
+    let mut session = form.prepare(&program.module, &programs, batch)?;
     write_weights(&program, &weights, session.as_mut(), output)?;
     write_inputs(&program, &inputs, session.as_mut())?;
     let mut results = BTreeMap::new();

@@ -51,7 +51,7 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
         folder: &folder,
         resume: resumed.as_ref(),
         weights: weights.as_ref(),
-        form: &Chosen { form: args.form, threads: args.threads },
+        form: &Chosen::new(args.form, args.threads, output),
     };
     // A second Ctrl-C finds the flag set and ends at once.
     let _ = ctrlc::set_handler(|| {

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A small file system of its own, taken away at the end.
-struct Small {
-    place: PathBuf,
+pub struct Small {
+    pub place: PathBuf,
 }
 
 impl Small {
     /// None where this user or this machine cannot mount.
-    fn mount(place: PathBuf, bytes: usize) -> Option<Self> {
+    pub fn mount(place: PathBuf, bytes: usize) -> Option<Self> {
         std::fs::create_dir(&place).unwrap();
         let options = format!("size={bytes}");
         let mut mount = Command::new("mount");
@@ -22,9 +22,17 @@ impl Small {
         mounted.is_ok_and(|s| s.success()).then_some(Small { place })
     }
 
-    fn remount(&self, how: &str) -> bool {
+    pub fn remount(&self, how: &str) -> bool {
         let status = Command::new("mount").args(["-o", &format!("remount,{how}")]).arg(&self.place).status();
         status.is_ok_and(|s| s.success())
+    }
+
+    /// Leaves no page free; gives the file that takes them.
+    pub fn fill(&self) -> PathBuf {
+        let ballast = self.place.join("ballast");
+        let mut file = std::fs::File::create(&ballast).unwrap();
+        while std::io::Write::write_all(&mut file, &[1; 4096]).is_ok() {}
+        ballast
     }
 }
 
@@ -43,19 +51,14 @@ fn a_full_disk_keeps_the_checkpoint_before() {
     let dir = &small.place;
     let last = trained(dir);
     let before = std::fs::read(&last).unwrap();
-    // All but a few pages.
-    std::fs::write(dir.join("ballast"), vec![1; 5 << 20]).unwrap();
-    let mut fill = std::fs::OpenOptions::new().append(true).open(dir.join("ballast")).unwrap();
-    while std::io::Write::write_all(&mut fill, &[1; 4096]).is_ok() {}
-    // An open file would keep its space when it is removed.
-    drop(fill);
+    let ballast = small.fill();
     let ran = train(dir, "--resume --form interpreter --set train.steps=9 --set train.log_every=100");
     ran.fails(1, &["error[R0", "space", "help: ", "--resume"]);
     assert_eq!(std::fs::read(&last).unwrap(), before);
     let checkpoints = std::fs::read_dir(last.parent().unwrap()).unwrap();
     let left: Vec<_> = checkpoints.map(|e| e.unwrap().file_name()).collect();
     assert!(left.iter().all(|n| !n.to_string_lossy().starts_with(".checkpoint")), "{left:?}");
-    std::fs::remove_file(dir.join("ballast")).unwrap();
+    std::fs::remove_file(ballast).unwrap();
     train(dir, "--resume --form interpreter --set train.steps=4").fine();
 }
 

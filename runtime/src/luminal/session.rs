@@ -4,7 +4,7 @@ use super::check::{self, PlanFault};
 use super::layout::{Layout, Tensor};
 use super::operator::{Shared, StepOperator};
 use super::profile::{self, Clock, KernelProfile};
-use crate::device::host::{self, Bound, HostError, Kernels, Memory, Pool};
+use crate::device::host::{self, Bound, CacheRemark, HostError, Kernels, Memory, Pool};
 use crate::execute::{Data, Execute, RunError};
 use arch_compiler::graph::{FuncId, Module, inline};
 use arch_compiler::ops::Op;
@@ -90,6 +90,7 @@ pub struct Session {
     last: usize,
     compile_time: Duration,
     compiled: usize,
+    remarks: Vec<CacheRemark>,
 }
 
 impl std::fmt::Debug for Session {
@@ -139,7 +140,7 @@ impl Session {
         layout.fill_constants(&plans, &memory);
         let pool = Arc::new(Pool::new(options.threads));
         let shared = Arc::new(Shared::default());
-        let compiled = kernels.compiled;
+        let (compiled, remarks) = (kernels.compiled, kernels.remarks.clone());
         let mut programs = Vec::new();
         for ((name, plan), slots) in names.into_iter().zip(plans).zip(&layout.slots) {
             let region = |slot: SlotId| slots[slot.0 as usize];
@@ -151,7 +152,7 @@ impl Session {
             let (graph, clocks) = build_graph(&plan, &shared, bind)?;
             programs.push(Program { name, plan, graph, clocks });
         }
-        Ok(Session { batch, programs, layout, memory, shared, last: 0, compile_time, compiled })
+        Ok(Session { batch, programs, layout, memory, shared, last: 0, compile_time, compiled, remarks })
     }
 
     /// The plan of a program.
@@ -164,6 +165,12 @@ impl Session {
     #[must_use]
     pub fn compilation(&self) -> (Duration, usize) {
         (self.compile_time, self.compiled)
+    }
+
+    /// What there is to say about the cache of kernels.
+    #[must_use]
+    pub fn remarks(&self) -> &[CacheRemark] {
+        &self.remarks
     }
 
     /// Bytes that the session holds.

@@ -78,6 +78,9 @@ const FLAGS: [&str; 8] = [
     "-w",
 ];
 
+/// How the C library says that a disk is full, in the language that the compiler is asked to speak.
+const FULL: &str = "No space left on device";
+
 impl CCompiler {
     /// The compiler named in `ARCHC_CC`, else the first of `cc`, `gcc` and `clang` that runs.
     ///
@@ -114,12 +117,15 @@ impl CCompiler {
         FLAGS.iter().copied().chain(target.flags().iter().copied()).collect()
     }
 
-    /// Compiles one file into a shared library.
+    /// Compiles one file into a shared library. What it writes on the way stands beside the library.
     ///
     /// # Errors
-    /// If it does not run, or refuses the text.
+    /// If it does not run, refuses the text, or the disk is full.
     pub fn compile(&self, source: &Path, library: &Path, flags: &[&str]) -> Result<(), HostError> {
+        let folder = library.parent().unwrap_or(Path::new("."));
         let output = Command::new(&self.command)
+            .env("TMPDIR", folder)
+            .env("LC_ALL", "C")
             .args(flags)
             .arg("-shared")
             .arg("-o")
@@ -131,9 +137,13 @@ impl CCompiler {
         if output.status.success() {
             return Ok(());
         }
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        if message.contains(FULL) {
+            return Err(HostError::file(folder, FULL));
+        }
         Err(HostError::Refused {
             compiler: self.command.clone(),
-            message: String::from_utf8_lossy(&output.stderr).into_owned(),
+            message,
             text: std::fs::read_to_string(source).unwrap_or_default(),
         })
     }

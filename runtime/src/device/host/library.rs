@@ -1,22 +1,16 @@
-//! Kernels compiled, kept in the user's cache, and loaded.
-//!
-//! A kernel is known by the hash of its text, the header, the flags and the compiler. For each there is a
-//! small file that names the library which holds it; libraries are written before the files that name them,
-//! and both appear by renaming, so that a process that is killed or runs beside others leaves nothing half.
+//! Kernels made ready: found in the cache or compiled, and loaded.
 
-use super::compiler::{CCompiler, HostError};
+use super::cache::{Entry, Toolchain, is_whole};
+use super::compiler::HostError;
 use arch_kernels::Target;
 use arch_kernels::ir::Kernel;
-use arch_kernels::print::print_c;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The C function of a kernel: arguments, batch, first piece, end of pieces.
 pub(super) type Function = unsafe extern "C" fn(*const *mut u8, i64, i64, i64);
-
-/// More kernels than this are not put in one file: the compiler works on several files at once.
-const PER_FILE: usize = 24;
 
 /// A loaded kernel. The library stays loaded as long as it is held.
 #[derive(Clone, Debug)]
@@ -31,24 +25,60 @@ pub struct Kernels {
     by_name: BTreeMap<String, Loaded>,
     /// How many had to be compiled.
     pub compiled: usize,
+    /// What there is to say about the cache.
+    pub remarks: Vec<CacheRemark>,
 }
 
-/// Where compiled kernels are kept: `ARCHC_CACHE_DIR`, else `archc` in the user's cache folder.
-#[must_use]
-pub fn cache_dir() -> PathBuf {
-    let var = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(dir) = var("ARCHC_CACHE_DIR") {
-        return dir;
+/// What a person may want to know about the cache of kernels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CacheRemark {
+    /// Some libraries were damaged; their kernels were compiled again.
+    Rebuilt {
+        /// How many kernels.
+        kernels: usize,
+        /// The cache.
+        folder: PathBuf,
+    },
+    /// The cache cannot be written or used: kernels were compiled into a temporary folder.
+    NotKept {
+        /// The cache.
+        folder: PathBuf,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl CacheRemark {
+    /// Whether it is worth a warning; else it is a note.
+    #[must_use]
+    pub fn is_warning(&self) -> bool {
+        matches!(self, CacheRemark::NotKept { .. })
     }
-    let caches = var("XDG_CACHE_HOME").or_else(|| var("HOME").map(|h| h.join(".cache")));
-    caches.unwrap_or_else(std::env::temp_dir).join("archc")
+}
+
+impl fmt::Display for CacheRemark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CacheRemark::Rebuilt { kernels, folder } => {
+                let were = if *kernels == 1 { "kernel was" } else { "kernels were" };
+                write!(f, "{kernels} {were} damaged in {} and compiled again", folder.display())
+            }
+            CacheRemark::NotKept { folder, cause } => write!(
+                f,
+                "compiled kernels cannot be kept in {}: {cause}; this time they are in a temporary folder, the next \
+                 run compiles them again (ARCHC_CACHE_DIR names another folder)",
+                folder.display()
+            ),
+        }
+    }
 }
 
 impl Kernels {
-    /// Compiles what the cache lacks and loads everything.
+    /// Compiles what the cache lacks or holds damaged, and loads everything. Where the cache cannot be used, a
+    /// temporary folder takes its place.
     ///
     /// # Errors
-    /// If a compiler is needed and there is none, or the cache cannot be written.
+    /// If there is no compiler, it refuses a kernel, or there is no place for its result.
     pub fn load<'k>(
         kernels: impl Iterator<Item = &'k Kernel>,
         target: Target,
@@ -59,47 +89,58 @@ impl Kernels {
         if kernels.is_empty() {
             return Ok(loaded);
         }
-        let compiler = CCompiler::find()?;
-        let header = target.header();
-        let flags = CCompiler::flags(target);
-        std::fs::create_dir_all(cache).map_err(|e| HostError::file(cache, e))?;
-        let mut keys: BTreeMap<&str, PathBuf> = BTreeMap::new();
-        let mut missing: Vec<(&Kernel, PathBuf)> = Vec::new();
-        for (name, kernel) in &kernels {
-            let bare = Kernel { origins: Vec::new(), ..(*kernel).clone() };
-            let parts = [&print_c(&bare, target), &header, &flags.join(" "), &compiler.version];
-            let mut hasher = blake3::Hasher::new();
-            for part in parts {
-                hasher.update(&(part.len() as u64).to_le_bytes());
-                hasher.update(part.as_bytes());
-            }
-            let path = cache.join(format!("{name}-{}.kernel", &hasher.finalize().to_hex()[..32]));
-            if !library_of(cache, &path).is_some_and(|l| l.is_file()) {
-                missing.push((kernel, path.clone()));
-            }
-            keys.insert(name, path);
+        let toolchain = Toolchain::find(target)?;
+        let entries: Vec<Entry<'_>> = kernels.values().map(|k| toolchain.entry(k)).collect();
+        let (missing, _) = loaded.open(entries, cache);
+        if missing.is_empty() {
+            return Ok(loaded);
         }
         loaded.compiled = missing.len();
-        compile_all(&compiler, &missing, target, &header, &flags, cache)?;
-        let mut libraries: BTreeMap<PathBuf, Arc<libloading::Library>> = BTreeMap::new();
-        for (name, path) in keys {
-            let at = library_of(cache, &path).ok_or_else(|| HostError::file(&path, "names no library"))?;
-            let library = match libraries.get(&at) {
-                Some(library) => library.clone(),
-                None => {
-                    // SAFETY: the library was compiled from our own text; it has no initialisers.
-                    let library = unsafe { libloading::Library::new(&at) };
-                    let library = Arc::new(library.map_err(|e| HostError::file(&at, e))?);
-                    libraries.insert(at.clone(), library.clone());
-                    library
-                }
-            };
-            // SAFETY: every kernel is printed with this signature.
-            let symbol = unsafe { library.get::<Function>(name.as_bytes()) };
-            let function = *symbol.map_err(|e| HostError::file(&at, e))?;
-            loaded.by_name.insert(name.to_string(), Loaded { function, _library: library });
+        let damaged = missing.iter().filter(|e| e.is_in(cache)).count();
+        let left = match toolchain.compile(&missing, cache) {
+            Ok(()) => loaded.open(missing, cache),
+            Err(error @ HostError::File { .. }) => (missing, Some(error)),
+            Err(error) => return Err(error),
+        };
+        if let (missing, Some(HostError::File { cause, .. })) = left {
+            loaded.remarks.push(CacheRemark::NotKept { folder: cache.to_path_buf(), cause });
+            loaded.compile_for_now(missing, &toolchain)?;
+        } else if damaged > 0 {
+            loaded.remarks.push(CacheRemark::Rebuilt { kernels: damaged, folder: cache.to_path_buf() });
         }
         Ok(loaded)
+    }
+
+    /// Compiles into a folder that is gone when this returns: a library that is loaded needs no name.
+    fn compile_for_now(&mut self, entries: Vec<Entry<'_>>, toolchain: &Toolchain) -> Result<(), HostError> {
+        let place = tempfile::Builder::new().prefix("archc-kernels").tempdir();
+        let place = place.map_err(|e| HostError::file(&std::env::temp_dir(), e))?;
+        toolchain.compile(&entries, place.path())?;
+        self.open(entries, place.path()).1.map_or(Ok(()), Err)
+    }
+
+    /// Loads what a folder holds whole; gives back the rest, and why the last of it could not be loaded.
+    fn open<'k>(&mut self, entries: Vec<Entry<'k>>, folder: &Path) -> (Vec<Entry<'k>>, Option<HostError>) {
+        let mut libraries: BTreeMap<PathBuf, Result<Arc<libloading::Library>, HostError>> = BTreeMap::new();
+        let mut why = None;
+        let mut left = Vec::new();
+        for entry in entries {
+            let loaded = entry.library(folder).ok_or_else(|| HostError::file(folder, "a kernel is missing"));
+            let loaded = loaded.and_then(|at| {
+                let library = libraries.entry(at.clone()).or_insert_with(|| open_library(&at)).clone()?;
+                function(&library, &entry.kernel.name).map_err(|e| HostError::file(&at, e))
+            });
+            match loaded {
+                Ok(loaded) => {
+                    self.by_name.insert(entry.kernel.name.clone(), loaded);
+                }
+                Err(error) => {
+                    why = Some(error);
+                    left.push(entry);
+                }
+            }
+        }
+        (left, why)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Loaded> {
@@ -107,74 +148,18 @@ impl Kernels {
     }
 }
 
-/// The library that a kernel's file names.
-fn library_of(cache: &Path, path: &Path) -> Option<PathBuf> {
-    let name = std::fs::read_to_string(path).ok()?;
-    (!name.is_empty() && !name.contains('/')).then(|| cache.join(name))
+/// Loads a library, but no damaged one: that could end the process.
+fn open_library(at: &Path) -> Result<Arc<libloading::Library>, HostError> {
+    if !is_whole(at) {
+        return Err(HostError::file(at, "the library is damaged"));
+    }
+    // SAFETY: the library was compiled from our own text and is whole; it has no initialisers.
+    let library = unsafe { libloading::Library::new(at) };
+    library.map(Arc::new).map_err(|e| HostError::file(at, e))
 }
 
-fn compile_all(
-    compiler: &CCompiler,
-    missing: &[(&Kernel, PathBuf)],
-    target: Target,
-    header: &str,
-    flags: &[&str],
-    cache: &Path,
-) -> Result<(), HostError> {
-    let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-    let size = missing.len().div_ceil(at_once).clamp(1, PER_FILE);
-    let next = std::sync::Mutex::new(missing.chunks(size));
-    let failed = std::sync::Mutex::new(None);
-    std::thread::scope(|scope| {
-        for _ in 0..at_once.min(missing.len().div_ceil(size)) {
-            scope.spawn(|| {
-                loop {
-                    let chunk = next.lock().ok().and_then(|mut n| n.next());
-                    let Some(chunk) = chunk else { return };
-                    if let Err(error) = compile_file(compiler, chunk, target, header, flags, cache)
-                        && let Ok(mut failed) = failed.lock()
-                    {
-                        *failed = Some(error);
-                    }
-                }
-            });
-        }
-    });
-    match failed.into_inner() {
-        Ok(Some(error)) => Err(error),
-        _ => Ok(()),
-    }
-}
-
-fn compile_file(
-    compiler: &CCompiler,
-    kernels: &[(&Kernel, PathBuf)],
-    target: Target,
-    header: &str,
-    flags: &[&str],
-    cache: &Path,
-) -> Result<(), HostError> {
-    let work = tempfile::Builder::new().prefix(".compile").tempdir_in(cache);
-    let work = work.map_err(|e| HostError::file(cache, e))?;
-    let write = |path: &Path, text: &str| std::fs::write(path, text).map_err(|e| HostError::file(path, e));
-    write(&work.path().join(target.header_name()), header)?;
-    let mut text = format!("#include \"{}\"\n", target.header_name());
-    for (kernel, _) in kernels {
-        text += "\n";
-        text += &print_c(kernel, target);
-    }
-    let source = work.path().join("kernels.c");
-    write(&source, &text)?;
-    let library = work.path().join("kernels.so");
-    compiler.compile(&source, &library, flags)?;
-    let identity: Vec<&str> = kernels.iter().filter_map(|(_, p)| p.file_name()?.to_str()).collect();
-    let name = format!("{}.so", &blake3::hash(identity.join("\n").as_bytes()).to_hex()[..32]);
-    let rename = |from: &Path, to: &Path| std::fs::rename(from, to).map_err(|e| HostError::file(to, e));
-    rename(&library, &cache.join(&name))?;
-    let reference = work.path().join("reference");
-    for (_, path) in kernels {
-        write(&reference, &name)?;
-        rename(&reference, path)?;
-    }
-    Ok(())
+fn function(library: &Arc<libloading::Library>, name: &str) -> Result<Loaded, libloading::Error> {
+    // SAFETY: every kernel is printed with this signature.
+    let symbol = unsafe { library.get::<Function>(name.as_bytes()) }?;
+    Ok(Loaded { function: *symbol, _library: library.clone() })
 }

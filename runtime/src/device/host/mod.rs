@@ -3,6 +3,7 @@
 //! All `unsafe` of execution on the host is in this folder.
 
 mod bound;
+mod cache;
 mod compiler;
 mod gemm;
 mod library;
@@ -10,8 +11,9 @@ mod memory;
 mod threads;
 
 pub use bound::{Bound, Failure};
+pub use cache::cache_dir;
 pub use compiler::{CCompiler, HostError};
-pub use library::{Kernels, cache_dir};
+pub use library::{CacheRemark, Kernels};
 pub use memory::{Memory, Region};
 pub use threads::Pool;
 
