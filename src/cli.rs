@@ -25,6 +25,11 @@ const AFTER: &str = "Start here:
   archc train recipe.toml             train it
   archc explain A0203                 what a message means
 
+Environment:
+  ARCHC_CC          the C compiler; else the first of cc, gcc and clang that runs
+  ARCHC_CACHE_DIR   where compiled kernels are kept; else archc in the user's cache folder
+  ARCHC_TARGET      the instruction set of the kernels, generic, avx2 or avx512; else the best of the machine
+
 Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 problems found, 2 misuse, 101 our fault.";
 
 /// What is shown, and how.

@@ -2,7 +2,8 @@
 
 use crate::cli::Output;
 use arch_grammar::{Diagnostic, Sources};
-use arch_runtime::error::Problem;
+use arch_runtime::device::host::HostError;
+use arch_runtime::error::{Code, Problem};
 use std::process::ExitCode;
 
 /// What went wrong.
@@ -28,6 +29,12 @@ impl From<Problem> for Failure {
 impl From<arch_runtime::execute::RunError> for Failure {
     fn from(error: arch_runtime::execute::RunError) -> Self {
         Failure::Problem(error.into())
+    }
+}
+
+impl From<HostError> for Failure {
+    fn from(error: HostError) -> Self {
+        Failure::Problem(Problem::new(Code::Machine, error.to_string(), error.help()))
     }
 }
 

@@ -5,7 +5,9 @@ mod common;
 
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::program::Program;
-use common::{Tensor, Tensors, agree, archc, difference, folder, read, root, write};
+use arch_kernels::Target;
+use arch_runtime::device::host::supported_targets;
+use common::{Tensor, Tensors, agree, command, difference, folder, read, root, run, write};
 
 /// Even numbers in [-1, 1] from a name and an index; the same on every machine.
 fn even(name: &str, index: usize) -> f64 {
@@ -90,40 +92,76 @@ impl Case {
         inputs
     }
 
-    /// Runs both forms and compares every result and every gradient.
+    /// Compares every result and every gradient of the executing form with the interpreter's.
     fn check(&self) {
+        self.check_on(&[None]);
+    }
+
+    /// The same with kernels for each of these instruction sets; none is the machine's best.
+    fn check_on(&self, targets: &[Option<Target>]) {
         let program = self.program();
         let dir = folder();
         let place = |name: &str| dir.path().join(name);
         write(&place("w.safetensors"), &Self::weights(&program));
         write(&place("i.safetensors"), &self.inputs(&program));
         let set: String = self.set.split_whitespace().map(|s| format!(" --set {s}")).collect();
-        let mut results = Vec::new();
-        for form in ["interpreter", "executing"] {
+        let results = |form: &str, target: Option<Target>| {
             let words = format!("run {} --item {}{set} --grad --form {form}", self.file, self.item);
-            let out = place(&format!("{form}.safetensors"));
-            let files = [
-                ("--weights", place("w.safetensors")),
-                ("--inputs", place("i.safetensors")),
-                ("--outputs", out.clone()),
-            ];
-            archc(&words, &files).fine();
-            results.push(read(&out));
-        }
-        let [wanted, got] = results.as_mut_slice() else { unreachable!("two forms ran") };
+            let mut command = command(&words);
+            if let Some(target) = target {
+                command.env("ARCHC_TARGET", target.name());
+            }
+            let out = place("o.safetensors");
+            command.arg("--weights").arg(place("w.safetensors"));
+            command.arg("--inputs").arg(place("i.safetensors")).arg("--outputs").arg(&out);
+            run(&mut command).fine();
+            read(&out)
+        };
+        let mut wanted = results("interpreter", None);
         let trained = program.parameters.iter().filter(|p| p.trained).count();
         let floats = program.inputs.iter().filter(|a| !a.integer).count();
         assert_eq!(wanted.len(), program.outputs.len() + trained + floats, "every gradient is there");
         let magnitude = wanted["output"].largest();
         assert!((1e-2..1e3).contains(&magnitude), "outputs of about one: {magnitude}");
-        // The phase of a sinusoid at t = 250 is known to 2e-5 in f32, and the sum over all frequencies cancels:
-        // luminal's own operators are as far from f64 here.
-        if let Some(time) = wanted.remove("grad.t") {
-            let apart = difference("grad.t", &got["grad.t"], &time, 0.0);
-            assert!(apart < 5e-3, "{} with {}: grad.t is off by {apart:.1e}", self.item, self.set);
+        let time = wanted.remove("grad.t");
+        for target in targets {
+            let got = results("executing", *target);
+            let what = format!("{} with {} for {target:?}", self.item, self.set);
+            // The phase of a sinusoid at t = 250 is known to 2e-5 in f32, and the sum over all frequencies cancels:
+            // luminal's own operators are as far from f64 here.
+            if let Some(time) = &time {
+                let apart = difference("grad.t", &got["grad.t"], time, 0.0);
+                assert!(apart < 5e-3, "{what}: grad.t is off by {apart:.1e}");
+            }
+            agree(&what, &got, &wanted, (2e-5, 2e-4));
         }
-        agree(&format!("{} with {}", self.item, self.set), got, wanted, (2e-5, 2e-4));
     }
+}
+
+/// Every instruction set, as far as the machine has it.
+fn targets() -> Vec<Option<Target>> {
+    let supported = supported_targets();
+    for target in [Target::Generic, Target::Avx2, Target::Avx512] {
+        if !supported.contains(&target) {
+            println!("SKIP {}: this machine does not have it", target.name());
+        }
+    }
+    supported.into_iter().map(Some).collect()
+}
+
+#[test]
+fn dit_on_every_instruction_set() {
+    let set = "depth=1 hidden_size=36 num_heads=3 input_size=10 patch_size=2 in_channels=3 num_classes=7";
+    let timesteps = &[0.0, 512.0, 999.0];
+    Case { file: "models/dit.arch", item: "DiT", set, batch: 3, length: None, timesteps }
+        .check_on(&targets());
+}
+
+#[test]
+fn mixer_on_every_instruction_set() {
+    let set = "d_model=10 d_state=4 bidirectional=true";
+    Case { file: "models/mamba.arch", item: "MambaMixer", set, batch: 2, length: Some(19), timesteps: &[] }
+        .check_on(&targets());
 }
 
 fn dit(set: &'static str, batch: usize, timesteps: &'static [f64]) {

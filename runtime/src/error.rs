@@ -76,7 +76,7 @@ macro_rules! codes {
 codes! {
     File = "R0001", "A file or folder cannot be read or written.";
     Execution = "R0002", "A compiled program failed while it ran.";
-    Machine = "R0003", "The machine has no C compiler that works, or the compiled kernels cannot be kept.";
+    Machine = "R0003", "The machine has no C compiler that works or not the instruction set that was asked for, or the compiled kernels cannot be kept.";
     RecipeSyntax = "R0101", "A recipe is not TOML.";
     RecipeKey = "R0102", "A recipe has a key that does not exist.";
     RecipeValue = "R0103", "A value of a recipe has the wrong type or is out of range.";

@@ -6,7 +6,7 @@ use crate::{lowered, model, session};
 use arch_compiler::graph;
 use arch_compiler::program::Program;
 use arch_grammar::FileId;
-use arch_runtime::device::host::native_target;
+use arch_runtime::device::host;
 use arch_runtime::luminal::primitive::Primitive;
 
 /// Prints a stage.
@@ -29,7 +29,7 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
     };
     match args.stage {
         Stage::Kernels => {
-            let plan = lowered::plan(&mut program, entry, args.batch, native_target(), &sources)?;
+            let plan = lowered::plan(&mut program, entry, args.batch, host::target()?, &sources)?;
             print!("{plan}");
             return Ok(());
         }

@@ -2,42 +2,51 @@
 
 use crate::cli::Output;
 use crate::failure::Failure;
-use arch_runtime::device::host::{CCompiler, cache_dir, native_target};
+use arch_runtime::device::host::{self, CCompiler, HostError, cache_dir};
 
 /// Looks and tells.
 pub fn run(output: &Output) -> Result<(), Failure> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let compiler = CCompiler::find();
+    let target = host::target();
+    let supported: Vec<&str> = host::supported_targets().into_iter().map(|t| t.name()).collect();
     let cache = cache_dir();
-    let found = compiler.as_ref().ok().map(|c| c.version.clone());
     if output.json {
         let object = serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"), "cores": cores, "instruction_set": instruction_set(),
-            "c_compiler": found, "kernel_cache": cache, "cuda": false,
+            "version": env!("CARGO_PKG_VERSION"), "cores": cores,
+            "instruction_set": target.as_ref().ok().map(|t| t.name()), "instruction_sets": supported,
+            "c_compiler": compiler.as_ref().ok().map(|c| &c.version), "kernel_cache": cache, "cuda": false,
         });
         println!("{object}");
         return Ok(());
     }
     println!("archc            {}", env!("CARGO_PKG_VERSION"));
     println!("cores            {cores}");
-    println!("instructions     {}", instruction_set());
+    match &target {
+        Ok(t) => println!("instructions     {} of {} (ARCHC_TARGET chooses)", t.name(), supported.join(", ")),
+        Err(e) => println!("instructions     none: {e}"),
+    }
     match &compiler {
         Ok(c) => println!("C compiler       {} ({})", c.command, c.version),
         Err(e) => println!("C compiler       none: {e}"),
     }
     println!("kernel cache     {}", cache.display());
     println!("CUDA             not built in");
-    if compiler.is_err() {
+    advise(compiler.err().as_ref(), target.err().as_ref())
+}
+
+/// What to do about what is missing.
+fn advise(compiler: Option<&HostError>, target: Option<&HostError>) -> Result<(), Failure> {
+    if compiler.is_some() {
         println!();
         println!("Without a C compiler, `archc run --form interpreter` still works, slowly.");
         println!(
             "Debian, Ubuntu: apt install gcc    Fedora: dnf install gcc    macOS: xcode-select --install"
         );
-        return Err(Failure::Shown);
     }
-    Ok(())
-}
-
-fn instruction_set() -> &'static str {
-    native_target().name()
+    if let Some(error) = target {
+        println!();
+        println!("Instructions: {}.", error.help());
+    }
+    if compiler.is_some() || target.is_some() { Err(Failure::Shown) } else { Ok(()) }
 }

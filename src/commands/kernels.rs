@@ -39,11 +39,10 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
 }
 
 fn target(text: &str) -> Result<Target, Failure> {
-    let name = match text {
-        "c" => "avx2",
-        other => other.strip_prefix("c:").unwrap_or(other),
-    };
-    Target::named(name).ok_or_else(|| {
+    if text == "c" {
+        return Ok(Target::PINNED);
+    }
+    Target::named(text.strip_prefix("c:").unwrap_or(text)).ok_or_else(|| {
         Failure::Misuse(format!("there is no target `{text}`; there are c:generic, c:avx2 and c:avx512"))
     })
 }

@@ -6,7 +6,7 @@ use crate::{lowered, model};
 use arch_compiler::cost;
 use arch_compiler::program::{Layer, Program};
 use arch_grammar::Sources;
-use arch_runtime::device::host::native_target;
+use arch_runtime::device::host;
 
 /// Prints the report.
 pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
@@ -94,7 +94,7 @@ fn counted(program: &mut Program, batch: usize, sources: &Sources) -> Result<[Co
     let both = lowered::with_gradients(program)?;
     let mut out = Vec::new();
     for entry in [forward, both] {
-        let plan = lowered::plan(program, entry, batch, native_target(), sources)?;
+        let plan = lowered::plan(program, entry, batch, host::target()?, sources)?;
         let (kernels, gemms) = plan.counts();
         out.push(Counted {
             kernels: kernels as u64,

@@ -8,7 +8,7 @@ use crate::provider::Files;
 use arch_compiler::check::tests::{self, Counts};
 use arch_compiler::program::Program;
 use arch_grammar::Sources;
-use arch_runtime::device::host::native_target;
+use arch_kernels::Target;
 
 /// Counts kernels and matrix products by lowering for one sample.
 struct Lowered;
@@ -21,7 +21,7 @@ impl Counts for Lowered {
             "train" => lowered::with_gradients(&mut program).ok()?,
             _ => return None,
         };
-        let plan = lowered::plan(&mut program, entry, 1, native_target(), &Sources::default()).ok()?;
+        let plan = lowered::plan(&mut program, entry, 1, Target::PINNED, &Sources::default()).ok()?;
         let (kernels, gemms) = plan.counts();
         match what {
             "kernels" => Some(kernels as u64),

@@ -85,6 +85,26 @@ fn without_a_c_compiler_the_way_out_is_said() {
 }
 
 #[test]
+fn an_instruction_set_that_there_is_not_is_named_with_those_that_there_are() {
+    for words in
+        ["doctor", "dev models/mamba.arch --item MambaMixer --set d_model=16 --dim T=4 --stage kernels"]
+    {
+        let ran = run(command(words).env("ARCHC_TARGET", "avx1024"));
+        assert_eq!(ran.code, Some(1), "{words}: {}{}", ran.stdout, ran.stderr);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        for part in ["ARCHC_TARGET", "`avx1024`", "generic", "unset it"] {
+            assert!(said.contains(part), "{words}: `{part}` is missing in:\n{said}");
+        }
+    }
+    let known = run(command("doctor").env("ARCHC_TARGET", "generic")).fine();
+    assert!(known.stdout.contains("instructions     generic of generic"), "{}", known.stdout);
+    let json = run(command("doctor --json").env("ARCHC_TARGET", "generic")).fine().json();
+    assert_eq!(json["instruction_set"], "generic");
+    let own = run(command("doctor --json").env_remove("ARCHC_TARGET")).fine().json();
+    assert_eq!(own["instruction_sets"].as_array().and_then(|all| all.last()), Some(&own["instruction_set"]));
+}
+
+#[test]
 fn a_compiler_that_fails_is_quoted() {
     let base = folder();
     let fake = base.path().join("cc");

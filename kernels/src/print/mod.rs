@@ -21,6 +21,9 @@ pub enum Target {
 }
 
 impl Target {
+    /// What files and counts are made for that must not depend on the machine.
+    pub const PINNED: Target = Target::Avx2;
+
     /// How many lanes a vector has.
     #[must_use]
     pub fn lanes(self) -> usize {

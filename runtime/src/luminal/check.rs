@@ -1,5 +1,6 @@
 //! Plans are checked before they are bound: afterwards nothing can go wrong that a plan can be blamed for.
 
+use arch_kernels::Target;
 use arch_kernels::plan::{Action, Plan, SlotId, SlotKind};
 use thiserror::Error;
 
@@ -22,6 +23,14 @@ pub enum PlanFault {
         /// The slot.
         slot: u32,
     },
+    /// A plan is made for another instruction set than its kernels are compiled for.
+    #[error("a plan for {found} is to be run as one for {wanted}")]
+    Target {
+        /// What kernels are compiled for.
+        wanted: Target,
+        /// What the plan is made for.
+        found: Target,
+    },
     /// A slot lies outside the memory.
     #[error("step `{step}` uses slot {slot}, which lies outside the arena")]
     Outside {
@@ -32,11 +41,14 @@ pub enum PlanFault {
     },
 }
 
-/// Checks a plan.
+/// Checks a plan whose kernels are compiled for `target`.
 ///
 /// # Errors
 /// The first fault.
-pub(super) fn check(plan: &Plan) -> Result<(), PlanFault> {
+pub(super) fn check(plan: &Plan, target: Target) -> Result<(), PlanFault> {
+    if plan.target != target {
+        return Err(PlanFault::Target { wanted: target, found: plan.target });
+    }
     let mut valid: Vec<bool> =
         plan.slots.iter().map(|s| matches!(s.kind, SlotKind::Resident(_) | SlotKind::Constant(_))).collect();
     for step in &plan.steps {

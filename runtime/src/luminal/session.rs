@@ -25,8 +25,8 @@ use thiserror::Error;
 pub struct Options {
     /// How many threads work. Results do not depend on it.
     pub threads: usize,
-    /// The instruction set.
-    pub target: Target,
+    /// The instruction set; none takes the one named in `ARCHC_TARGET`, else the best of the machine.
+    pub target: Option<Target>,
     /// The texts that spans point into, so that kernels and errors name their lines.
     pub sources: Option<Arc<Sources>>,
     /// Where compiled kernels are kept.
@@ -37,10 +37,17 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            target: host::native_target(),
+            target: None,
             sources: None,
             cache: host::cache_dir(),
         }
+    }
+}
+
+impl Options {
+    /// The instruction set that kernels are made for.
+    fn instructions(&self) -> Result<Target, HostError> {
+        self.target.map_or_else(host::target, host::runnable)
     }
 }
 
@@ -111,9 +118,10 @@ impl Session {
         batch: usize,
         options: Options,
     ) -> Result<Session, BuildError> {
+        let target = options.instructions()?;
         let mut plans = Vec::new();
         for (_, function) in programs {
-            plans.push(plan(module, *function, batch, &options)?);
+            plans.push(plan(module, *function, batch, target, options.sources.as_deref())?);
         }
         let names = programs.iter().map(|p| p.0.to_string()).collect();
         Self::from_plans(names, plans, batch, &options)
@@ -129,11 +137,12 @@ impl Session {
         batch: usize,
         options: &Options,
     ) -> Result<Session, BuildError> {
+        let target = options.instructions()?;
         for plan in &plans {
-            check::check(plan)?;
+            check::check(plan, target)?;
         }
         let start = Instant::now();
-        let kernels = Kernels::load(plans.iter().flat_map(|p| &p.kernels), options.target, &options.cache)?;
+        let kernels = Kernels::load(plans.iter().flat_map(|p| &p.kernels), target, &options.cache)?;
         let compile_time = start.elapsed();
         let layout = Layout::new(&plans)?;
         let memory = Arc::new(Memory::new(layout.bytes));
@@ -226,14 +235,19 @@ impl Session {
     }
 }
 
-fn plan(module: &Module, function: FuncId, batch: usize, options: &Options) -> Result<Plan, LowerError> {
+fn plan(
+    module: &Module,
+    function: FuncId,
+    batch: usize,
+    target: Target,
+    sources: Option<&Sources>,
+) -> Result<Plan, LowerError> {
     let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
     let (mut module, mut function) = (std::borrow::Cow::Borrowed(module), function);
     if calls {
         function = inline(module.to_mut(), function);
     }
-    let sources = options.sources.as_deref();
-    let lowering = arch_kernels::Options { target: options.target, batch, sources };
+    let lowering = arch_kernels::Options { target, batch, sources };
     arch_kernels::lower(&module, module.function(function), &lowering)
 }
 

@@ -2,6 +2,8 @@
 
 use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
 use arch_compiler::interp::{self, Tensor};
+use arch_kernels::Target;
+use arch_runtime::device::host;
 use arch_runtime::execute::{Data, Execute};
 use arch_runtime::luminal::{Options, Session};
 use std::collections::BTreeMap;
@@ -49,81 +51,113 @@ fn fill(dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers
         .collect()
 }
 
+/// How a function is compared.
+#[derive(Clone)]
+pub struct Terms {
+    /// How far results may be apart, relative to the largest element.
+    pub tolerance: f64,
+    /// What float inputs hold.
+    pub how: Fill,
+    /// Integer inputs hold numbers below this.
+    pub below: usize,
+    /// The instruction sets that kernels are made for.
+    pub targets: Vec<Target>,
+}
+
+impl Terms {
+    /// On every instruction set that the machine has.
+    pub fn everywhere(tolerance: f64, how: Fill, below: usize) -> Self {
+        Terms { tolerance, how, below, targets: host::supported_targets() }
+    }
+
+    /// On one of the machine's instruction sets: cases of many take turns.
+    pub fn in_turn(case: &str, tolerance: f64, how: Fill, below: usize) -> Self {
+        let targets = host::supported_targets();
+        let turn = case.bytes().map(usize::from).sum::<usize>() % targets.len();
+        Terms { tolerance, how, below, targets: vec![targets[turn]] }
+    }
+}
+
 /// Runs a function in the interpreter and in the executing form with one and two threads; all results must
-/// agree within `tolerance` (relative to the largest element), those of the threads bit for bit.
-/// Integer inputs hold numbers below `below`.
-pub fn compare(
-    what: &str,
-    module: &Module,
-    function: FuncId,
-    batch: usize,
-    tolerance: f64,
-    how: Fill,
-    below: usize,
-) {
+/// agree, those of the threads bit for bit.
+pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, terms: &Terms) {
     let f = module.function(function);
     let mut numbers = Numbers(batch as u64 * 977 + f.values.len() as u64);
-    let mut given: Vec<(String, Vec<f32>, bool)> = Vec::new();
+    let mut given: Given = Vec::new();
     let mut exact = BTreeMap::new();
     for input in &f.inputs {
         let value = f.value(input.value);
         let dims = module.dims(&value.shape, batch);
         let integer = value.storage == DType::Int;
-        let data = fill(&dims, integer.then_some(below), how, &mut numbers);
+        let data = fill(&dims, integer.then_some(terms.below), terms.how, &mut numbers);
         exact.insert(input.name.clone(), Tensor { dims, data: data.iter().map(|x| f64::from(*x)).collect() });
         given.push((input.name.clone(), data, integer));
     }
     let wanted = interp::run(module, function, &exact, batch).unwrap_or_else(|e| panic!("{what}: {e}"));
     let mut names: Vec<(String, Tensor)> = wanted.outputs.clone();
     names.extend(wanted.updates.iter().cloned());
-    let mut first: Vec<Vec<u32>> = Vec::new();
-    for threads in [1, 2] {
-        let options = Options { threads, cache: cache(), ..Options::default() };
-        let mut session = Session::new(module, &[("main", function)], batch, options)
-            .unwrap_or_else(|e| panic!("{what}: {e}\n{}", print_function(module, function)));
-        for round in 0..2 {
-            for (name, data, integer) in &given {
-                let ints: Vec<i32> = data.iter().map(|x| *x as i32).collect();
-                let data = if *integer { Data::Int(&ints) } else { Data::Float(data) };
-                session.write(name, data).unwrap();
+    for target in terms.targets.iter().copied() {
+        let mut first: Option<Vec<Vec<u32>>> = None;
+        for threads in [1, 2] {
+            let what = format!("{what}, batch {batch}, {target}, {threads} threads");
+            let options = Options { threads, cache: cache(), target: Some(target), ..Options::default() };
+            let mut session = Session::new(module, &[("main", function)], batch, options)
+                .unwrap_or_else(|e| panic!("{what}: {e}\n{}", print_function(module, function)));
+            for round in 0..2 {
+                let bits = run(&what, &mut session, &given, &names, terms.tolerance, &|| {
+                    print_function(module, function).to_string()
+                });
+                let first = first.get_or_insert_with(|| bits.clone());
+                assert_eq!(*first, bits, "{what}, round {round}: other bits");
             }
-            session.run("main").unwrap();
-            let mut bits = Vec::new();
-            for (name, wanted) in &names {
-                let mut got = vec![0f32; wanted.data.len()];
-                session.read(name, &mut got).unwrap();
-                let largest =
-                    wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
-                for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
-                    let same = (w.is_nan() && g.is_nan()) || f64::from(*g) == *w;
-                    let close = (f64::from(*g) - w).abs() <= tolerance * largest;
-                    assert!(
-                        same || close,
-                        "{what}, batch {batch}, {threads} threads: {name}[{i}] is {g}, not {w}\n{}\n{}\n{}",
-                        print_function(module, function),
-                        session.plan("main").unwrap(),
-                        kernels(session.plan("main").unwrap())
-                    );
-                }
-                bits.push(got.iter().map(|x| x.to_bits()).collect());
-            }
-            if first.is_empty() {
-                first = bits;
-            } else {
-                assert_eq!(
-                    first, bits,
-                    "{what}, batch {batch}, {threads} threads, round {round}: other bits"
-                );
-            }
+            let plan = session.plan("main").unwrap();
+            assert!(
+                plan.arena_bytes as f64 <= 1.10 * plan.live_lower_bound as f64,
+                "{what}: an arena of {} bytes for {} alive",
+                plan.arena_bytes,
+                plan.live_lower_bound
+            );
         }
-        let plan = session.plan("main").unwrap();
-        assert!(
-            plan.arena_bytes as f64 <= 1.10 * plan.live_lower_bound as f64,
-            "{what}: an arena of {} bytes for {} alive",
-            plan.arena_bytes,
-            plan.live_lower_bound
-        );
     }
+}
+
+/// The inputs by name; those that are integers are marked.
+type Given = Vec<(String, Vec<f32>, bool)>;
+
+/// Runs a session once, compares its results, and gives their bits.
+fn run(
+    what: &str,
+    session: &mut Session,
+    given: &Given,
+    wanted: &[(String, Tensor)],
+    tolerance: f64,
+    program: &dyn Fn() -> String,
+) -> Vec<Vec<u32>> {
+    for (name, data, integer) in given {
+        let ints: Vec<i32> = data.iter().map(|x| *x as i32).collect();
+        let data = if *integer { Data::Int(&ints) } else { Data::Float(data) };
+        session.write(name, data).unwrap();
+    }
+    session.run("main").unwrap();
+    let mut bits = Vec::new();
+    for (name, wanted) in wanted {
+        let mut got = vec![0f32; wanted.data.len()];
+        session.read(name, &mut got).unwrap();
+        let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
+        for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
+            let same = (w.is_nan() && g.is_nan()) || f64::from(*g) == *w;
+            let close = (f64::from(*g) - w).abs() <= tolerance * largest;
+            assert!(
+                same || close,
+                "{what}: {name}[{i}] is {g}, not {w}\n{}\n{}\n{}",
+                program(),
+                session.plan("main").unwrap(),
+                kernels(session.plan("main").unwrap())
+            );
+        }
+        bits.push(got.iter().map(|x| x.to_bits()).collect());
+    }
+    bits
 }
 
 fn kernels(plan: &arch_kernels::Plan) -> String {

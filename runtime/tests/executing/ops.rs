@@ -1,6 +1,6 @@
 //! Every operation by itself, at sizes around the length of a vector.
 
-use super::common::{ARGUMENT, Fill, compare};
+use super::common::{ARGUMENT, Fill, Terms, compare};
 use arch_compiler::graph::{AxisId, Builder, DType, Module, ValueId};
 use arch_compiler::ops::source::Literal;
 use arch_compiler::ops::{Map, Op, Reduce, View};
@@ -17,6 +17,21 @@ fn check(
     below: usize,
     build: impl Fn(&mut Builder<'_>) -> Vec<ValueId>,
 ) {
+    compare_all(what, &Terms::in_turn(what, tolerance, how, below), build);
+}
+
+/// The same on every instruction set of the machine.
+fn check_everywhere(
+    what: &str,
+    tolerance: f64,
+    how: Fill,
+    below: usize,
+    build: impl Fn(&mut Builder<'_>) -> Vec<ValueId>,
+) {
+    compare_all(what, &Terms::everywhere(tolerance, how, below), build);
+}
+
+fn compare_all(what: &str, terms: &Terms, build: impl Fn(&mut Builder<'_>) -> Vec<ValueId>) {
     let mut module = Module::default();
     let mut b = Builder::new(&mut module, "test");
     for (i, value) in build(&mut b).into_iter().enumerate() {
@@ -24,7 +39,7 @@ fn check(
     }
     let function = b.finish();
     for batch in [1, 3] {
-        compare(what, &module, function, batch, tolerance, how, below);
+        compare(what, &module, function, batch, terms);
     }
 }
 
@@ -104,6 +119,19 @@ fn maps_on_every_size() {
 }
 
 #[test]
+fn every_map_on_every_instruction_set() {
+    for size in [7, 33] {
+        check_everywhere(&format!("all maps {size}"), 2e-5, Fill::Positive, 4, |b| {
+            let d = b.module.add_axis("D", size);
+            let (x, y) = (float(b, "x", &[BATCH, d]), float(b, "y", &[BATCH, d]));
+            let unary = UNARY.map(|map| add(b, Op::Map(map), &[x]));
+            let binary = BINARY.map(|map| add(b, Op::Map(map), &[x, y]));
+            [&unary[..], &binary].concat()
+        });
+    }
+}
+
+#[test]
 fn every_pattern_of_broadcasting() {
     for left in 0..8usize {
         for right in 0..8usize {
@@ -123,7 +151,7 @@ fn every_pattern_of_broadcasting() {
 
 #[test]
 fn integers_truth_values_and_selection() {
-    check("integers", 3e-7, Fill::Signed, 9, |b| {
+    check_everywhere("integers", 3e-7, Fill::Signed, 9, |b| {
         let d = b.module.add_axis("D", 21);
         let i = b.input("i", ARGUMENT, vec![BATCH, d], DType::Int);
         let j = b.input("j", ARGUMENT, vec![d], DType::Int);
@@ -164,7 +192,7 @@ fn reductions_over_every_axis() {
 #[test]
 fn norms_and_softmax_are_one_kernel() {
     for size in SIZES {
-        check(&format!("norm {size}"), 2e-5, Fill::Signed, 4, |b| {
+        check_everywhere(&format!("norm {size}"), 2e-5, Fill::Signed, 4, |b| {
             let (t, d) = (b.module.add_axis("T", 6), b.module.add_axis("D", size));
             let x = float(b, "x", &[BATCH, t, d]);
             let scale = float(b, "scale", &[BATCH, d]);
@@ -216,7 +244,7 @@ fn contractions_with_every_kind_of_axis() {
 
 #[test]
 fn gradients_of_weights_sum_over_the_batch() {
-    check("weight gradient", 5e-6, Fill::Signed, 4, |b| {
+    check_everywhere("weight gradient", 5e-6, Fill::Signed, 4, |b| {
         let (t, i, o) = (b.module.add_axis("T", 5), b.module.add_axis("I", 17), b.module.add_axis("O", 9));
         let (x, g) = (float(b, "x", &[BATCH, t, i]), float(b, "g", &[BATCH, t, o]));
         let weight = add(b, Op::Contract(vec![BATCH, t]), &[g, x]);
@@ -230,7 +258,7 @@ fn gradients_of_weights_sum_over_the_batch() {
 #[test]
 fn views_alone_and_below_products() {
     for size in [1, 7, 16] {
-        check(&format!("views {size}"), 2e-6, Fill::Signed, 4, |b| {
+        check_everywhere(&format!("views {size}"), 2e-6, Fill::Signed, 4, |b| {
             let (t, d, s) =
                 (b.module.add_axis("T", 6), b.module.add_axis("D", size), b.module.add_axis("S", 6));
             let td = b.module.add_axis("TD", 6 * size);
@@ -279,7 +307,7 @@ fn views_alone_and_below_products() {
 
 #[test]
 fn convolution_by_windows() {
-    check("convolution", 5e-6, Fill::Signed, 4, |b| {
+    check_everywhere("convolution", 5e-6, Fill::Signed, 4, |b| {
         let (h, w, c) = (b.module.add_axis("H", 7), b.module.add_axis("W", 9), b.module.add_axis("C", 3));
         let (oh, ow, o) = (b.module.add_axis("OH", 7), b.module.add_axis("OW", 5), b.module.add_axis("O", 6));
         let (p, q) = (b.module.add_axis("P", 3), b.module.add_axis("Q", 3));
@@ -298,7 +326,7 @@ fn convolution_by_windows() {
 #[test]
 fn lookups_and_their_adjoint() {
     for size in SIZES {
-        check(&format!("gather {size}"), 2e-6, Fill::Signed, 11, |b| {
+        check_everywhere(&format!("gather {size}"), 2e-6, Fill::Signed, 11, |b| {
             let (n, d, t) =
                 (b.module.add_axis("N", 11), b.module.add_axis("D", size), b.module.add_axis("T", 4));
             let table = float(b, "table", &[n, d]);

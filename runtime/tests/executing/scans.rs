@@ -1,6 +1,6 @@
 //! Recurrences: forwards and backwards, several carries, yields and finals, sums inside.
 
-use super::common::{ARGUMENT, Fill, compare};
+use super::common::{ARGUMENT, Fill, Terms, compare};
 use arch_compiler::graph::{AxisId, Builder, DType, Function, Module, ValueId};
 use arch_compiler::ops::{Map, Op, Reduce, Scan, View};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ fn run(what: &str, mut module: Module, build: impl FnOnce(&mut Builder<'_>) -> V
     }
     let function = b.finish();
     for batch in [1, 3] {
-        compare(what, &module, function, batch, 5e-6, Fill::Signed, 4);
+        compare(what, &module, function, batch, &Terms::everywhere(5e-6, Fill::Signed, 4));
     }
 }
 

@@ -3,9 +3,10 @@
 use super::common::{ARGUMENT, cache};
 use arch_compiler::graph::{AxisId, Builder, DType, FuncId, InputKind, Module};
 use arch_compiler::ops::{Map, Op, Reduce};
-use arch_runtime::device::host::{CCompiler, HostError};
+use arch_kernels::Target;
+use arch_runtime::device::host::{self, CCompiler, HostError};
 use arch_runtime::execute::{Data, Execute, RunError};
-use arch_runtime::luminal::{BuildError, Options, Session};
+use arch_runtime::luminal::{BuildError, Options, PlanFault, Session};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
@@ -99,6 +100,31 @@ fn a_warm_step_allocates_nothing() {
         session.run("update").unwrap();
     }
     assert_eq!(COUNT.with(Cell::get) - before, 0);
+}
+
+#[test]
+fn kernels_are_kept_by_instruction_set() {
+    let (module, accumulate, _) = programs();
+    let cache = tempfile::tempdir().unwrap();
+    for warm in [false, true] {
+        for target in host::supported_targets() {
+            let options = Options { target: Some(target), cache: cache.path().into(), ..options(1) };
+            let session = Session::new(&module, &[("main", accumulate)], 2, options).unwrap();
+            let plan = session.plan("main").unwrap();
+            assert_eq!(plan.target, target);
+            assert_eq!(session.compilation().1, if warm { 0 } else { plan.kernels.len() }, "{target}");
+        }
+    }
+}
+
+#[test]
+fn a_plan_for_another_instruction_set_is_refused() {
+    let (module, accumulate, _) = programs();
+    let generic = Options { target: Some(Target::Generic), ..options(1) };
+    let session = Session::new(&module, &[("main", accumulate)], 2, generic.clone()).unwrap();
+    let plan = arch_kernels::Plan { target: Target::Avx2, ..session.plan("main").unwrap().clone() };
+    let error = Session::from_plans(vec!["main".into()], vec![plan], 2, &generic).unwrap_err();
+    assert!(matches!(error, BuildError::Plan(PlanFault::Target { .. })), "{error}");
 }
 
 #[test]

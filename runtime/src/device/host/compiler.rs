@@ -1,5 +1,6 @@
 //! The C compiler of the machine.
 
+use arch_kernels::Target;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use thiserror::Error;
@@ -23,6 +24,24 @@ pub enum HostError {
         /// The kernels' text.
         text: String,
     },
+    /// The environment names an instruction set that there is not.
+    #[error(
+        "ARCHC_TARGET names the instruction set `{name}`, which there is not; this machine runs {supported}"
+    )]
+    UnknownTarget {
+        /// What it names.
+        name: String,
+        /// The names of what the machine runs.
+        supported: String,
+    },
+    /// The machine cannot run the instruction set that was asked for.
+    #[error("this machine cannot run the instruction set {}; it runs {supported}", target.name())]
+    UnsupportedTarget {
+        /// The instruction set.
+        target: Target,
+        /// The names of what the machine runs.
+        supported: String,
+    },
     /// A file of the cache could not be read or written.
     #[error("cannot keep compiled kernels: {path}: {cause}")]
     File {
@@ -44,6 +63,9 @@ impl HostError {
             }
             HostError::Refused { .. } => {
                 "name another compiler in ARCHC_CC, or use `--form interpreter`, which needs none; please report it"
+            }
+            HostError::UnknownTarget { .. } | HostError::UnsupportedTarget { .. } => {
+                "set ARCHC_TARGET to generic, avx2 or avx512, whichever the machine runs, or unset it for the best of these"
             }
             HostError::File { .. } => {
                 "name a folder that can be written in ARCHC_CACHE_DIR; `--form interpreter` needs none"
@@ -113,7 +135,7 @@ impl CCompiler {
 
     /// What it is told, for an instruction set.
     #[must_use]
-    pub fn flags(target: arch_kernels::Target) -> Vec<&'static str> {
+    pub fn flags(target: Target) -> Vec<&'static str> {
         FLAGS.iter().copied().chain(target.flags().iter().copied()).collect()
     }
 
