@@ -3,7 +3,7 @@
 use super::element;
 use super::group::enough_to_share_out;
 use arch_compiler::graph::{AxisId, DType, Function, Module, ValueId};
-use arch_compiler::ops::{Map, Op, Reduce, Scan, View};
+use arch_compiler::ops::{Map, Op, View};
 
 /// What each node is to the lowering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Analysis {
             (Role::Scan, Op::Scan(scan)) => {
                 let inputs = &function.nodes[reader].inputs;
                 let sequence = inputs[scan.carries..scan.carries + scan.sequences].contains(&at);
-                let free = free_axes(module, scan);
+                let free = super::scan::free_axes(module, scan);
                 sequence && !through_view && free.iter().all(|a| shape.contains(a))
             }
             (Role::Member | Role::Inline, Op::Map(_)) => {
@@ -153,7 +153,7 @@ fn is_input(function: &Function, value: ValueId) -> bool {
     matches!(function.producer(value).op, Op::Input)
 }
 
-fn needed(function: &Function) -> Vec<bool> {
+pub(super) fn needed(function: &Function) -> Vec<bool> {
     let mut needed = vec![false; function.nodes.len()];
     let ends = function.outputs.iter().map(|o| o.1).chain(function.updates.iter().map(|u| u.1));
     for value in ends {
@@ -250,77 +250,4 @@ fn is_trivial(function: &Function, n: usize) -> bool {
     );
     let number = |v: &ValueId| matches!(function.producer(*v).op, Op::Constant(_) | Op::Iota(_));
     cheap && node.inputs.iter().filter(|v| !number(v)).count() <= 1
-}
-
-/// An axis of a scan that vectors can run along although some results are sums over it: every carry has it,
-/// and nothing else touches it than sums that leave the step at once. Gives the nodes of these sums.
-pub(super) fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Vec<usize>)> {
-    let body = &scan.body;
-    let first = &body.value(body.outputs.first()?.1).shape;
-    let needed = needed(body);
-    first.iter().rev().copied().find_map(|axis| {
-        if axis == AxisId::BATCH || !module.size(axis, 1).is_multiple_of(lanes) {
-            return None;
-        }
-        if body.outputs[..scan.carries].iter().any(|o| !body.value(o.1).shape.contains(&axis)) {
-            return None;
-        }
-        let mut sums = Vec::new();
-        for (n, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
-            if !touched(module, &node.op).contains(&axis) {
-                continue;
-            }
-            let value = node.outputs[0];
-            let sum = matches!(node.op, Op::Reduce(Reduce::Sum, _) | Op::Contract(_));
-            let leaves = body.outputs.iter().any(|o| o.1 == value);
-            let read = (0..body.nodes.len()).any(|r| needed[r] && body.nodes[r].inputs.contains(&value));
-            if !sum || !leaves || read || body.value(value).storage == DType::Int {
-                return None;
-            }
-            sums.push(n);
-        }
-        let known = |v: ValueId| {
-            body.value(v).shape.contains(&axis) || sums.iter().any(|n| body.nodes[*n].outputs[0] == v)
-        };
-        body.outputs.iter().all(|o| known(o.1)).then_some((axis, sums))
-    })
-}
-
-/// The axes of a scan that its iterations share no data along: they run in parallel, each with its own
-/// state.
-pub(super) fn free_axes(module: &Module, scan: &Scan) -> Vec<AxisId> {
-    let body = &scan.body;
-    let shapes: Vec<&Vec<AxisId>> = body.outputs.iter().map(|o| &body.value(o.1).shape).collect();
-    let Some(first) = shapes.first() else { return Vec::new() };
-    let mut free: Vec<AxisId> =
-        first.iter().copied().filter(|a| shapes.iter().all(|s| s.contains(a))).collect();
-    let needed = needed(body);
-    for (_, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
-        let touched = touched(module, &node.op);
-        free.retain(|a| !touched.contains(a));
-    }
-    free
-}
-
-/// The axes that an operation does more to than pass on.
-fn touched(_module: &Module, op: &Op) -> Vec<AxisId> {
-    match op {
-        Op::Reduce(_, over) | Op::Contract(over) => over.clone(),
-        Op::Gather { axis } | Op::ScatterAdd { axis, .. } => vec![*axis],
-        Op::View(view) => match view {
-            View::Rename { from, to } => vec![*from, *to],
-            View::Transpose(_) => Vec::new(),
-            View::Flatten { from, to } => from.iter().copied().chain([*to]).collect(),
-            View::Unflatten { from, to } => to.iter().copied().chain([*from]).collect(),
-            View::Slice { axis, to, .. } | View::Pad { axis, to, .. } | View::Permute { axis, to, .. } => {
-                vec![*axis, *to]
-            }
-            View::Index { axis, .. } | View::Flip(axis) => vec![*axis],
-            View::Concat { parts, into } => parts.iter().flatten().copied().chain([*into]).collect(),
-            View::Window { axis, to, offset, .. } | View::Fold { axis, to, offset, .. } => {
-                vec![*axis, *to, *offset]
-            }
-        },
-        _ => Vec::new(),
-    }
 }

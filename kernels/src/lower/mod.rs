@@ -13,13 +13,13 @@
 mod analysis;
 mod element;
 mod group;
+mod lowering;
 mod order;
 mod product;
 mod pull;
 mod rows;
 mod scan;
 mod scatter;
-mod session;
 mod storage;
 
 use crate::plan::Plan;
@@ -73,5 +73,5 @@ impl std::error::Error for LowerError {}
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
     let function = storage::choose(module, function, options.target.lanes());
-    session::Lowering::new(module, &function, options)?.run()
+    lowering::Lowering::new(module, &function, options)?.run()
 }

@@ -1,8 +1,8 @@
 //! Contractions as matrix products: which axes are rows, columns, sums and repeats, and with what strides.
 
 use super::element;
+use super::lowering::Lowering;
 use super::pull::{Place, row_major};
-use super::session::Lowering;
 use crate::ir::{Atom, Elem, IndexVar};
 use crate::plan::{Gemm, Operand, Repeat, SlotId};
 use arch_compiler::graph::{AxisId, ValueId};

@@ -1,8 +1,8 @@
 //! Additions at indices, and concatenations written part by part.
 
 use super::element;
+use super::lowering::Lowering;
 use super::pull::{Place, Puller};
-use super::session::Lowering;
 use crate::ir::{Atom, Binary, Expr, Index, LoopKind, Operand, Stmt};
 use arch_compiler::graph::AxisId;
 use arch_compiler::ops::{Op, View};

@@ -1,7 +1,7 @@
 //! Where the tensors of several programs lie in one memory: named inputs once for all programs, results
 //! and constants for each, and one arena for what lives within a run.
 
-use super::session::BuildError;
+use super::options::BuildError;
 use crate::device::host::{Memory, Region};
 use arch_kernels::ir::Elem;
 use arch_kernels::plan::{Plan, SlotId, SlotKind};

@@ -8,12 +8,15 @@
 //! Only this folder names luminal.
 
 mod check;
+mod graph;
 mod layout;
 mod operator;
+mod options;
 pub mod primitive;
 mod profile;
 mod session;
 
 pub use check::PlanFault;
+pub use options::{BuildError, Options};
 pub use profile::KernelProfile;
-pub use session::{BuildError, Options, Session};
+pub use session::Session;

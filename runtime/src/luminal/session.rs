@@ -1,10 +1,12 @@
 //! Programs over one set of tensors, ready to run.
 
-use super::check::{self, PlanFault};
+use super::check;
+use super::graph::{build_graph, dot};
 use super::layout::{Layout, Tensor};
-use super::operator::{Shared, StepOperator};
+use super::operator::Shared;
+use super::options::{BuildError, Options};
 use super::profile::{self, Clock, KernelProfile};
-use crate::device::host::{self, Bound, CacheRemark, HostError, Kernels, Memory, Pool};
+use crate::device::host::{Bound, CacheRemark, Kernels, Memory, Pool};
 use crate::execute::{Data, Execute, RunError};
 use arch_compiler::graph::{FuncId, Module, inline};
 use arch_compiler::ops::Op;
@@ -12,71 +14,10 @@ use arch_grammar::Sources;
 use arch_kernels::ir::Elem;
 use arch_kernels::plan::{Plan, SlotId};
 use arch_kernels::{LowerError, Target};
-use luminal::prelude::{Graph, NodeIndex};
-use std::fmt::Write;
-use std::path::PathBuf;
+use luminal::prelude::Graph;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
-use thiserror::Error;
-
-/// How programs are built.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How many threads work. Results do not depend on it.
-    pub threads: usize,
-    /// The instruction set; none takes the one named in `ARCHC_TARGET`, else the best of the machine.
-    pub target: Option<Target>,
-    /// The texts that spans point into, so that kernels and errors name their lines.
-    pub sources: Option<Arc<Sources>>,
-    /// Where compiled kernels are kept.
-    pub cache: PathBuf,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Options {
-            threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            target: None,
-            sources: None,
-            cache: host::cache_dir(),
-        }
-    }
-}
-
-impl Options {
-    /// The instruction set that kernels are made for.
-    fn instructions(&self) -> Result<Target, HostError> {
-        self.target.map_or_else(host::target, host::runnable)
-    }
-}
-
-/// Why a session cannot be built.
-#[derive(Clone, Debug, Error)]
-pub enum BuildError {
-    /// A program cannot be lowered.
-    #[error(transparent)]
-    Lower(#[from] LowerError),
-    /// Kernels cannot be compiled or loaded.
-    #[error(transparent)]
-    Host(#[from] HostError),
-    /// A plan is wrong: a fault of ours.
-    #[error("a plan is wrong; this is a fault of archc: {0}")]
-    Plan(#[from] PlanFault),
-    /// Two programs use one name for tensors of different sizes.
-    #[error("`{name}` has the sizes {first:?} in one program and {second:?} in another")]
-    Sizes {
-        /// The tensor.
-        name: String,
-        /// Its sizes in the program that has it first.
-        first: Vec<usize>,
-        /// Its sizes in another.
-        second: Vec<usize>,
-    },
-    /// A plan names a kernel that was not loaded: a fault of ours.
-    #[error("the kernel of step `{0}` was not loaded; this is a fault of archc")]
-    Missing(String),
-}
 
 struct Program {
     name: String,
@@ -215,16 +156,7 @@ impl Session {
     /// The graph of a program, as dot: an edge for everything that a step reads of another.
     #[must_use]
     pub fn dot(&self, program: &str) -> Option<String> {
-        let plan = self.plan(program)?;
-        let mut text = String::from("digraph {\n  node [shape=box, fontname=monospace];\n");
-        for (i, step) in plan.steps.iter().enumerate() {
-            let _ = writeln!(text, "  s{i} [label=\"{}\\n{}\"];", step.name, step.origins.join("\\n"));
-        }
-        for (from, to) in relations(plan) {
-            let _ = writeln!(text, "  s{from} -> s{to};");
-        }
-        text += "}\n";
-        Some(text)
+        self.plan(program).map(dot)
     }
 
     fn tensor(&self, name: &str) -> Option<&Tensor> {
@@ -249,62 +181,6 @@ fn plan(
     }
     let lowering = arch_kernels::Options { target, batch, sources };
     arch_kernels::lower(&module, module.function(function), &lowering)
-}
-
-type Built = (Box<Graph>, Vec<Arc<Clock>>);
-
-fn build_graph(
-    plan: &Plan,
-    shared: &Arc<Shared>,
-    bind: impl Fn(usize) -> Result<Bound, BuildError>,
-) -> Result<Built, BuildError> {
-    let mut graph = Box::new(Graph::new());
-    let mut clocks = Vec::new();
-    let mut nodes: Vec<NodeIndex> = Vec::new();
-    for (at, step) in plan.steps.iter().enumerate() {
-        let clock = Arc::new(Clock::default());
-        clocks.push(clock.clone());
-        let operator = StepOperator {
-            name: step.name.as_str().into(),
-            lines: step.origins.join(", ").into(),
-            bound: bind(at)?,
-            clock,
-            shared: shared.clone(),
-        };
-        nodes.push(graph.add_op(operator).finish());
-    }
-    for (from, to) in relations(plan) {
-        graph.add_schedule_dependency(nodes[from], nodes[to]);
-    }
-    for pair in nodes.windows(2) {
-        graph.add_schedule_dependency(pair[0], pair[1]);
-    }
-    Ok((graph, clocks))
-}
-
-/// Pairs of steps of which the second reads what the first wrote last.
-fn relations(plan: &Plan) -> Vec<(usize, usize)> {
-    let mut writer: Vec<Vec<usize>> = vec![Vec::new(); plan.slots.len()];
-    let mut pairs = Vec::new();
-    for (at, step) in plan.steps.iter().enumerate() {
-        for slot in &step.reads {
-            for from in &writer[slot.0 as usize] {
-                if *from != at && !pairs.contains(&(*from, at)) {
-                    pairs.push((*from, at));
-                }
-            }
-        }
-        for slot in &step.writes {
-            // Parts of a concatenation come from several steps.
-            let part = plan.steps[at].name.starts_with("concat");
-            let known = &mut writer[slot.0 as usize];
-            if !part {
-                known.clear();
-            }
-            known.push(at);
-        }
-    }
-    pairs
 }
 
 impl Execute for Session {

@@ -1,0 +1,127 @@
+//! The plan as it grows, unit by unit.
+
+mod copy;
+mod kernel;
+mod slots;
+
+use super::analysis::{self, Analysis, Role};
+use super::group::{self, Groups};
+use super::order::{self, Unit};
+use super::pull::Place;
+use super::rows::{Rows, Style};
+use super::{LowerError, Options};
+use crate::plan::{Plan, SlotId};
+use arch_compiler::graph::{DType, Function, Module, ValueId};
+use arch_compiler::ops::Op;
+use arch_compiler::ops::source::Literal;
+use indexmap::IndexMap;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The tensors known at compile time that have a buffer.
+type Literals = Vec<(Arc<Literal>, SlotId)>;
+
+pub(super) struct Lowering<'a> {
+    pub module: &'a Module,
+    pub function: &'a Function,
+    pub options: &'a Options<'a>,
+    pub analysis: Rc<Analysis>,
+    pub groups: Groups,
+    pub plan: Plan,
+    /// Where values are in memory.
+    pub places: BTreeMap<ValueId, Place>,
+    literals: Literals,
+    by_name: IndexMap<String, usize>,
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn new(
+        module: &'a Module,
+        function: &'a Function,
+        options: &'a Options<'a>,
+    ) -> Result<Self, LowerError> {
+        for node in &function.nodes {
+            if matches!(node.op, Op::Call { .. }) {
+                return Err(LowerError::Call);
+            }
+        }
+        if function.values.iter().any(|v| v.storage == DType::BF16) {
+            return Err(LowerError::Storage("bf16".into()));
+        }
+        let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top));
+        let groups = group::group(module, function, &analysis, &[]);
+        let plan = Plan {
+            target: options.target,
+            batch: options.batch,
+            kernels: Vec::new(),
+            slots: Vec::new(),
+            steps: Vec::new(),
+            inputs: IndexMap::new(),
+            outputs: IndexMap::new(),
+            updates: Vec::new(),
+            arena_bytes: 0,
+            live_lower_bound: 0,
+        };
+        let (places, literals, by_name) = (BTreeMap::new(), Vec::new(), IndexMap::new());
+        Ok(Lowering { module, function, options, analysis, groups, plan, places, literals, by_name })
+    }
+
+    pub(super) fn run(mut self) -> Result<Plan, LowerError> {
+        let order = order::order(self.function, &self.analysis, &self.groups);
+        self.inputs();
+        self.slots(&order.in_place);
+        for unit in &order.units {
+            match unit {
+                Unit::Group(g) => self.group(*g),
+                Unit::Copy(value) => self.copy(*value),
+                Unit::Node(n) => match self.analysis.roles[*n] {
+                    Role::Product => self.product(*n),
+                    Role::Pieces => self.pieces(*n),
+                    Role::Scan => self.scan(*n)?,
+                    _ => self.scatter(*n),
+                },
+            }
+        }
+        for (input, value) in &self.function.updates {
+            if order.in_place.get(value) != Some(input) && input != value {
+                self.write_back(*input, *value);
+            }
+        }
+        for (input, _) in &self.function.updates {
+            if let Some(Place::Slot(slot, ..)) = self.places.get(input) {
+                self.plan.updates.push(*slot);
+            }
+        }
+        self.drop_unused();
+        crate::plan::place(&mut self.plan);
+        Ok(self.plan)
+    }
+
+    fn group(&mut self, g: usize) {
+        let group = self.groups.groups[g].clone();
+        let mut targets: BTreeMap<ValueId, Vec<Place>> = BTreeMap::new();
+        for n in &group.members {
+            let value = self.function.nodes[*n].outputs[0];
+            if self.groups.leaves(self.function, &self.analysis, g, value)
+                && let Some(place) = self.places.get(&value)
+            {
+                targets.insert(value, vec![place.clone()]);
+            }
+        }
+        let own: Vec<ValueId> =
+            group.members.iter().flat_map(|n| self.function.nodes[*n].outputs.clone()).collect();
+        let analysis = self.analysis.clone();
+        let nodes = group.members.clone();
+        self.kernel(if group.inner.is_empty() { "map" } else { "row" }, &nodes, &own, |p| {
+            let rows = Rows {
+                frame: 0,
+                group: &group,
+                analysis: &analysis,
+                style: Style::Kernel,
+                targets: &targets,
+            };
+            rows.emit(p, &Vec::new());
+        });
+    }
+}

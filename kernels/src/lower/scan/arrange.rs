@@ -1,0 +1,121 @@
+//! How a scan lies on the machine: the axes around the recurrence, and the axis of vectors.
+
+use crate::lower::analysis::needed;
+use crate::lower::rows::Style;
+use arch_compiler::graph::{AxisId, DType, Function, Module, ValueId};
+use arch_compiler::ops::{Op, Reduce, Scan, View};
+
+/// How a scan lies on the machine.
+pub(in crate::lower) struct Arrangement {
+    /// Axes around the recurrence, the axis of vectors last if there is one.
+    pub free: Vec<AxisId>,
+    pub style: Style,
+    /// Nodes of the body that sum along the vectors.
+    pub sums: Vec<usize>,
+}
+
+impl Arrangement {
+    /// The axis of vectors.
+    pub(in crate::lower) fn lane(&self) -> Option<AxisId> {
+        self.free.last().copied().filter(|_| self.style == Style::InLanes)
+    }
+}
+
+/// The axes around the recurrence, and how the kernel uses vectors: along the free axis that sequences
+/// store last, or else along one that results are summed over.
+pub(in crate::lower) fn arrange(
+    module: &Module,
+    function: &Function,
+    scan: &Scan,
+    inputs: &[ValueId],
+    lanes: usize,
+) -> Arrangement {
+    let mut free = free_axes(module, scan);
+    let sequences = &inputs[scan.carries..scan.carries + scan.sequences];
+    let last = sequences.iter().filter_map(|v| function.value(*v).shape.last());
+    let lane = last.copied().find(|a| free.contains(a)).or_else(|| free.last().copied());
+    let lane = lane.filter(|a| *a != AxisId::BATCH && module.size(*a, 1) > 1);
+    if let Some(lane) = lane {
+        free.retain(|a| *a != lane);
+        free.push(lane);
+        return Arrangement { free, style: Style::InLanes, sums: Vec::new() };
+    }
+    if let Some((lane, sums)) = summed_lane(module, scan, lanes) {
+        free.push(lane);
+        return Arrangement { free, style: Style::InLanes, sums };
+    }
+    Arrangement { free, style: Style::InStep, sums: Vec::new() }
+}
+
+/// An axis of a scan that vectors can run along although some results are sums over it: every carry has it,
+/// and nothing else touches it than sums that leave the step at once. Gives the nodes of these sums.
+fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Vec<usize>)> {
+    let body = &scan.body;
+    let first = &body.value(body.outputs.first()?.1).shape;
+    let needed = needed(body);
+    first.iter().rev().copied().find_map(|axis| {
+        if axis == AxisId::BATCH || !module.size(axis, 1).is_multiple_of(lanes) {
+            return None;
+        }
+        if body.outputs[..scan.carries].iter().any(|o| !body.value(o.1).shape.contains(&axis)) {
+            return None;
+        }
+        let mut sums = Vec::new();
+        for (n, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
+            if !touched(module, &node.op).contains(&axis) {
+                continue;
+            }
+            let value = node.outputs[0];
+            let sum = matches!(node.op, Op::Reduce(Reduce::Sum, _) | Op::Contract(_));
+            let leaves = body.outputs.iter().any(|o| o.1 == value);
+            let read = (0..body.nodes.len()).any(|r| needed[r] && body.nodes[r].inputs.contains(&value));
+            if !sum || !leaves || read || body.value(value).storage == DType::Int {
+                return None;
+            }
+            sums.push(n);
+        }
+        let known = |v: ValueId| {
+            body.value(v).shape.contains(&axis) || sums.iter().any(|n| body.nodes[*n].outputs[0] == v)
+        };
+        body.outputs.iter().all(|o| known(o.1)).then_some((axis, sums))
+    })
+}
+
+/// The axes of a scan that its iterations share no data along: they run in parallel, each with its own
+/// state.
+pub(in crate::lower) fn free_axes(module: &Module, scan: &Scan) -> Vec<AxisId> {
+    let body = &scan.body;
+    let shapes: Vec<&Vec<AxisId>> = body.outputs.iter().map(|o| &body.value(o.1).shape).collect();
+    let Some(first) = shapes.first() else { return Vec::new() };
+    let mut free: Vec<AxisId> =
+        first.iter().copied().filter(|a| shapes.iter().all(|s| s.contains(a))).collect();
+    let needed = needed(body);
+    for (_, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
+        let touched = touched(module, &node.op);
+        free.retain(|a| !touched.contains(a));
+    }
+    free
+}
+
+/// The axes that an operation does more to than pass on.
+fn touched(_module: &Module, op: &Op) -> Vec<AxisId> {
+    match op {
+        Op::Reduce(_, over) | Op::Contract(over) => over.clone(),
+        Op::Gather { axis } | Op::ScatterAdd { axis, .. } => vec![*axis],
+        Op::View(view) => match view {
+            View::Rename { from, to } => vec![*from, *to],
+            View::Transpose(_) => Vec::new(),
+            View::Flatten { from, to } => from.iter().copied().chain([*to]).collect(),
+            View::Unflatten { from, to } => to.iter().copied().chain([*from]).collect(),
+            View::Slice { axis, to, .. } | View::Pad { axis, to, .. } | View::Permute { axis, to, .. } => {
+                vec![*axis, *to]
+            }
+            View::Index { axis, .. } | View::Flip(axis) => vec![*axis],
+            View::Concat { parts, into } => parts.iter().flatten().copied().chain([*into]).collect(),
+            View::Window { axis, to, offset, .. } | View::Fold { axis, to, offset, .. } => {
+                vec![*axis, *to, *offset]
+            }
+        },
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,157 @@
+//! A recurrence as one kernel: parallel over the batch and over every axis along which the steps share no
+//! data, vectors along one of these, the state in local arrays (registers, where loops are written out).
+
+mod arrange;
+mod carry;
+mod step;
+mod sums;
+
+pub(super) use arrange::{arrange, free_axes};
+
+use super::LowerError;
+use super::analysis::{self, Analysis, Role};
+use super::element::Env;
+use super::group::{self, Groups};
+use super::lowering::Lowering;
+use super::order::{self, Unit};
+use super::pull::{Frame, Place, Puller, Strides};
+use super::rows::Style;
+use crate::ir::LoopKind;
+use crate::plan::SlotId;
+use arch_compiler::graph::{AxisId, Function, Module, ValueId};
+use arch_compiler::ops::{Op, Scan};
+use arrange::Arrangement;
+use std::collections::BTreeMap;
+
+/// Local arrays of one scan may not be larger than this: they lie on the stack, also on that of the caller.
+const LARGEST_STATE: usize = 1 << 20;
+/// Constants of a scan up to this many elements are loaded before the first step.
+const PRELOADED: i64 = 64;
+/// Loops up to this long are written out.
+const UNROLLED: i64 = 32;
+
+/// What is known of a scan before its kernel is built.
+struct Step<'a> {
+    scan: &'a Scan,
+    body: &'a Function,
+    inputs: &'a [ValueId],
+    /// Axes around the recurrence, the axis of vectors last if there is one.
+    free: Vec<AxisId>,
+    style: Style,
+    /// Results that are sums along the vectors: node, and where the sum of each vector goes.
+    sums: Vec<(usize, SlotId, Strides)>,
+    lanes: usize,
+    analysis: Analysis,
+    groups: Groups,
+    units: Vec<Unit>,
+    /// Where the yields and finals go.
+    results: Vec<Place>,
+}
+
+impl<'a> Lowering<'a> {
+    pub(super) fn scan(&mut self, n: usize) -> Result<(), LowerError> {
+        let function: &'a Function = self.function;
+        let node = &function.nodes[n];
+        let Op::Scan(scan) = &node.op else { return Ok(()) };
+        let lanes = self.options.target.lanes();
+        let Arrangement { free, style, sums } = arrange(self.module, function, scan, &node.inputs, lanes);
+        let mut analysis = Analysis::new(self.module, &scan.body, analysis::Place::Body);
+        for n in &sums {
+            analysis.roles[*n] = Role::LaneSum;
+        }
+        let groups = group::group(self.module, &scan.body, &analysis, &free);
+        let units = order::order(&scan.body, &analysis, &groups).units;
+        let results: Vec<Place> = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
+        let vectors = free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
+        let mut partial = Vec::new();
+        for n in &sums {
+            let value = scan.body.nodes[*n].outputs[0];
+            let at = scan.body.outputs[scan.carries..].iter().position(|o| o.1 == value);
+            let Some(out) = at.map(|i| node.outputs[i]) else { continue };
+            let (slot, strides) = self.partial_sums(out, vectors);
+            partial.push((*n, slot, strides, out));
+        }
+        let sums = partial.iter().map(|(n, slot, strides, _)| (*n, *slot, strides.clone())).collect();
+        let (body, inputs) = (&*scan.body, &node.inputs[..]);
+        let step = Step { scan, body, inputs, free, style, sums, lanes, analysis, groups, units, results };
+        let bytes = step.state_bytes(self.module, lanes);
+        if bytes > LARGEST_STATE {
+            return Err(LowerError::ScanState { bytes });
+        }
+        self.kernel("scan", &[n], &node.outputs, |p| step.emit(p));
+        for (_, slot, strides, out) in partial {
+            self.finish_sums(n, out, slot, &strides, vectors);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Step<'a> {
+    fn local_axes(&self, value: ValueId) -> Vec<AxisId> {
+        self.body.value(value).shape.iter().copied().filter(|a| !self.free.contains(a)).collect()
+    }
+
+    fn state_bytes(&self, module: &Module, lanes: usize) -> usize {
+        let lanes = if self.style == Style::InLanes { lanes } else { 1 };
+        let elements: usize = (0..self.body.values.len())
+            .filter(|v| {
+                let node = self.body.values[*v].node as usize;
+                let carry = self.body.inputs.iter().take(self.scan.carries).any(|i| i.value.0 as usize == *v);
+                carry || matches!(self.analysis.roles[node], Role::Member | Role::Alone)
+            })
+            .map(|v| module.dims(&self.local_axes(ValueId(v as u32)), 1).iter().product::<usize>())
+            .filter(|n| *n > 1)
+            .sum();
+        elements * 4 * lanes
+    }
+
+    fn emit<'c>(&self, p: &mut Puller<'a, 'c>) {
+        p.frames.push(Frame { function: self.body, places: BTreeMap::new() });
+        let mut env: Env = Vec::new();
+        for (i, axis) in self.free.iter().enumerate() {
+            let lanes = self.style == Style::InLanes && i + 1 == self.free.len();
+            let at = p.open(if lanes { LoopKind::ParallelLanes } else { LoopKind::Parallel }, *axis);
+            env.push((*axis, at));
+        }
+        let mut carries = self.start(p, &env);
+        self.constants(p, &env);
+        let steps = p.module.size(self.scan.axis, 1) as i64;
+        let t = p.open(LoopKind::Sequential, self.scan.axis);
+        let t = if self.scan.reverse { t.times(-1).offset(steps - 1) } else { t };
+        self.step(p, &env, &t, &mut carries);
+        p.close();
+        self.finals(p, &env, &carries);
+        for _ in &self.free {
+            p.close();
+        }
+    }
+
+    /// Runs `at` for every place on local axes.
+    fn each(
+        &self,
+        p: &mut Puller<'_, '_>,
+        axes: &[AxisId],
+        env: &Env,
+        at: impl FnOnce(&mut Puller<'_, '_>, &Env),
+    ) {
+        let mut env = env.clone();
+        for (i, axis) in axes.iter().enumerate() {
+            let short = p.extent(*axis).known().is_some_and(|n| n <= UNROLLED);
+            let kind = match self.style {
+                Style::InStep if i + 1 == axes.len() => LoopKind::Vector,
+                Style::InLanes if short => LoopKind::Unrolled,
+                _ => LoopKind::Sequential,
+            };
+            let var = p.open(kind, *axis);
+            env.push((*axis, var));
+        }
+        at(p, &env);
+        for _ in axes {
+            p.close();
+        }
+    }
+
+    fn length(&self, p: &Puller<'_, '_>, axes: &[AxisId]) -> i64 {
+        p.module.dims(axes, 1).iter().product::<usize>() as i64
+    }
+}

@@ -1,0 +1,180 @@
+//! The C printer.
+
+mod loops;
+mod values;
+
+use super::names;
+use super::{Target, operations};
+use crate::ir::math::Definition;
+use crate::ir::{Acc, Elem, IndexVar, Join, Kernel, Local, Math, Role, Scalar, Stmt, Type};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// One kernel as a C function:
+/// `void NAME(void *const *args, int64_t batch, int64_t begin, int64_t end)`.
+#[must_use]
+pub fn print_c(kernel: &Kernel, target: Target) -> String {
+    let mut printer = Printer::new(&kernel.scalars, &kernel.accs, target.lanes() as i64);
+    printer.args = kernel.args.iter().map(|a| a.elem).collect();
+    for origin in &kernel.origins {
+        printer.line(&format!("/* {origin} */"));
+    }
+    let name = &kernel.name;
+    printer.line(&format!("void {name}(void *const *args, int64_t batch, int64_t begin, int64_t end) {{"));
+    printer.indent += 1;
+    for (i, arg) in kernel.args.iter().enumerate() {
+        let elem = if arg.elem == Elem::F32 { "float" } else { "int32_t" };
+        let constant = if arg.role == Role::Read { "const " } else { "" };
+        printer.line(&format!("{constant}{elem} *restrict a{i} = args[{i}];"));
+    }
+    printer.line("(void)batch;");
+    let parallel = kernel.parallel();
+    if parallel.is_empty() {
+        printer.line("(void)begin, (void)end;");
+    }
+    printer.top(&kernel.body, &parallel.iter().map(|p| p.0).collect::<Vec<_>>());
+    printer.indent -= 1;
+    printer.line("}");
+    printer.text
+}
+
+/// One function of the language, for scalars and for vectors.
+#[must_use]
+pub(super) fn print_math(function: Math, definition: &Definition) -> String {
+    let mut text = String::new();
+    for vector in [false, true] {
+        let mut printer = Printer::new(&definition.scalars, &[], 1);
+        let (ty, prefix) = if vector { ("vf", "v") } else { ("float", "s") };
+        if vector {
+            printer.vector = Some(IndexVar(u32::MAX));
+            printer.varying.extend((0..definition.parameters).map(|p| Scalar(p as u32)));
+        }
+        let parameters: Vec<String> =
+            (0..definition.parameters).map(|p| format!("{ty} {}", names::scalar(Scalar(p as u32)))).collect();
+        printer.line("");
+        printer.line(&format!(
+            "static inline {ty} {prefix}{}({}) {{",
+            names::math(function),
+            parameters.join(", ")
+        ));
+        printer.indent += 1;
+        printer.block(&definition.body);
+        let result = printer.operand(definition.result, vector);
+        printer.line(&format!("return {result};"));
+        printer.indent -= 1;
+        printer.line("}");
+        text += &printer.text;
+    }
+    text
+}
+
+struct Printer<'k> {
+    text: String,
+    indent: usize,
+    lanes: i64,
+    args: Vec<Elem>,
+    scalars: &'k [Type],
+    accs: &'k [Join],
+    /// The variable of the vector loop that is being printed as vectors.
+    vector: Option<IndexVar>,
+    varying: BTreeSet<Scalar>,
+    /// Arrays and accumulators that were declared inside the vector loop: their elements are vectors.
+    vector_arrays: BTreeSet<Local>,
+    vector_accs: BTreeSet<Acc>,
+    arrays: Vec<(Local, Elem)>,
+}
+
+impl<'k> Printer<'k> {
+    fn new(scalars: &'k [Type], accs: &'k [Join], lanes: i64) -> Self {
+        Printer {
+            text: String::new(),
+            indent: 0,
+            lanes,
+            args: Vec::new(),
+            scalars,
+            accs,
+            vector: None,
+            varying: BTreeSet::new(),
+            vector_arrays: BTreeSet::new(),
+            vector_accs: BTreeSet::new(),
+            arrays: Vec::new(),
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        if !text.is_empty() {
+            let _ = write!(self.text, "{:1$}", "", self.indent * 2);
+        }
+        self.text += text;
+        self.text += "\n";
+    }
+
+    fn indented(&mut self, body: &[Stmt]) {
+        self.indent += 1;
+        self.block(body);
+        self.indent -= 1;
+    }
+
+    fn block(&mut self, body: &[Stmt]) {
+        for stmt in body {
+            self.stmt(stmt);
+        }
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) {
+        match stmt {
+            Stmt::Loop(l) => self.inner_loop(l),
+            Stmt::Let(scalar, expr) => self.bind(*scalar, expr),
+            Stmt::Store(arg, index, value) => {
+                let elem = self.args[*arg as usize];
+                self.store(&format!("a{arg}"), elem, index, *value);
+            }
+            Stmt::StoreSum(arg, index, value) => {
+                let mut value = self.operand(*value, self.vector.is_some());
+                if self.vector.is_some() {
+                    value = operations::join_lanes(Join::Sum, &value);
+                }
+                self.line(&format!("a{arg}[{}] = {value};", names::index(index, None)));
+            }
+            Stmt::Array(local, elem, len) => {
+                let vector = self.vector.is_some();
+                self.arrays.push((*local, *elem));
+                if vector {
+                    self.vector_arrays.insert(*local);
+                }
+                let ty = operations::c_type(if *elem == Elem::F32 { Type::F32 } else { Type::I32 }, vector);
+                self.line(&format!("{ty} m{}[{len}];", local.0));
+            }
+            Stmt::StoreLocal(local, index, value) => {
+                if self.vector_arrays.contains(local) {
+                    let value = self.operand(*value, true);
+                    self.line(&format!("m{}[{}] = {value};", local.0, names::index(index, None)));
+                } else {
+                    let elem = self.elem_of(*local);
+                    self.store(&format!("m{}", local.0), elem, index, *value);
+                }
+            }
+            Stmt::Acc(acc, join) => {
+                let vector = self.vector.is_some();
+                if vector {
+                    self.vector_accs.insert(*acc);
+                }
+                let start = operations::neutral(*join);
+                let start = if vector { format!("vset({start})") } else { start };
+                self.line(&format!("{} r{} = {start};", operations::c_type(Type::F32, vector), acc.0));
+            }
+            Stmt::Accumulate(acc, value) => {
+                let vector = self.vector.is_some();
+                let value = self.operand(*value, vector);
+                let lanes = vector && !self.vector_accs.contains(acc);
+                let name = if lanes { format!("r{}v", acc.0) } else { format!("r{}", acc.0) };
+                let joined = operations::join(self.accs[acc.0 as usize], &name, &value, vector);
+                self.line(&format!("{name} = {joined};"));
+            }
+        }
+    }
+
+    fn elem_of(&self, local: Local) -> Elem {
+        self.arrays.iter().rev().find(|a| a.0 == local).map_or(Elem::F32, |a| a.1)
+    }
+}
