@@ -1,12 +1,12 @@
 //! The programs of a recipe: the model with and without dropout, its noising and its loss.
 
-use crate::failure::{Failure, show_diagnostics};
+use crate::failure::{Failure, show_warnings};
 use crate::model::read_source;
 use crate::provider::{Archive, Files};
 use arch_compiler::check::{self, Provider, Request};
 use arch_compiler::library;
 use arch_compiler::program::Program;
-use arch_grammar::Sources as Texts;
+use arch_grammar::{Diagnostic, Sources as Texts};
 use arch_runtime::checkpoint::Sources;
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::{DiffusionRecipe, Recipe};
@@ -25,6 +25,8 @@ pub struct Built {
     pub sources: Sources,
     /// Roles of the model's inputs.
     pub interface: Interface,
+    /// Warnings, as they go into the command's JSON.
+    pub warnings: Vec<serde_json::Value>,
 }
 
 /// Builds what a recipe names from the file system.
@@ -66,17 +68,10 @@ fn compile(
     name: &str,
     text: &str,
     request: &Request,
-    quiet: Option<&crate::cli::Output>,
-) -> Result<(Program, Texts), Failure> {
+) -> Result<(Program, Vec<Diagnostic>, Texts), Failure> {
     let outcome = check::compile(provider, name, text, request);
     match outcome.program {
-        Some(program) => {
-            // Stdout has one object for the whole command.
-            if let Some(output) = quiet.filter(|o| !o.json) {
-                show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
-            }
-            Ok((program, outcome.sources))
-        }
+        Some(program) => Ok((program, outcome.diagnostics, outcome.sources)),
         None => Err(Failure::Diagnostics(outcome.diagnostics, outcome.sources)),
     }
 }
@@ -89,9 +84,10 @@ fn build(
     recipe: &Recipe,
     output: &crate::cli::Output,
 ) -> Result<Built, Failure> {
-    let (inference, texts) = compile(provider, name, text, request, Some(output))?;
+    let (inference, diagnostics, texts) = compile(provider, name, text, request)?;
+    let warnings = show_warnings(&diagnostics, &texts, output);
     let training = Request { training: true, ..request.clone() };
-    let (training, _) = compile(provider, name, text, &training, None)?;
+    let (training, ..) = compile(provider, name, text, &training)?;
     let interface = Interface::new(&inference, recipe.train.null_label)?;
     let (noising, loss, loss_texts) = loss_programs(provider, &interface, &recipe.diffusion)?;
     let files =
@@ -103,7 +99,7 @@ fn build(
         settings: request.set.clone(),
         files,
     };
-    Ok(Built { training, inference, noising, loss, sources, interface })
+    Ok(Built { training, inference, noising, loss, sources, interface, warnings })
 }
 
 /// `NoisySample` and `GaussianLoss` for a model's sizes and a process, and the texts they were built from.
@@ -121,10 +117,10 @@ pub fn loss_programs(
     ];
     let part = |item: &str, set: Vec<(String, String)>| {
         let request = Request { item: Some(item.into()), set, dims: dims.clone(), ..Request::default() };
-        compile(provider, LOSSES, &text, &request, None)
+        compile(provider, LOSSES, &text, &request)
     };
-    let (noising, _) = part("NoisySample", Vec::new())?;
-    let (loss, texts) = part("GaussianLoss", diffusion.loss_settings())?;
+    let (noising, ..) = part("NoisySample", Vec::new())?;
+    let (loss, _, texts) = part("GaussianLoss", diffusion.loss_settings())?;
     Ok((noising, loss, texts))
 }
 

@@ -67,6 +67,20 @@ impl Failure {
     }
 }
 
+/// Warnings of a program that is fine, to stderr; or as JSON for the command's own object, which is all that
+/// stdout has.
+pub fn show_warnings(
+    diagnostics: &[Diagnostic],
+    sources: &Sources,
+    output: &Output,
+) -> Vec<serde_json::Value> {
+    if output.json {
+        return diagnostics.iter().map(|d| as_json(d, sources)).collect();
+    }
+    show_diagnostics(diagnostics, sources, output);
+    Vec::new()
+}
+
 /// Messages to stderr, or as JSON to stdout.
 pub fn show_diagnostics(diagnostics: &[Diagnostic], sources: &Sources, output: &Output) {
     if output.json {

@@ -1,7 +1,7 @@
 //! Which item of which file a command means, and its program.
 
 use crate::cli::ModelArgs;
-use crate::failure::{Failure, show_diagnostics};
+use crate::failure::{Failure, show_warnings};
 use crate::provider::Files;
 use arch_compiler::check::{self, Request};
 use arch_compiler::graph::Size;
@@ -48,21 +48,25 @@ impl ModelArgs {
     }
 }
 
-/// The program of a file. Warnings are shown; errors end the command.
-pub fn program(
-    path: &Path,
-    request: &Request,
-    output: &crate::cli::Output,
-) -> Result<(Program, Sources), Failure> {
+/// A program that was checked.
+pub struct Checked {
+    /// The program.
+    pub program: Program,
+    /// The texts it was made from.
+    pub sources: Sources,
+    /// Warnings, as they go into the command's JSON.
+    pub warnings: Vec<serde_json::Value>,
+}
+
+/// The program of a file. Errors end the command; warnings are shown, or left to the command's JSON.
+pub fn program(path: &Path, request: &Request, output: &crate::cli::Output) -> Result<Checked, Failure> {
     let text = read_source(path)?;
     let outcome = check::compile(&Files, &path.to_string_lossy(), &text, request);
     match outcome.program {
         Some(program) => {
-            if !output.json {
-                show_diagnostics(&outcome.diagnostics, &outcome.sources, output);
-            }
+            let warnings = show_warnings(&outcome.diagnostics, &outcome.sources, output);
             check_dims(&program, request)?;
-            Ok((program, outcome.sources))
+            Ok(Checked { program, sources: outcome.sources, warnings })
         }
         None => {
             let mut diagnostics = outcome.diagnostics;

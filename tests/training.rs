@@ -253,6 +253,32 @@ fn numbers_that_are_none_stop_the_run_with_the_step_and_keep_the_checkpoint() {
 }
 
 #[test]
+fn a_parameter_that_nothing_uses_is_kept_as_it_began() {
+    let base = folder();
+    let project = base.path().join("project");
+    run(command("new").arg(&project)).fine();
+    let file = project.join("backbone.arch");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let unused = "  param spare: [D] = uniform(1)\n  norm    = layer_norm";
+    std::fs::write(&file, text.replace("  norm    = layer_norm", unused)).unwrap();
+    let recipe = project.join("recipe.toml");
+    let small = "--set model.set.depth=1 --set model.set.hidden_size=8 --set train.batch=2 \
+                 --set train.accumulate=2 --set data.holdout=0.002 --set sample.steps=1 --set sample.count=1";
+    for form in ["executing", "interpreter"] {
+        let dir = base.path().join(form);
+        let first = format!("{small} --form {form} --set train.steps=1 --set train.sample_every=1");
+        assert!(run(&mut train(&recipe, &dir, &first)).fine().stderr.contains("spare"));
+        let before = checkpoint(&dir);
+        assert!(before["spare"].largest() > 0.0, "the parameter was drawn");
+        run(&mut train(&recipe, &dir, &format!("{small} --form {form} --resume --set train.steps=2"))).fine();
+        let after = checkpoint(&dir);
+        assert_eq!(after["spare"], before["spare"]);
+        assert!(!after.contains_key("adam.m.spare") && !after.contains_key("ema.spare"));
+        assert_ne!(after["patches.weight"], before["patches.weight"]);
+    }
+}
+
+#[test]
 fn resuming_what_is_not_there_says_so() {
     let base = folder();
     let recipe = digits(base.path(), TINY, QUICK);

@@ -208,7 +208,10 @@ pub fn write_weights(
         let averaged = format!("{prefix}{}", parameter.name);
         let name = if weights.contains_key(&averaged) { &averaged } else { &parameter.name };
         let stored = checkpoint.tensor(name, &parameter.stored)?;
-        session.write(&parameter.name, Data::Float(&stored.data))?;
+        // What the program does not use has no tensor.
+        if session.len(&parameter.name).is_some() {
+            session.write(&parameter.name, Data::Float(&stored.data))?;
+        }
     }
     Ok(())
 }

@@ -4,8 +4,9 @@ use crate::build::loss_programs;
 use crate::cli::{BenchArgs, Output, Task};
 use crate::failure::Failure;
 use crate::measure::{Others, Times, peak_rss_mib};
+use crate::model::{self, Checked};
 use crate::provider::Files;
-use crate::{model, session};
+use crate::session;
 use arch_compiler::graph::{AxisId, DType, FuncId, Module};
 use arch_compiler::program::{Program, Role};
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, build};
@@ -22,7 +23,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     }
     let mut request = args.model.request()?;
     request.training = args.task == Task::TrainStep;
-    let (program, _) = model::program(&args.file, &request, output)?;
+    let Checked { program, warnings, .. } = model::program(&args.file, &request, output)?;
     let began = Instant::now();
     let (mut session, name) = match args.task {
         Task::TrainStep => (train_session(args, &program, output)?, "update"),
@@ -61,6 +62,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         "others_cores": others_cores, "repeats": times.len(),
         "params": program.layers.first().map_or(0, |l| l.params), "arena_bytes": session.bytes(),
         "kernels": profile.iter().map(kernel_json).collect::<Vec<_>>(),
+        "diagnostics": warnings,
     });
     if output.json {
         println!("{report}");

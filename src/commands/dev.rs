@@ -2,6 +2,7 @@
 
 use crate::cli::{DevArgs, Form, Format, Output, Stage};
 use crate::failure::Failure;
+use crate::model::Checked;
 use crate::{lowered, model, session};
 use arch_compiler::graph;
 use arch_compiler::program::Program;
@@ -17,7 +18,7 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
         println!("{file:#?}");
         return Ok(());
     }
-    let (mut program, sources) = model::program(&args.file, &args.model.request()?, output)?;
+    let Checked { mut program, sources, .. } = model::program(&args.file, &args.model.request()?, output)?;
     if args.stage == Stage::Program {
         print!("{}", outline(&program));
         return Ok(());

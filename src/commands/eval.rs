@@ -1,14 +1,14 @@
 //! `archc eval CHECKPOINT`: samples held against the data that the model was trained on.
 
 use crate::cli::{EvalArgs, Output};
-use crate::commands::sample;
+use crate::commands::sample::{self, Drawn};
 use crate::failure::Failure;
 use arch_runtime::data;
 use arch_runtime::quality::measure;
 
 /// Draws samples and measures them.
 pub fn run(args: &EvalArgs, output: &Output) -> Result<(), Failure> {
-    let (samples, recipe) = sample::draw(&args.sample, output)?;
+    let Drawn { samples, recipe, warnings } = sample::draw(&args.sample, output)?;
     let wanted = data::Wanted {
         channels: samples.channels,
         height: samples.height,
@@ -23,6 +23,7 @@ pub fn run(args: &EvalArgs, output: &Output) -> Result<(), Failure> {
             "deviation_ratios": quality.deviation_ratios.iter().map(|(c, r)| (c.to_string(), *r)).collect::<std::collections::BTreeMap<_, _>>(),
             "distance_ratio": quality.distance_ratio,
             "guidance_scale": recipe.sample.guidance_scale, "seed": recipe.sample.seed,
+            "diagnostics": warnings,
         });
         println!("{object}");
         return Ok(());

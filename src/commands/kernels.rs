@@ -2,6 +2,7 @@
 
 use crate::cli::{KernelsArgs, Output};
 use crate::failure::Failure;
+use crate::model::Checked;
 use crate::{lowered, model};
 use arch_kernels::Target;
 use arch_kernels::print::print_c;
@@ -12,7 +13,8 @@ use std::path::Path;
 /// Writes the kernels, or says how they differ from what was written.
 pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let target = target(&args.target)?;
-    let (mut program, sources) = model::program(&args.file, &args.model.request()?, output)?;
+    let checked = model::program(&args.file, &args.model.request()?, output)?;
+    let Checked { mut program, sources, warnings } = checked;
     let entry = if args.grad { lowered::with_gradients(&mut program)? } else { program.entry };
     let plan = lowered::plan(&mut program, entry, args.batch, target, &sources)?;
     let mut files: BTreeMap<String, String> = BTreeMap::new();
@@ -32,8 +34,8 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     });
     files.insert("manifest.json".into(), format!("{manifest:#}\n"));
     match (&args.out, &args.check) {
-        (_, Some(dir)) => compare(dir, &files, output),
-        (Some(dir), None) => write(dir, &files, output),
+        (_, Some(dir)) => compare(dir, &files, warnings, output),
+        (Some(dir), None) => write(dir, &files, warnings, output),
         (None, None) => Err(Failure::Misuse("give --out DIR or --check DIR".into())),
     }
 }
@@ -47,21 +49,31 @@ fn target(text: &str) -> Result<Target, Failure> {
     })
 }
 
-fn write(dir: &Path, files: &BTreeMap<String, String>, output: &Output) -> Result<(), Failure> {
+fn write(
+    dir: &Path,
+    files: &BTreeMap<String, String>,
+    warnings: Vec<serde_json::Value>,
+    output: &Output,
+) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|e| Problem::io("make the folder", dir, &e))?;
     for (name, text) in files {
         let path = dir.join(name);
         std::fs::write(&path, text).map_err(|e| Problem::io("write", &path, &e))?;
     }
     if output.json {
-        println!("{}", serde_json::json!({ "out": dir, "files": files.len() }));
+        println!("{}", serde_json::json!({ "out": dir, "files": files.len(), "diagnostics": warnings }));
     } else if !output.quiet {
         eprintln!("{} files: {}", files.len(), dir.display());
     }
     Ok(())
 }
 
-fn compare(dir: &Path, files: &BTreeMap<String, String>, output: &Output) -> Result<(), Failure> {
+fn compare(
+    dir: &Path,
+    files: &BTreeMap<String, String>,
+    warnings: Vec<serde_json::Value>,
+    output: &Output,
+) -> Result<(), Failure> {
     let mut differences: Vec<String> = Vec::new();
     for (name, text) in files {
         match std::fs::read_to_string(dir.join(name)) {
@@ -77,7 +89,7 @@ fn compare(dir: &Path, files: &BTreeMap<String, String>, output: &Output) -> Res
     differences
         .extend(there.into_iter().filter(|n| !files.contains_key(n)).map(|n| format!("no longer made: {n}")));
     if output.json {
-        println!("{}", serde_json::json!({ "differences": differences }));
+        println!("{}", serde_json::json!({ "differences": differences, "diagnostics": warnings }));
     } else {
         for d in &differences {
             println!("{d}");

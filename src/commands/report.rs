@@ -2,6 +2,7 @@
 
 use crate::cli::{Output, ReportArgs};
 use crate::failure::Failure;
+use crate::model::Checked;
 use crate::{lowered, model};
 use arch_compiler::cost;
 use arch_compiler::program::{Layer, Program};
@@ -10,7 +11,8 @@ use arch_runtime::device::host;
 
 /// Prints the report.
 pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
-    let (mut program, sources) = model::program(&args.file, &args.model.request()?, output)?;
+    let checked = model::program(&args.file, &args.model.request()?, output)?;
+    let Checked { mut program, sources, warnings } = checked;
     let kernels = if args.kernels { Some(counted(&mut program, args.batch, &sources)?) } else { None };
     let total = &program.layers[0];
     let macs = cost::macs(&program.module, program.entry);
@@ -22,6 +24,7 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
             "config": program.config.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "params": total.params, "params_with_buffers": total.params_with_buffers,
             "macs": macs, "activation_bytes": activations, "batch": args.batch, "layers": layers,
+            "diagnostics": warnings,
         });
         if let (Some(k), Some(object)) = (kernels, report.as_object_mut()) {
             let pair = |f: fn(&Counted) -> u64| serde_json::json!({ "forward": f(&k[0]), "train": f(&k[1]) });

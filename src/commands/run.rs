@@ -2,7 +2,7 @@
 
 use crate::cli::{Output, RunArgs};
 use crate::failure::Failure;
-use crate::model;
+use crate::model::{self, Checked};
 use crate::session::Chosen;
 use crate::tensors::{self, Tensor};
 use arch_compiler::grad;
@@ -21,8 +21,8 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     for (name, t) in &inputs {
         request.shapes.push((name.clone(), t.shape.get(1..).unwrap_or_default().to_vec()));
     }
-    let (mut program, _) =
-        model::program(&args.file, &request, output).map_err(|f| name_inputs(f, &inputs))?;
+    let checked = model::program(&args.file, &request, output).map_err(|f| name_inputs(f, &inputs))?;
+    let Checked { mut program, warnings, .. } = checked;
     let batch = check_inputs(&program, &inputs)?;
     let wrt = if args.grad { differentiable(&program) } else { Vec::new() };
     let mut programs = vec![("forward", program.entry)];
@@ -47,7 +47,10 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     tensors::write(&args.outputs, &results)?;
     if output.json {
         let names: Vec<&String> = results.keys().collect();
-        println!("{}", serde_json::json!({ "outputs": args.outputs, "tensors": names, "batch": batch }));
+        let object = serde_json::json!({
+            "outputs": args.outputs, "tensors": names, "batch": batch, "diagnostics": warnings,
+        });
+        println!("{object}");
     }
     Ok(())
 }

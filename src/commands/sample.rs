@@ -15,12 +15,13 @@ use std::collections::BTreeMap;
 
 /// Samples, and writes them.
 pub fn run(args: &SampleArgs, output: &Output) -> Result<(), Failure> {
-    let (samples, recipe) = draw(&args.source, output)?;
+    let Drawn { samples, recipe, warnings } = draw(&args.source, output)?;
     sample::write(&samples, &args.out)?;
     if output.json {
         let object = serde_json::json!({
             "out": args.out, "count": samples.labels.len(), "channels": samples.channels,
             "height": samples.height, "width": samples.width, "seed": recipe.sample.seed,
+            "diagnostics": warnings,
         });
         println!("{object}");
     } else if !output.quiet {
@@ -29,8 +30,18 @@ pub fn run(args: &SampleArgs, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Draws samples; also gives the recipe with the options of the command line in it.
-pub fn draw(args: &DrawArgs, output: &Output) -> Result<(Samples, Recipe), Failure> {
+/// Samples, and what they were drawn by.
+pub struct Drawn {
+    /// The samples.
+    pub samples: Samples,
+    /// The recipe with the options of the command line in it.
+    pub recipe: Recipe,
+    /// Warnings, as they go into the command's JSON.
+    pub warnings: Vec<serde_json::Value>,
+}
+
+/// Draws samples.
+pub fn draw(args: &DrawArgs, output: &Output) -> Result<Drawn, Failure> {
     let (recipe, built, weights) = source(args, output)?;
     let request = Request::new(&recipe.sample, &built.interface)?;
     let noise = match &args.noise {
@@ -54,7 +65,7 @@ pub fn draw(args: &DrawArgs, output: &Output) -> Result<(Samples, Recipe), Failu
         bar.set_position((p.samples_done.div_ceil(batch) * p.steps + p.step) as u64);
     })?;
     bar.finish_and_clear();
-    Ok((samples, recipe))
+    Ok(Drawn { samples, recipe, warnings: built.warnings })
 }
 
 /// Recipe, programs and weights: all from a checkpoint, or recipe and weights apart.

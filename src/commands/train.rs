@@ -11,7 +11,7 @@ use arch_runtime::error::{Code, Problem};
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::{self, Recipe};
 use arch_runtime::run::{Metric, RunFolder};
-use arch_runtime::train::{Ended, Job, Model, Observer, Replay, train};
+use arch_runtime::train::{Ended, Job, Model, Observer, Outcome, Replay, train};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,7 +63,7 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
     let mut watcher = Watcher::new(output);
     let outcome = train(&job, &mut watcher)?;
     watcher.bar.finish_and_clear();
-    finish(&folder, &outcome.last, outcome.ended, output);
+    finish(&folder, &outcome, built.warnings, output);
     if outcome.ended == Ended::Interrupted { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
@@ -113,14 +113,15 @@ fn announce(
     eprintln!("run: {}", folder.path().display());
 }
 
-fn finish(folder: &RunFolder, last: &Metric, ended: Ended, output: &Output) {
+fn finish(folder: &RunFolder, outcome: &Outcome, warnings: Vec<serde_json::Value>, output: &Output) {
+    let Outcome { ended, last, .. } = outcome;
     let newest = newest(&folder.samples());
     if output.json {
         let object = serde_json::json!({
             "run": folder.path(), "step": last.step, "loss": last.loss,
             "validation_loss": last.validation_loss, "seconds": last.seconds,
             "checkpoint": folder.last_checkpoint(), "samples": newest,
-            "finished": ended == Ended::Finished,
+            "finished": *ended == Ended::Finished, "diagnostics": warnings,
         });
         println!("{object}");
         return;
@@ -128,7 +129,7 @@ fn finish(folder: &RunFolder, last: &Metric, ended: Ended, output: &Output) {
     if output.quiet {
         return;
     }
-    let word = if ended == Ended::Finished { "done" } else { "stopped" };
+    let word = if *ended == Ended::Finished { "done" } else { "stopped" };
     let held_out = last.validation_loss.map_or_else(String::new, |v| format!(", validation loss {v:.4}"));
     eprintln!("{word} at step {}: loss {:.4}{held_out}, {:.0} s", last.step, last.loss, last.seconds);
     eprintln!("checkpoint: {}", folder.last_checkpoint().display());

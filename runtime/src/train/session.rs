@@ -10,7 +10,7 @@ use crate::random::{Place, Stream};
 use crate::recipe::TrainRecipe;
 use arch_compiler::graph::{AxisId, FuncId, Function, InputKind};
 use arch_compiler::ops::source::Distribution;
-use arch_compiler::program::Program;
+use arch_compiler::program::{Parameter, Program};
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, TrainPrograms, build};
 use std::collections::BTreeMap;
 
@@ -84,9 +84,28 @@ impl<'a> Programs<'a> {
         self.built.module.function(id)
     }
 
+    /// The parameters and buffers that take part. One that nothing uses has no tensor in the programs.
+    fn used(&self) -> impl Iterator<Item = &Parameter> {
+        let function = self.function(self.built.update);
+        self.model.parameters.iter().filter(|p| function.input(&p.name).is_some())
+    }
+
+    /// The weights that no program reads: they stay as they began.
+    pub(super) fn idle(&self, weights: &BTreeMap<String, Stored>) -> BTreeMap<String, Stored> {
+        let used: Vec<&str> = self.used().map(|p| p.name.as_str()).collect();
+        let idle = self.model.parameters.iter().filter(|p| !used.contains(&p.name.as_str()));
+        idle.filter_map(|p| Some((p.name.clone(), weights.get(&p.name)?.clone()))).collect()
+    }
+
+    /// The names of the accumulators of gradients, with the number of their elements.
+    pub(super) fn accumulators(&self) -> Vec<(String, usize)> {
+        let trained = self.used().filter(|p| p.trained);
+        trained.map(|p| (format!("grad.{}", p.name), p.stored.iter().product())).collect()
+    }
+
     /// The names of the optimizer's state (not the accumulators), with the sizes that are stored.
     pub(super) fn state(&self) -> Vec<(String, Vec<usize>)> {
-        let trained = self.model.parameters.iter().filter(|p| p.trained);
+        let trained = self.used().filter(|p| p.trained);
         trained
             .flat_map(|p| {
                 ["adam.m", "adam.v", "ema"].map(|kind| (format!("{kind}.{}", p.name), p.stored.clone()))
@@ -97,7 +116,7 @@ impl<'a> Programs<'a> {
     /// Reads weights and state out of a session, under the names of a checkpoint.
     pub(super) fn collect(&self, session: &dyn Execute) -> Result<BTreeMap<String, Stored>, Problem> {
         let mut tensors = BTreeMap::new();
-        let weights = self.model.parameters.iter().map(|p| (p.name.clone(), p.stored.clone()));
+        let weights = self.used().map(|p| (p.name.clone(), p.stored.clone()));
         for (name, shape) in weights.chain(self.state()) {
             let mut data = vec![0.0; shape.iter().product()];
             session.read(&name, &mut data)?;

@@ -6,7 +6,7 @@ use super::held_out;
 use super::job::{Ended, Job, Observer, Outcome};
 use super::rate::{Rate, bias_corrections};
 use super::session::{Programs, Sums, read_sums};
-use crate::checkpoint::{Checkpoint, Contents, Position, save};
+use crate::checkpoint::{Checkpoint, Contents, Position, Stored, save};
 use crate::diffusion::Process;
 use crate::error::Problem;
 use crate::execute::{Data, Execute};
@@ -15,6 +15,7 @@ use crate::interface::{initial_weights, write_weights};
 use crate::recipe::TrainRecipe;
 use crate::run::{Metric, write_report};
 use crate::sample::{self, Noise, Request};
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// A job under way.
@@ -25,6 +26,8 @@ pub(super) struct Loop<'a> {
     programs: Programs<'a>,
     batches: Batches<'a>,
     session: Box<dyn Execute>,
+    /// Weights that the model has but does not use: they are stored, and nothing else.
+    idle: BTreeMap<String, Stored>,
     sampler: Option<Box<dyn Execute>>,
     position: Position,
     /// Seconds of earlier sittings.
@@ -45,12 +48,14 @@ impl<'a> Loop<'a> {
         let mut session = programs.prepare(job.form, train.batch)?;
         let mut position = Position::default();
         let mut seconds_before = 0.0;
+        let idle;
         if let Some(checkpoint) = job.resume {
             write_weights(session.as_mut(), programs.model, &checkpoint.tensors, "")?;
             for (name, shape) in programs.state() {
                 let stored = checkpoint.tensor(&name, &shape)?;
                 session.write(&name, Data::Float(&stored.data))?;
             }
+            idle = programs.idle(&checkpoint.tensors);
             position = checkpoint.contents.position;
             job.folder.trim_metrics(position.step)?;
             seconds_before = job.folder.read_metrics().last().map_or(0.0, |m| m.seconds);
@@ -72,12 +77,12 @@ impl<'a> Loop<'a> {
                 };
                 session.write(&name, Data::Float(&data))?;
             }
+            idle = programs.idle(weights);
             job.folder.write_recipe(&job.recipe.to_toml())?;
         }
         if programs.accumulate > 1 {
-            for parameter in programs.model.parameters.iter().filter(|p| p.trained) {
-                let zeros = vec![0.0; parameter.stored.iter().product()];
-                session.write(&format!("grad.{}", parameter.name), Data::Float(&zeros))?;
+            for (name, elements) in programs.accumulators() {
+                session.write(&name, Data::Float(&vec![0.0; elements]))?;
             }
         }
         let now = Instant::now();
@@ -88,6 +93,7 @@ impl<'a> Loop<'a> {
             programs,
             batches,
             session,
+            idle,
             sampler: None,
             position,
             seconds_before,
@@ -207,9 +213,16 @@ impl<'a> Loop<'a> {
         self.job.folder.log(metric)
     }
 
+    /// Weights and state as a checkpoint has them.
+    fn tensors(&self) -> Result<BTreeMap<String, Stored>, Problem> {
+        let mut tensors = self.programs.collect(self.session.as_ref())?;
+        tensors.extend(self.idle.clone());
+        Ok(tensors)
+    }
+
     fn checkpoint(&self) -> Result<Checkpoint, Problem> {
         Ok(Checkpoint {
-            tensors: self.programs.collect(self.session.as_ref())?,
+            tensors: self.tensors()?,
             contents: Contents {
                 position: self.position,
                 recipe: self.job.recipe.to_toml(),
@@ -238,8 +251,8 @@ impl<'a> Loop<'a> {
             let batch = recipe.count.min(self.train.batch);
             self.sampler = Some(self.job.form.prepare(&inference.module, &programs, batch)?);
         }
+        let weights = self.tensors()?;
         let Some(session) = self.sampler.as_mut() else { return Ok(()) };
-        let weights = self.programs.collect(self.session.as_ref())?;
         write_weights(session.as_mut(), inference, &weights, "ema.")?;
         let noise = Noise::Seed(recipe.seed);
         let drawn = sample::draw(session.as_mut(), interface, &self.process, &request, &noise, &mut |_| ())?;
