@@ -86,6 +86,17 @@ pub enum Form {
     Interpreter,
 }
 
+impl Form {
+    /// As it is written on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Form::Executing => "executing",
+            Form::Primitive => "primitive",
+            Form::Interpreter => "interpreter",
+        }
+    }
+}
+
 /// The commands.
 #[derive(Subcommand)]
 pub enum Command {
@@ -130,7 +141,8 @@ pub enum Task {
     TrainStep,
     /// DDIM sampling with guidance: two forward passes a step.
     Sample,
-    /// Whole processes: checking, and the first step with and without cached kernels.
+    /// Whole processes: checking, the first step of sampling and of training with cached kernels; and compiling
+    /// all kernels anew.
     Startup,
 }
 
@@ -171,9 +183,15 @@ pub struct BenchArgs {
     /// Sampling steps.
     #[arg(long, default_value_t = 20, value_name = "K")]
     pub steps: usize,
-    /// A table of kernels: calls, time, GB/s, GFLOP/s.
+    /// In which form: `primitive` is the unfused baseline.
+    #[arg(long, value_enum, default_value = "executing")]
+    pub form: Form,
+    /// A table of kernels: calls, time, bytes, GB/s, GFLOP/s.
     #[arg(long)]
     pub profile: bool,
+    /// For `startup`: sample from this checkpoint; without it, one is made by training for a step.
+    #[arg(long, value_name = "CHECKPOINT")]
+    pub checkpoint: Option<PathBuf>,
 }
 
 /// The projects that `new` can start.
@@ -396,6 +414,9 @@ pub struct TrainArgs {
     /// Threads; 0 takes as many as there are cores. Results do not depend on it.
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub threads: usize,
+    /// At the end a table of kernels: calls, time, bytes, GB/s, GFLOP/s.
+    #[arg(long)]
+    pub profile: bool,
 }
 
 /// Arguments of `sample`.
@@ -429,7 +450,7 @@ pub struct DrawArgs {
     /// For weights from elsewhere: plain tensors by name.
     #[arg(long, value_name = "SAFETENSORS")]
     pub weights: Option<PathBuf>,
-    /// Labels, `0,1,2` or `all`; they take turns.
+    /// Labels, `0,1,2` or `all`; they take turns. `null` is none: a sample of no class.
     #[arg(long)]
     pub labels: Option<String>,
     /// How many samples.

@@ -7,6 +7,7 @@ mod failure;
 mod lowered;
 mod measure;
 mod model;
+mod profile;
 mod provider;
 mod session;
 mod tensors;

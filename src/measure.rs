@@ -78,9 +78,10 @@ fn busy_ticks() -> f64 {
     [0, 1, 2, 5, 6, 7].iter().filter_map(|i| fields.get(*i)).sum()
 }
 
+/// Ticks of this process and of those that it started and waited for.
 fn own_ticks() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let after = stat.rsplit(')').next().unwrap_or_default();
     let fields: Vec<&str> = after.split_whitespace().collect();
-    [11, 12].iter().filter_map(|i| fields.get(*i)).filter_map(|f| f.parse::<f64>().ok()).sum()
+    [11, 12, 13, 14].iter().filter_map(|i| fields.get(*i)).filter_map(|f| f.parse::<f64>().ok()).sum()
 }

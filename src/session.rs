@@ -13,6 +13,8 @@ pub struct Chosen<'a> {
     form: Form,
     threads: usize,
     output: &'a Output,
+    /// Whether sessions take the time of their kernels.
+    profile: bool,
     /// Whether the warning about the cache was given: training makes several sessions.
     warned: Cell<bool>,
 }
@@ -37,7 +39,8 @@ pub fn executing(
     Chosen::new(Form::Executing, threads, output).executing(module, programs, batch)
 }
 
-fn unbuilt(error: &BuildError) -> RunError {
+/// The same fault, as every form has it.
+pub fn unbuilt(error: &BuildError) -> RunError {
     match error {
         BuildError::Host(host) => {
             RunError::Machine { message: host.to_string(), help: host.help().to_string() }
@@ -49,7 +52,12 @@ fn unbuilt(error: &BuildError) -> RunError {
 impl<'a> Chosen<'a> {
     /// `threads` 0 takes as many as there are cores.
     pub fn new(form: Form, threads: usize, output: &'a Output) -> Self {
-        Chosen { form, threads, output, warned: Cell::new(false) }
+        Chosen { form, threads, output, profile: false, warned: Cell::new(false) }
+    }
+
+    /// Takes the time of every kernel.
+    pub fn profiled(self, profile: bool) -> Self {
+        Chosen { profile, ..self }
     }
 
     fn executing(
@@ -79,10 +87,12 @@ impl Prepare for Chosen<'_> {
         batch: usize,
     ) -> Result<Box<dyn Execute>, RunError> {
         let named = || programs.iter().map(|(n, f)| ((*n).to_string(), *f)).collect();
-        match self.form {
-            Form::Interpreter => Ok(Box::new(Interpreter::new(module.clone(), named(), batch))),
-            Form::Executing => Ok(Box::new(self.executing(module, programs, batch)?)),
-            Form::Primitive => Ok(Box::new(Primitive::new(module, programs, batch)?)),
-        }
+        let mut session: Box<dyn Execute> = match self.form {
+            Form::Interpreter => Box::new(Interpreter::new(module.clone(), named(), batch)),
+            Form::Executing => Box::new(self.executing(module, programs, batch)?),
+            Form::Primitive => Box::new(Primitive::new(module, programs, batch)?),
+        };
+        session.set_profiling(self.profile);
+        Ok(session)
     }
 }

@@ -73,3 +73,77 @@ fn inputs(base: &Path) -> PathBuf {
     write(&path, &tensors);
     path
 }
+
+/// A model of a moment.
+const SMALL: &str = "models/dit.arch --item DiT --set depth=1 --set hidden_size=8 --set num_heads=2 --set input_size=8 \
+     --set patch_size=4 --set in_channels=1 --set num_classes=10";
+
+#[test]
+fn every_form_is_measured() {
+    for form in ["executing", "primitive", "interpreter"] {
+        for task in ["forward", "train-step"] {
+            let words = format!("bench {task} {SMALL} --form {form} --batch 2 --repeats 1 --warmup 0 --json");
+            let object = run(&mut command(&words)).fine().json();
+            assert_eq!(object["form"], form, "{object}");
+            assert!(object["median_s"].as_f64().is_some_and(|s| s > 0.0), "{object}");
+        }
+    }
+    let ran = run(&mut command(&format!("bench forward {SMALL} --form interpreter --profile")));
+    ran.fails(2, &["--profile", "--form interpreter"]);
+}
+
+/// The rows of a table of kernels, and the seconds that they add up to.
+fn kernels(object: &serde_json::Value) -> (usize, f64) {
+    let rows = object["kernels"].as_array().unwrap_or_else(|| panic!("no kernels in {object}"));
+    for row in rows {
+        for key in ["name", "calls", "seconds", "bytes", "flops", "lines"] {
+            assert!(!row[key].is_null(), "no {key} in {row}");
+        }
+    }
+    (rows.len(), rows.iter().filter_map(|r| r["seconds"].as_f64()).sum())
+}
+
+#[test]
+fn kernels_are_listed_with_their_times() {
+    let words = format!("bench train-step {SMALL} --repeats 3 --warmup 1 --json");
+    let plain = run(&mut command(&words)).fine().json();
+    assert_eq!(kernels(&plain).0, 0, "no time is taken unasked");
+    let profiled = run(&mut command(&format!("{words} --profile"))).fine().json();
+    let (rows, seconds) = kernels(&profiled);
+    assert!(rows > 5 && seconds > 0.0);
+    assert!(seconds <= 3.0 * profiled["max_s"].as_f64().unwrap(), "kernels take no longer than the steps");
+    let calls = profiled["kernels"][0]["calls"].as_u64().unwrap();
+    assert_eq!(calls % 3, 0, "the warm-up is left out: {profiled}");
+    // The same of training.
+    let base = folder();
+    let project = base.path().join("project");
+    archc("new", &[("", &project)]).fine();
+    let recipe = project.join("recipe.toml");
+    let words = QUICK.replace("--form interpreter", "--profile");
+    let object = archc(&format!("train --json {words}"), &[("", &recipe), ("--run", &base.path().join("a"))])
+        .fine()
+        .json();
+    assert!(kernels(&object).0 > 5, "{object}");
+    let table =
+        archc(&format!("train --quiet {words}"), &[("", &recipe), ("--run", &base.path().join("b"))]).fine();
+    for word in ["kernel", "calls", "ms", "MB", "GB/s", "GFLOP/s"] {
+        assert!(table.stdout.contains(word), "`{word}` is missing in {}", table.stdout);
+    }
+    let words = format!("train {QUICK} --profile");
+    archc(&words, &[("", &recipe), ("--run", &base.path().join("c"))])
+        .fails(2, &["--profile", "interpreter"]);
+}
+
+#[test]
+fn startup_is_checking_sampling_training_and_compiling() {
+    let words = format!("bench startup {SMALL} --batch 2 --repeats 1 --json");
+    let object = run(&mut command(&words)).fine().json();
+    for key in ["check_s", "first_sample_step_s", "first_train_step_s", "cold_compile_s"] {
+        assert!(object[key].as_f64().is_some_and(|s| s > 0.0), "{key} in {object}");
+    }
+    assert!(object["kernels"].as_u64().is_some_and(|k| k > 10), "everything was compiled anew: {object}");
+    let none = run(command(&words).args(["--checkpoint", "none.safetensors"]));
+    none.fails(2, &["archc sample", "none.safetensors", "R0001"]);
+    let misplaced = run(&mut command(&format!("bench forward {SMALL} --checkpoint x.safetensors")));
+    misplaced.fails(2, &["--checkpoint", "bench startup"]);
+}

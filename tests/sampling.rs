@@ -182,6 +182,8 @@ fn what_cannot_be_sampled_is_said() {
     let checkpoint = trained(base.path(), TINY, "");
     let out = base.path().join("x.png");
     sample(&checkpoint, &out, "--labels 3,12").fails(1, &["error[R0601]", "label 12", "0 to 9"]);
+    // 10 stands for no label; it has a word, so that nobody draws it by counting one too far.
+    sample(&checkpoint, &out, "--labels 10").fails(1, &["error[R0601]", "label 10", "0 to 9", "`null`"]);
     sample(&checkpoint, &out, "--labels seven").fails(1, &["error[R", "seven", "help: "]);
     sample(&checkpoint, &out, "--steps 0").fails(1, &["error[R", "help: "]);
     sample(&checkpoint, &out, "--steps 51").fails(1, &["error[R", "51", "50", "help: "]);
@@ -192,6 +194,43 @@ fn what_cannot_be_sampled_is_said() {
     assert!(!out.exists());
     run(command("sample --out x.png").arg("--recipe").arg(base.path().join("recipe.toml")))
         .fails(2, &["--recipe and --weights", "archc sample --help"]);
+}
+
+#[test]
+fn a_single_step_gives_what_the_model_has_in_mind() {
+    let base = folder();
+    // The variance is learned, and there is none to be learned in one step: it adds no noise.
+    let checkpoint = trained(base.path(), TINY, "");
+    let out = base.path().join("x.safetensors");
+    let draw = |words: &str| {
+        sample(&checkpoint, &out, words).fine();
+        read(&out).remove("samples").unwrap()
+    };
+    let (ancestral, ddim) = (draw("--steps 1 --sampler ddpm"), draw("--steps 1 --sampler ddim"));
+    let apart = difference("samples", &ancestral, &ddim, 0.0);
+    assert!(apart < 1e-5, "{apart:.1e}");
+    assert!(difference("steps", &ancestral, &draw("--steps 2"), 0.0) > 1e-3, "a second step matters");
+}
+
+#[test]
+fn samples_of_no_class_are_asked_for_by_a_word() {
+    let base = folder();
+    // The gates of adaLN-Zero are closed at first: labels matter from the third step on.
+    let checkpoint = trained(base.path(), TINY, "--set train.steps=4");
+    let out = base.path().join("x.safetensors");
+    sample(&checkpoint, &out, "--raw --labels 3,null --count 4 --guidance-scale 1").fine();
+    let mixed = read(&out);
+    assert_eq!(mixed["labels"].data, [3.0, 10.0, 3.0, 10.0]);
+    // Guidance pushes away from just this prediction, so it changes nothing of it.
+    sample(&checkpoint, &out, "--raw --labels 3,null --count 4 --guidance-scale 5").fine();
+    let guided = read(&out);
+    let one =
+        |t: &Tensors, k: usize| Tensor::floats(&[1, 8, 8], t["samples"].data[64 * k..64 * (k + 1)].to_vec());
+    assert_ne!(one(&mixed, 0), one(&guided, 0));
+    let apart = difference("null", &one(&guided, 1), &one(&mixed, 1), 0.0);
+    assert!(apart < 1e-5, "{apart:.1e}");
+    let ran = archc("eval --labels null --count 2", &[("", &checkpoint)]);
+    ran.fails(1, &["error[R0203]", "label 10", "--labels"]);
 }
 
 #[test]

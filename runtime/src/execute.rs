@@ -52,6 +52,23 @@ pub enum RunError {
     Unsupported(String),
 }
 
+/// What all calls of one kernel took together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KernelProfile {
+    /// The kernel.
+    pub name: String,
+    /// How often it ran.
+    pub calls: u64,
+    /// How long that took.
+    pub seconds: f64,
+    /// Bytes of the buffers that it read and wrote.
+    pub bytes: u64,
+    /// Floating-point operations.
+    pub flops: u64,
+    /// The source lines that it was made for.
+    pub lines: String,
+}
+
 /// Some programs over one set of tensors, for one batch size, ready to run again and again.
 /// Inputs and state of one name are one tensor in all programs.
 pub trait Execute {
@@ -74,6 +91,16 @@ pub trait Execute {
     fn read(&self, name: &str, into: &mut [f32]) -> Result<(), RunError>;
     /// The number of elements of a tensor that can be read.
     fn len(&self, name: &str) -> Option<usize>;
+    /// Starts or stops taking the time of every kernel, in a form that has kernels.
+    fn set_profiling(&mut self, _on: bool) {}
+    /// What the kernels took while time was taken, the slowest first. Empty in a form that has none.
+    fn profile(&self) -> Vec<KernelProfile> {
+        Vec::new()
+    }
+    /// Bytes of memory that were planned, in a form that plans.
+    fn bytes(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Makes sessions: a form of execution as the training loop knows it.

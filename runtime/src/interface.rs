@@ -20,6 +20,15 @@ pub struct LabelInput {
     pub classes: Option<usize>,
 }
 
+impl LabelInput {
+    /// Whether the model can be given a label: a class, or the one that stands for none.
+    #[must_use]
+    pub fn has(&self, label: i32) -> bool {
+        let limit = self.classes.unwrap_or(i32::MAX as usize);
+        self.null == Some(label) || usize::try_from(label).is_ok_and(|l| l < limit)
+    }
+}
+
 /// A timestep input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimestepInput {
@@ -181,8 +190,8 @@ fn label_input(argument: &Argument, null_label: Option<i64>) -> LabelInput {
     // A null label may be declared for a table that has no row for it, where no labels are dropped.
     let row = |n: &i64| argument.below.is_none_or(|below| *n < below as i64);
     let null = argument.null.or(null_label).filter(row).and_then(|n| i32::try_from(n).ok());
-    let classes = argument.below.map(|below| match argument.null {
-        Some(null) if null + 1 == below as i64 => below - 1,
+    let classes = argument.below.map(|below| match null {
+        Some(null) if null as usize + 1 == below => below - 1,
         _ => below,
     });
     LabelInput { name: argument.name.clone(), null, classes }

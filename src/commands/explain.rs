@@ -8,9 +8,7 @@ use arch_runtime::error::Code;
 pub fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
     let mut pages: Vec<(String, String)> =
         arch_compiler::codes::all().iter().map(|(c, t)| ((*c).to_string(), (*t).to_string())).collect();
-    pages.extend(
-        Code::ALL.iter().map(|c| (c.text().to_string(), format!("# {}: {}\n", c.text(), c.meaning()))),
-    );
+    pages.extend(Code::ALL.iter().map(|c| (c.text().to_string(), page(*c))));
     let Some(wanted) = &args.code else {
         for (code, text) in &pages {
             let title = text.lines().next().unwrap_or_default().trim_start_matches("# ");
@@ -37,4 +35,18 @@ pub fn run(args: &ExplainArgs, output: &Output) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What recipes may hold.
+const RECIPES: &str = include_str!("../../docs/recipe.md");
+
+/// The page of a code of the runtime.
+fn page(code: Code) -> String {
+    let title = format!("# {}: {}\n", code.text(), code.meaning());
+    match code {
+        Code::RecipeSyntax | Code::RecipeKey | Code::RecipeValue | Code::RecipeSetting => {
+            format!("{title}\n{RECIPES}")
+        }
+        _ => title,
+    }
 }

@@ -97,7 +97,7 @@ fn overrides(args: &DrawArgs) -> Vec<String> {
         Ok(_) => text.clone(),
         Err(_) => format!("\"{text}\""),
     };
-    set("labels", args.labels.as_ref().map(|l| if l == "all" { "\"all\"".into() } else { format!("[{l}]") }));
+    set("labels", args.labels.as_ref().map(|l| format!("\"{l}\"")));
     set("count", args.count.map(|n| n.to_string()));
     set("sampler", args.sampler.as_ref().map(|s| format!("\"{s}\"")));
     set("steps", args.steps.as_ref().map(quoted));

@@ -3,6 +3,7 @@
 use crate::build;
 use crate::cli::{Output, TrainArgs};
 use crate::failure::Failure;
+use crate::profile;
 use crate::session::Chosen;
 use arch_compiler::cost;
 use arch_runtime::checkpoint::{self, Checkpoint};
@@ -11,6 +12,7 @@ use arch_runtime::error::{Code, Problem};
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::{self, Recipe};
 use arch_runtime::run::{Metric, RunFolder};
+use arch_runtime::sample::Request;
 use arch_runtime::train::{Ended, Job, Model, Observer, Outcome, Replay, train};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -21,11 +23,16 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Trains.
 pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
+    profile::check(args.form, args.profile)?;
     let recipe = recipe::load(&args.recipe, &args.set)?;
     let built = build::from_recipe(&recipe, output)?;
     let data = if args.replay.is_some() { None } else { Some(open_data(&recipe, &built.interface)?) };
     // Whatever can be found wrong is found before there is a folder.
-    built.interface.check(&recipe.diffusion.process()?)?;
+    let process = recipe.diffusion.process()?;
+    built.interface.check(&process)?;
+    if recipe.train.sample_every > 0 {
+        process.respaced(&Request::new(&recipe.sample, &built.interface)?.respacing)?;
+    }
     let timesteps = recipe.diffusion.timesteps;
     let replay = args.replay.as_ref().map(|p| Replay::load(p, &built.interface, timesteps)).transpose()?;
     let weights = args.weights.as_ref().map(|p| checkpoint::load_weights(p)).transpose()?;
@@ -51,7 +58,7 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
         folder: &folder,
         resume: resumed.as_ref(),
         weights: weights.as_ref(),
-        form: &Chosen::new(args.form, args.threads, output),
+        form: &Chosen::new(args.form, args.threads, output).profiled(args.profile),
     };
     // A second Ctrl-C finds the flag set and ends at once.
     let _ = ctrlc::set_handler(|| {
@@ -116,16 +123,18 @@ fn announce(
 fn finish(folder: &RunFolder, outcome: &Outcome, warnings: Vec<serde_json::Value>, output: &Output) {
     let Outcome { ended, last, .. } = outcome;
     let newest = newest(&folder.samples());
+    let kernels = profile::as_json(&outcome.profile);
     if output.json {
         let object = serde_json::json!({
             "run": folder.path(), "step": last.step, "loss": last.loss,
             "validation_loss": last.validation_loss, "seconds": last.seconds,
             "checkpoint": folder.last_checkpoint(), "samples": newest,
-            "finished": *ended == Ended::Finished, "diagnostics": warnings,
+            "finished": *ended == Ended::Finished, "kernels": kernels, "diagnostics": warnings,
         });
         println!("{object}");
         return;
     }
+    profile::print(&outcome.profile);
     if output.quiet {
         return;
     }

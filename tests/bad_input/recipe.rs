@@ -34,6 +34,7 @@ fn numbers_out_of_range_are_said() {
     with("[train]\nbatch = 0\n", "", &["error[R0103]", "train.batch", "0", "at least 1"]);
     with("[train]\nema_decay = 1.5\n", "", &["error[R0103]", "train.ema_decay", "1.5", "from 0 to 1"]);
     with("[train]\nlearning_rate = nan\n", "", &["error[R0103]", "train.learning_rate"]);
+    with("[train]\nmemory = \"small\"\n", "", &["error[R0103]", "train.memory", "small", "not possible yet"]);
     with("[diffusion]\ntimesteps = 0\n", "", &["error[R0103]", "diffusion.timesteps", "at least 1"]);
 }
 
@@ -44,6 +45,13 @@ fn settings_that_are_no_settings() {
     with(QUICK, "--set model.set.hiden_size=8", &["error[A", "hiden_size", "hidden_size"]);
     with(QUICK, "--set model.item=DIT", &["error[A", "DIT", "DiT"]);
     with(QUICK, "--set model.preset=XXL", &["error[A", "XXL", "XL"]);
+}
+
+#[test]
+fn samples_that_cannot_be_drawn_are_found_before_training() {
+    let parts = ["error[R0601]", "label 12", "0 to 9"];
+    with(QUICK, "--set train.sample_every=2 --set sample.labels=[3,12]", &parts);
+    with(QUICK, "--set train.sample_every=2 --set sample.steps=51", &["error[R", "51", "50"]);
 }
 
 #[test]

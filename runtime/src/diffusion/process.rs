@@ -107,20 +107,13 @@ impl Process {
         Ok(Process { tables, timestep_map: (0..timesteps).collect(), predict, variance })
     }
 
-    /// The process that visits fewer timesteps.
+    /// The process that visits fewer timesteps. It may be one: the last step adds no noise, so that it needs no
+    /// variance.
     ///
     /// # Errors
-    /// If the respacing does not fit, or one step is left and the variance is learned: then there is no
-    /// posterior variance to interpolate from.
+    /// If the respacing does not fit.
     pub fn respaced(&self, respacing: &Respacing) -> Result<Self, Problem> {
         let kept = respacing.timesteps(self.len())?;
-        if kept.len() < 2 && self.variance == Variance::LearnedRange {
-            return Err(Problem::new(
-                Code::SampleSteps,
-                "one sampling step leaves no range for the learned variance",
-                "use at least 2 steps",
-            ));
-        }
         let timestep_map = kept.iter().map(|i| self.timestep_map[*i]).collect();
         Ok(Process { tables: self.tables.respaced(&kept), timestep_map, ..self.clone() })
     }

@@ -18,5 +18,4 @@ mod session;
 
 pub use check::PlanFault;
 pub use options::{BuildError, Options};
-pub use profile::KernelProfile;
 pub use session::Session;

@@ -1,23 +1,7 @@
 //! How long each kernel takes.
 
+use crate::execute::KernelProfile;
 use std::sync::atomic::{AtomicU64, Ordering};
-
-/// What all calls of one kernel took together.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KernelProfile {
-    /// The kernel.
-    pub name: String,
-    /// How often it ran.
-    pub calls: u64,
-    /// How long that took.
-    pub seconds: f64,
-    /// Bytes of the buffers that it read and wrote.
-    pub bytes: u64,
-    /// Floating-point operations.
-    pub flops: u64,
-    /// The source lines that it was made for.
-    pub lines: String,
-}
 
 /// The clock of one step.
 #[derive(Debug, Default)]

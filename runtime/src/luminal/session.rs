@@ -5,9 +5,9 @@ use super::graph::{build_graph, dot};
 use super::layout::{Layout, Tensor};
 use super::operator::Shared;
 use super::options::{BuildError, Options};
-use super::profile::{self, Clock, KernelProfile};
+use super::profile::{self, Clock};
 use crate::device::host::{Bound, CacheRemark, Kernels, Memory, Pool};
-use crate::execute::{Data, Execute, RunError};
+use crate::execute::{Data, Execute, KernelProfile, RunError};
 use arch_compiler::graph::{FuncId, Module, inline};
 use arch_compiler::ops::Op;
 use arch_grammar::Sources;
@@ -123,36 +123,6 @@ impl Session {
         &self.remarks
     }
 
-    /// Bytes that the session holds.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.memory.bytes()
-    }
-
-    /// Starts or stops taking the time of every kernel.
-    pub fn set_profiling(&mut self, on: bool) {
-        self.shared.timed.store(on, Ordering::Relaxed);
-    }
-
-    /// What the kernels took while time was taken, the slowest first.
-    #[must_use]
-    pub fn profile(&self) -> Vec<KernelProfile> {
-        let rows = self.programs.iter().flat_map(|program| {
-            program.plan.steps.iter().zip(&program.clocks).map(|(step, clock)| {
-                let calls = clock.calls.load(Ordering::Relaxed);
-                KernelProfile {
-                    name: step.name.clone(),
-                    calls,
-                    seconds: clock.nanoseconds.load(Ordering::Relaxed) as f64 * 1e-9,
-                    bytes: step.bytes * calls,
-                    flops: step.flops * calls,
-                    lines: step.origins.join(", "),
-                }
-            })
-        });
-        profile::sum(rows)
-    }
-
     /// The graph of a program, as dot: an edge for everything that a step reads of another.
     #[must_use]
     pub fn dot(&self, program: &str) -> Option<String> {
@@ -240,5 +210,30 @@ impl Execute for Session {
 
     fn len(&self, name: &str) -> Option<usize> {
         self.tensor(name).map(|t| t.region.len)
+    }
+
+    fn set_profiling(&mut self, on: bool) {
+        self.shared.timed.store(on, Ordering::Relaxed);
+    }
+
+    fn profile(&self) -> Vec<KernelProfile> {
+        let rows = self.programs.iter().flat_map(|program| {
+            program.plan.steps.iter().zip(&program.clocks).map(|(step, clock)| {
+                let calls = clock.calls.load(Ordering::Relaxed);
+                KernelProfile {
+                    name: step.name.clone(),
+                    calls,
+                    seconds: clock.nanoseconds.load(Ordering::Relaxed) as f64 * 1e-9,
+                    bytes: step.bytes * calls,
+                    flops: step.flops * calls,
+                    lines: step.origins.join(", "),
+                }
+            })
+        });
+        profile::sum(rows)
+    }
+
+    fn bytes(&self) -> Option<usize> {
+        Some(self.memory.bytes())
     }
 }

@@ -68,6 +68,13 @@ pub fn measure(samples: &Samples, real: &Dataset) -> Result<Quality, Problem> {
             "draw more samples",
         ));
     }
+    if let Some(label) = samples.labels.iter().find(|l| !labels.contains(l)) {
+        return Err(Problem::new(
+            Code::DataLabels,
+            format!("no real image has the label {label}, which samples were drawn for"),
+            "name classes of the data: `--labels 0,1,2`, or leave `--labels` out",
+        ));
+    }
     let length = real.sample_len();
     let mut pixels = vec![0.0; real.len() * length];
     for (index, into) in pixels.chunks_mut(length).enumerate() {

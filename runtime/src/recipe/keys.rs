@@ -84,7 +84,7 @@ pub(super) fn unknown(key: &str, section: Option<&str>, place: &str) -> Problem 
     let help = match (nearest(key, keys.iter().copied()), elsewhere) {
         (Some(near), _) => format!("did you mean `{near}`?"),
         (None, Some(other)) => format!("`{key}` belongs into [{other}]"),
-        (None, None) => format!("there are {}", keys.join(", ")),
+        (None, None) => format!("there are {}; `archc explain R0102` says what they mean", keys.join(", ")),
     };
     Problem::new(Code::RecipeKey, format!("{place}: {what} has no `{key}`"), help)
 }

@@ -6,7 +6,7 @@ mod steps;
 
 pub use keys::SECTIONS;
 pub use read::{load, parse};
-pub use steps::{Labels, Steps};
+pub use steps::{Label, Labels, Steps};
 
 use crate::diffusion::{Loss, Predict, Schedule, Variance};
 use serde::{Deserialize, Serialize};
@@ -228,7 +228,7 @@ pub struct SampleRecipe {
     pub guidance_channels: Option<usize>,
     /// How many samples.
     pub count: usize,
-    /// Which labels; they are repeated until there are `count`.
+    /// Which labels, `null` for none; they are repeated until there are `count`.
     pub labels: Labels,
     /// The seed of the noise.
     pub seed: u64,

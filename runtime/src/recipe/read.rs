@@ -1,6 +1,6 @@
 //! Reading a recipe, with the place of whatever is wrong.
 
-use super::{Recipe, keys};
+use super::{Memory, Recipe, keys};
 use crate::error::{Code, Problem};
 use std::path::Path;
 use toml::de::DeTable;
@@ -51,7 +51,7 @@ pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Recipe, Pro
     }
     let recipe = Recipe::deserialize_table(table).map_err(|error| {
         // The table has no places. If the text alone has the same fault, its place is known.
-        let value_help = "see `archc explain R0103` for the keys of a recipe and their types";
+        let value_help = "`archc explain R0103` lists the keys of a recipe and what they may be";
         match toml::from_str::<Recipe>(text) {
             Err(in_text) if in_text.message() == error.message() => {
                 located(&in_text, Code::RecipeValue, value_help)
@@ -148,13 +148,29 @@ fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
         (recipe.sample.count > 0, "sample.count", 0.0, "at least 1"),
     ];
     match checks.into_iter().find(|c| !c.0) {
-        None => Ok(()),
+        None => check_memory(t.memory),
         Some((_, key, value, wanted)) => Err(Problem::new(
             Code::RecipeValue,
             format!("`{key}` is {value}"),
             format!("it must be {wanted}"),
         )),
     }
+}
+
+/// Training keeps everything; whoever asks for less must not believe that it was done.
+fn check_memory(memory: Memory) -> Result<(), Problem> {
+    let word = match memory {
+        Memory::Fast => return Ok(()),
+        Memory::Balanced => "balanced",
+        Memory::Small => "small",
+    };
+    Err(Problem::new(
+        Code::RecipeValue,
+        format!(
+            "`train.memory` is \"{word}\", which is not possible yet: nothing is computed again to save memory"
+        ),
+        "leave it out, or write \"fast\"; a smaller `train.batch` with more `train.accumulate` takes less memory",
+    ))
 }
 
 #[cfg(test)]
@@ -210,6 +226,41 @@ mod tests {
         assert_eq!(problem(SMALL, &["train.step=7"]).help, "did you mean `steps`?");
         assert_eq!(problem(SMALL, &["train.steps"]).code, Code::RecipeSetting);
         assert!(problem(SMALL, &["train.steps=soon"]).message.contains("--set"));
+    }
+
+    #[test]
+    fn memory_cannot_be_saved_yet() {
+        assert!(parse(SMALL, "r.toml", &["train.memory=fast".into()]).is_ok());
+        for word in ["balanced", "small"] {
+            let p = problem(SMALL, &[&format!("train.memory={word}")]);
+            assert_eq!(p.code, Code::RecipeValue);
+            assert!(p.message.contains(word) && p.message.contains("not possible yet"), "{}", p.message);
+        }
+    }
+
+    /// Every key with its default, as `docs/recipe.md` has them.
+    #[test]
+    fn the_page_of_recipes_has_every_key_and_its_default() {
+        let page = include_str!("../../../docs/recipe.md");
+        let recipe = parse(SMALL, "r.toml", &[]).unwrap();
+        let defaults: toml::Table = toml::from_str(&recipe.to_toml()).unwrap();
+        let mut left = page;
+        for (section, keys) in SECTIONS {
+            left = left.split_once(&format!("## [{section}]")).expect(section).1;
+            let table = left.split("## ").next().unwrap_or_default();
+            let rows: Vec<Vec<&str>> = table
+                .lines()
+                .filter(|l| l.starts_with("| `"))
+                .map(|l| l.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+                .collect();
+            assert_eq!(rows.iter().map(|r| r[1]).collect::<Vec<_>>(), *keys, "[{section}]");
+            for row in rows {
+                let own = ["file", "kind", "images"].contains(&row[1]);
+                let wanted = defaults[section].get(row[1]).filter(|_| !own);
+                let said = format!("v = {}", row[2]).parse::<toml::Table>().ok();
+                assert_eq!(said.as_ref().map(|t| &t["v"]), wanted, "[{section}] {}", row[1]);
+            }
+        }
     }
 
     #[test]

@@ -68,13 +68,35 @@ impl<'de> Deserialize<'de> for Steps {
     }
 }
 
+/// What one sample is drawn for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A class.
+    Class(i32),
+    /// No class: what guidance pushes away from.
+    Null,
+}
+
 /// Which labels samples are drawn for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Labels {
     /// Every class in turn.
     All,
     /// These in turn.
-    Some(Vec<i32>),
+    Some(Vec<Label>),
+}
+
+impl std::str::FromStr for Label {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim() {
+            "null" => Ok(Label::Null),
+            number => number.parse().map(Label::Class).map_err(|_| {
+                format!("`{number}` is no label: a label is a whole number, or `null` for none")
+            }),
+        }
+    }
 }
 
 impl std::str::FromStr for Labels {
@@ -84,8 +106,36 @@ impl std::str::FromStr for Labels {
         if text == "all" {
             return Ok(Labels::All);
         }
-        let one = |part: &str| part.trim().parse().map_err(|_| format!("`{part}` is not a label"));
-        text.split(',').map(one).collect::<Result<_, _>>().map(Labels::Some)
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Labels::Some)
+    }
+}
+
+impl Serialize for Label {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Label::Class(class) => serializer.serialize_i32(*class),
+            Label::Null => serializer.serialize_str("null"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct LabelVisitor;
+        impl Visitor<'_> for LabelVisitor {
+            type Value = Label;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a label such as 3, or \"null\"")
+            }
+            fn visit_i64<E: Error>(self, value: i64) -> Result<Label, E> {
+                let class = i32::try_from(value);
+                class.map(Label::Class).map_err(|_| E::custom(format!("{value} is no label")))
+            }
+            fn visit_str<E: Error>(self, value: &str) -> Result<Label, E> {
+                value.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_any(LabelVisitor)
     }
 }
 
@@ -104,7 +154,7 @@ impl<'de> Deserialize<'de> for Labels {
         impl<'de> Visitor<'de> for LabelsVisitor {
             type Value = Labels;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("\"all\" or a list of labels such as [0, 1, 2]")
+                f.write_str("\"all\", \"null\" or a list of labels such as [0, 1, 2]")
             }
             fn visit_str<E: Error>(self, value: &str) -> Result<Labels, E> {
                 value.parse().map_err(E::custom)

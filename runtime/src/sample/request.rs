@@ -2,8 +2,8 @@
 
 use crate::diffusion::{Guidance, Respacing, Sampler};
 use crate::error::{Code, Problem};
-use crate::interface::Interface;
-use crate::recipe::{Labels, SampleRecipe, SamplerKind};
+use crate::interface::{Interface, LabelInput};
+use crate::recipe::{Label, Labels, SampleRecipe, SamplerKind};
 
 /// What is to be sampled and how.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl Request {
     /// Checks the request against a model.
     ///
     /// # Errors
-    /// If a label is out of range, or guidance has no null label to push away from.
+    /// If guidance has no null label to push away from.
     pub fn check(&self, interface: &Interface) -> Result<(), Problem> {
         let Some(input) = &interface.label else {
             return match self.guidance {
@@ -67,30 +67,23 @@ impl Request {
                  for it, declare it (`y: [] int null num_classes`) or set `train.null_label` in the recipe",
             ));
         }
-        let limit = input.classes.unwrap_or(usize::MAX);
-        let allowed =
-            |label: i32| Some(label) == input.null || usize::try_from(label).is_ok_and(|l| l < limit);
-        match self.labels.iter().find(|l| !allowed(**l)) {
-            None => Ok(()),
-            Some(label) => Err(Problem::new(
-                Code::SampleLabel,
-                format!("there is no label {label}"),
-                format!("the model has the labels 0 to {}", limit.saturating_sub(1)),
-            )),
-        }
+        Ok(())
     }
 }
 
 /// One label per sample: those that are wanted in turn, `count` in all.
 ///
 /// # Errors
-/// If all labels are wanted of a model whose labels are not known, or none are wanted.
+/// If a label is none of the model's classes, if `null` is wanted of a model that has no such label, if all
+/// are wanted of a model whose classes are not known, or none are wanted.
 pub fn labels_for(labels: &Labels, count: usize, interface: &Interface) -> Result<Vec<i32>, Problem> {
     let wanted: Vec<i32> = match (labels, &interface.label) {
         (_, None) => vec![0],
-        (Labels::Some(labels), _) => labels.clone(),
+        (Labels::Some(labels), Some(input)) => {
+            labels.iter().map(|label| number(*label, input)).collect::<Result<_, _>>()?
+        }
         (Labels::All, Some(input)) => match input.classes {
-            Some(classes) => (0..classes as i32).collect(),
+            Some(classes) => (0..classes as i32).filter(|c| Some(*c) != input.null).collect(),
             None => Vec::new(),
         },
     };
@@ -98,8 +91,33 @@ pub fn labels_for(labels: &Labels, count: usize, interface: &Interface) -> Resul
         return Err(Problem::new(
             Code::SampleLabel,
             "it is not known which labels to sample",
-            "name them: `--labels 0,1,2`",
+            "name them: `--labels 0,1,2`, or `labels = [0, 1, 2]` in the recipe's [sample]",
         ));
     }
     Ok((0..count).map(|k| wanted[k % wanted.len()]).collect())
+}
+
+/// What the model is given for a label. The number that stands for no label is no class: it is asked for by
+/// its word, so that nobody draws it by counting one too far.
+fn number(label: Label, input: &LabelInput) -> Result<i32, Problem> {
+    match (label, input.null) {
+        (Label::Null, Some(null)) => Ok(null),
+        (Label::Null, None) => Err(Problem::new(
+            Code::SampleLabel,
+            format!("`{}` has no label that stands for none", input.name),
+            "name classes, or declare one (`y: [] int null num_classes`) or set `train.null_label` in the recipe",
+        )),
+        (Label::Class(class), null) => {
+            if null != Some(class) && input.has(class) {
+                return Ok(class);
+            }
+            let last = input.classes.unwrap_or(i32::MAX as usize).saturating_sub(1);
+            let unconditional = if null.is_some() { "; `null` draws without a label" } else { "" };
+            Err(Problem::new(
+                Code::SampleLabel,
+                format!("there is no label {class}"),
+                format!("the model has the labels 0 to {last}{unconditional}"),
+            ))
+        }
+    }
 }

@@ -3,7 +3,7 @@ use crate::diffusion::{Guidance, Predict, Respacing, Sampler, Schedule, Variance
 use crate::error::Code;
 use crate::execute::RunError;
 use crate::interface::{LabelInput, TimestepInput};
-use crate::recipe::{Labels, SampleRecipe, Steps};
+use crate::recipe::{SampleRecipe, Steps};
 
 /// Stands in for a compiled model: predicts half of what it sees plus a tenth of the label.
 struct Stub {
@@ -112,10 +112,14 @@ fn requests_that_cannot_be_are_refused() {
         |recipe: &SampleRecipe, interface: &Interface| Request::new(recipe, interface).map_err(|p| p.code);
     let all = code(&recipe, &interface()).unwrap();
     assert_eq!(all.labels[..4], [0, 1, 2, 0]);
-    let wrong = SampleRecipe { labels: Labels::Some(vec![0, 4]), ..recipe.clone() };
-    assert_eq!(code(&wrong, &interface()), Err(Code::SampleLabel));
-    let negative = SampleRecipe { labels: Labels::Some(vec![-1]), ..recipe.clone() };
-    assert_eq!(code(&negative, &interface()), Err(Code::SampleLabel));
+    let labelled = |labels: &str| SampleRecipe { labels: labels.parse().unwrap(), ..recipe.clone() };
+    // 3 stands for no label: it is no class.
+    for wrong in ["0,4", "-1", "3", "0,3"] {
+        assert_eq!(code(&labelled(wrong), &interface()), Err(Code::SampleLabel), "{wrong}");
+    }
+    assert_eq!(code(&labelled("2,null"), &interface()).unwrap().labels[..3], [2, 3, 2]);
+    let help = Request::new(&labelled("3"), &interface()).unwrap_err().help;
+    assert_eq!(help, "the model has the labels 0 to 2; `null` draws without a label");
     assert_eq!(
         code(&SampleRecipe { steps: Steps::Number(0), ..recipe.clone() }, &interface()),
         Err(Code::SampleSteps)
@@ -124,6 +128,8 @@ fn requests_that_cannot_be_are_refused() {
     let mut without_null = interface();
     without_null.label.as_mut().unwrap().null = None;
     assert_eq!(code(&guided, &without_null), Err(Code::SampleGuidance));
+    let null = SampleRecipe { guidance_scale: 1.0, labels: "null".parse().unwrap(), ..guided.clone() };
+    assert_eq!(code(&null, &without_null), Err(Code::SampleLabel));
     assert_eq!(code(&guided, &Interface { label: None, ..interface() }), Err(Code::SampleGuidance));
 }
 

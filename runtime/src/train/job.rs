@@ -8,7 +8,7 @@ use crate::checkpoint::{Checkpoint, Sources, Stored};
 use crate::data::Dataset;
 use crate::diffusion::{Coefficients, Process};
 use crate::error::{Code, Problem};
-use crate::execute::Prepare;
+use crate::execute::{KernelProfile, Prepare};
 use crate::interface::Interface;
 use crate::recipe::{DiffusionRecipe, Recipe};
 use crate::run::{Metric, RunFolder};
@@ -81,6 +81,8 @@ pub struct Outcome {
     pub checkpoint: Checkpoint,
     /// The figures of the last step.
     pub last: Metric,
+    /// What the kernels of training took, where their time was taken.
+    pub profile: Vec<KernelProfile>,
 }
 
 impl DiffusionRecipe {

@@ -86,6 +86,12 @@ fn step(
     if x_start.shape != wanted || noise.shape != wanted || labels.len() != batch {
         return Err(fault(format!("step {index} has x_start {:?}, but {wanted:?} is wanted", x_start.shape)));
     }
+    if batch == 0 {
+        return Err(fault(format!("step {index} has no samples")));
+    }
+    if let Some(label) = interface.label.as_ref().and_then(|input| labels.iter().find(|l| !input.has(**l))) {
+        return Err(fault(format!("step {index} has the label {label}, which the model has not")));
+    }
     let timesteps_of = integers(t);
     if timesteps_of.iter().any(|t| usize::try_from(*t).map_or(true, |t| t >= timesteps)) {
         return Err(fault(format!("step {index} has timesteps beyond 0 to {}", timesteps - 1)));

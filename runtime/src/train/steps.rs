@@ -133,7 +133,7 @@ impl<'a> Loop<'a> {
                 break;
             }
         }
-        Ok(Outcome { ended, checkpoint: self.checkpoint()?, last })
+        Ok(Outcome { ended, checkpoint: self.checkpoint()?, last, profile: self.session.profile() })
     }
 
     /// One step of the optimizer.

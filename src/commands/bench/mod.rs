@@ -1,0 +1,171 @@
+//! `archc bench TASK FILE`: how long things take, measured so that a peer can be measured beside it.
+
+mod startup;
+
+use crate::build::loss_programs;
+use crate::cli::{BenchArgs, Output, Task};
+use crate::failure::Failure;
+use crate::measure::{Others, Times, peak_rss_mib};
+use crate::model::{self, Checked};
+use crate::profile;
+use crate::provider::Files;
+use crate::session::{self, Chosen};
+use arch_compiler::graph::{AxisId, DType, FuncId, Module};
+use arch_compiler::program::{Program, Role};
+use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, TrainPrograms, build};
+use arch_runtime::diffusion::Variance;
+use arch_runtime::execute::{Data, Execute, Prepare};
+use arch_runtime::interface::Interface;
+use arch_runtime::recipe::DiffusionRecipe;
+use std::time::Instant;
+
+/// Measures a task.
+pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
+    profile::check(args.form, args.profile)?;
+    if args.task == Task::Startup {
+        return startup::run(args, output);
+    }
+    if args.checkpoint.is_some() {
+        return Err(Failure::Misuse(
+            "--checkpoint belongs to `bench startup`; the other tasks draw weights".into(),
+        ));
+    }
+    let form = Chosen::new(args.form, args.threads, output);
+    let mut request = args.model.request()?;
+    request.training = args.task == Task::TrainStep;
+    let Checked { program, warnings, .. } = model::program(&args.file, &request, output)?;
+    let began = Instant::now();
+    let (mut session, name) = match args.task {
+        Task::TrainStep => (train_session(args, &program, &form)?, "update"),
+        _ => (form.prepare(&program.module, &[("forward", program.entry)], args.batch)?, "forward"),
+    };
+    let compile_seconds = began.elapsed().as_secs_f64();
+    if args.task == Task::Forward || args.task == Task::Sample {
+        fill(session.as_mut(), &program.module, program.entry, &program, args.batch)?;
+    }
+    let runs = if args.task == Task::Sample { 2 * args.steps } else { 1 };
+    for _ in 0..args.warmup {
+        session.run(name)?;
+    }
+    session.set_profiling(args.profile);
+    let others = Others::begin();
+    let mut times = Times::default();
+    for _ in 0..args.repeats.max(1) {
+        let began = Instant::now();
+        for _ in 0..runs {
+            session.run(name)?;
+        }
+        times.add(began.elapsed());
+    }
+    let others_cores = others.end();
+    let profile = session.profile();
+    let median = times.median();
+    let threads = session::options(args.threads).threads;
+    let report = serde_json::json!({
+        "task": args.task.word(), "form": args.form.word(), "file": args.file, "item": program.item,
+        "batch": args.batch,
+        "median_s": median, "min_s": times.min(), "max_s": times.max(),
+        "images_per_second": args.batch as f64 / median, "peak_rss_mib": peak_rss_mib(),
+        "compile_seconds": compile_seconds, "threads": threads, "dtype": "f32", "device": "cpu",
+        "others_cores": others_cores, "repeats": times.len(),
+        "params": program.layers.first().map_or(0, |l| l.params), "arena_bytes": session.bytes(),
+        "kernels": profile::as_json(&profile),
+        "diagnostics": warnings,
+    });
+    if output.json {
+        println!("{report}");
+        return Ok(());
+    }
+    let (task, form) = (args.task.word(), args.form.word());
+    println!("{task} of {}, batch {}, {threads} threads, {form} form", program.item, args.batch);
+    println!(
+        "  median {:.4} s   min {:.4}   max {:.4}   of {}",
+        median,
+        times.min(),
+        times.max(),
+        times.len()
+    );
+    println!("  {:.0} images/s, compiled in {compile_seconds:.2} s", args.batch as f64 / median);
+    println!("  peak memory {:.0} MiB, other processes took {others_cores:.2} cores", peak_rss_mib());
+    if others_cores > 0.1 {
+        println!("  the machine was busy: measure again");
+    }
+    profile::print(&profile);
+    Ok(())
+}
+
+/// The programs of training with AdamW and a moving average, as the recipe's defaults have it.
+fn train_programs(program: &Program) -> Result<TrainPrograms, Failure> {
+    let interface = Interface::new(program, None)?;
+    let diffusion = diffusion(&interface);
+    let (noising, loss, _) = loss_programs(&Files, &interface, &diffusion)?;
+    let parts = Parts { model: program, noising: &noising, loss: &loss };
+    let optimizer = OptimizerOptions {
+        betas: (0.9, 0.999),
+        eps: 1e-8,
+        weight_decay: 0.0,
+        ema_decay: Some(0.9999),
+        clip_grad_norm: None,
+    };
+    build(parts, &TrainOptions { optimizer, accumulate: 1 })
+        .map_err(|e| Failure::Misuse(format!("no training step can be made: {e}")))
+}
+
+/// The process whose variance the model's channels are for.
+fn diffusion(interface: &Interface) -> DiffusionRecipe {
+    let learned = interface.output_channels == 2 * interface.channels;
+    let variance = if learned { Variance::LearnedRange } else { Variance::FixedSmall };
+    DiffusionRecipe { variance, ..DiffusionRecipe::default() }
+}
+
+/// A training step on random data.
+fn train_session(
+    args: &BenchArgs,
+    program: &Program,
+    form: &Chosen<'_>,
+) -> Result<Box<dyn Execute>, Failure> {
+    let built = train_programs(program)?;
+    let mut session = form.prepare(&built.module, &[("update", built.update)], args.batch)?;
+    fill(session.as_mut(), &built.module, built.update, program, args.batch)?;
+    session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;
+    Ok(session)
+}
+
+/// Small pseudo-random numbers in every input: zeros would let denormals or skipped work flatter the result.
+fn fill(
+    session: &mut dyn Execute,
+    module: &Module,
+    function: FuncId,
+    program: &Program,
+    batch: usize,
+) -> Result<(), Failure> {
+    let f = module.function(function);
+    let mut state = 1u32;
+    let mut next = move || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32
+    };
+    for input in &f.inputs {
+        let value = f.value(input.value);
+        let n: usize = module.dims(&value.shape, batch).iter().product();
+        if value.storage == DType::Int {
+            let label = program.inputs.iter().find(|a| a.name == input.name);
+            let below = label.and_then(|a| a.below).unwrap_or(1).max(1);
+            let data: Vec<i32> = (0..n).map(|_| (next() * below as f32) as i32).collect();
+            session.write(&input.name, Data::Int(&data))?;
+            continue;
+        }
+        let timestep = program.inputs.iter().any(|a| a.name == input.name && a.role == Some(Role::Timestep));
+        let batched = value.shape.first() == Some(&AxisId::BATCH);
+        let scale = if timestep {
+            1000.0
+        } else if batched {
+            1.0
+        } else {
+            0.1
+        };
+        let data: Vec<f32> = (0..n).map(|_| next() * scale).collect();
+        session.write(&input.name, Data::Float(&data))?;
+    }
+    Ok(())
+}
