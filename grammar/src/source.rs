@@ -17,7 +17,11 @@ pub struct Source<'a> {
 impl<'a> Source<'a> {
     /// The text of token `index`; empty behind the last.
     pub fn word(&self, index: usize) -> &'a str {
-        self.tokens.tokens.get(index).map_or("", |t| &self.text[t.start..t.end])
+        match self.tokens.tokens.get(index) {
+            Some(token) if token.missing.is_empty() => &self.text[token.start..token.end],
+            Some(token) => token.missing,
+            None => "",
+        }
     }
 
     /// The kind of token `index`.
@@ -47,12 +51,6 @@ impl<'a> Source<'a> {
     /// Whether token `index` begins a line.
     pub fn first_on_line(&self, index: usize) -> bool {
         self.tokens.tokens.get(index).is_some_and(|t| t.first_on_line)
-    }
-
-    /// Whether token `index` stands in the first column.
-    pub fn column_one(&self, index: usize) -> bool {
-        let Some(token) = self.tokens.tokens.get(index) else { return false };
-        token.start == 0 || self.text.as_bytes()[token.start - 1] == b'\n'
     }
 
     /// The index of the bracket that belongs to the one at `index`.

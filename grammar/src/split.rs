@@ -10,7 +10,7 @@
 //!
 //! Several on one line may be separated by `;`.
 
-use crate::scan::{TokenKind, begins_part};
+use crate::scan::TokenKind;
 use crate::source::{Source, is_joining_word};
 
 /// What is cut.
@@ -32,32 +32,17 @@ pub fn split(source: &Source, level: Level, from: usize, to: usize) -> Vec<(usiz
     let mut parts = Vec::new();
     let mut start = from;
     let mut index = from;
-    // Behind a bracket without partner only a certain sign of the next part is trusted.
-    let mut lost = false;
     while index < to {
         let separator = source.word(index) == ";" && level != Level::Items;
-        let begins = if lost {
-            match level {
-                Level::Items => source.column_one(index) && begins_item(source, index),
-                _ => begins_part(source.text, &source.tokens.tokens, index),
-            }
-        } else {
-            separator || begins(source, level, start, index)
-        };
-        if index > start && begins {
+        if index > start && (separator || begins(source, level, start, index)) {
             parts.push((start, index));
             start = index;
-            lost = false;
         }
-        if separator && !lost {
+        if separator {
             start = index + 1;
         }
         index = match source.kind(index) {
-            Some(TokenKind::Open) => {
-                let partner = source.partner(index);
-                lost |= partner.is_none();
-                partner.unwrap_or(index) + 1
-            }
+            Some(TokenKind::Open) => source.partner(index).unwrap_or(index) + 1,
             _ => index + 1,
         };
     }
@@ -95,8 +80,9 @@ fn apart(source: &Source, start: usize, index: usize) -> bool {
 /// `name =`, `word name:`.
 fn begins_unawaited(source: &Source, index: usize) -> bool {
     let words = |from: usize, to: usize| (from..to).all(|i| source.kind(i) == Some(TokenKind::Word));
+    let waits = source.kind(index - 1) == Some(TokenKind::Sign) || is_joining_word(source.word(index - 1));
     source.first_on_line(index)
-        && source.kind(index - 1) == Some(TokenKind::Sign)
+        && waits
         && !matches!(source.word(index - 1), "," | ":" | "@")
         && (words(index, index + 1) && source.word(index + 1) == "="
             || words(index, index + 2) && source.word(index + 2) == ":")
@@ -124,8 +110,8 @@ fn begins_member(source: &Source, start: usize, index: usize) -> bool {
         "config" | "param" | "buffer" | "preset" => next_is_word && (free || source.first_on_line(index)),
         "dims" => next_is_word && source.word(index + 2) == "=",
         "require" => free && source.word(index + 1) != "=" && index > start,
-        "forward" => free && source.word(index + 1) == "(",
-        "if" => free,
+        "forward" => (free || source.first_on_line(index)) && source.word(index + 1) == "(",
+        "if" => free && (source.first_on_line(index) || source.kind(index - 1) == Some(TokenKind::Close)),
         _ => {
             source.kind(index) == Some(TokenKind::Word)
                 && source.word(index + 1) == "="

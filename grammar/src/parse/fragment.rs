@@ -55,8 +55,16 @@ impl Fragment {
 
     /// Whether an error was already reported for one of its tokens.
     pub fn is_broken(&self, source: &Source) -> bool {
-        let broken = &source.tokens.broken;
-        !broken.is_empty() && self.places.iter().any(|&(_, index)| broken.binary_search(&index).is_ok())
+        self.has_one_of(&source.tokens.broken)
+    }
+
+    /// Whether a bracket was put in or left out among its tokens.
+    pub fn is_mended(&self, source: &Source) -> bool {
+        self.has_one_of(&source.tokens.mended)
+    }
+
+    fn has_one_of(&self, tokens: &[usize]) -> bool {
+        !tokens.is_empty() && self.places.iter().any(|(_, index)| tokens.binary_search(index).is_ok())
     }
 
     /// The token that ends behind `position`: the one there, or the next. `None` at the end.

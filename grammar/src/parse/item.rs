@@ -29,7 +29,11 @@ impl Parser<'_> {
                 .label("an edition was expected here")
                 .help("a file begins with `edition 2026`, then come imports, functions, blocks and models");
             self.problems.push(problem);
-        } else if file.edition.is_none() && self.source.word(0) != "edition" {
+        } else if file.edition.is_none()
+            && self.source.word(0) != "edition"
+            && mistakes::ITEM_WORDS.contains(&self.source.word(0))
+        {
+            // Before anything else it may be the edition that is misspelt, which was said.
             let first = self.source.span(0, 1);
             let problem = Diagnostic::error("A0013", "the edition is missing", first)
                 .label("`edition 2026` must stand before this")
@@ -40,9 +44,11 @@ impl Parser<'_> {
 
     fn item(&mut self, file: &mut File, part: (usize, usize)) {
         if !mistakes::ITEM_WORDS.contains(&self.source.word(part.0)) {
-            if !self.source.tokens.is_broken(part.0, part.1) {
+            let misspelt = mistakes::is_misspelt_item(&self.source, part.0);
+            if !self.source.tokens.is_touched(part.0, part.1) && (misspelt || !self.adrift) {
                 self.problems.push(mistakes::no_item(&self.source, part.0));
             }
+            self.adrift = true;
             return;
         }
         let rule = match self.source.word(part.0) {
@@ -63,7 +69,11 @@ impl Parser<'_> {
                 file.edition = file.edition.take().or(edition);
             }
             Rule::import => file.imports.extend(self.parse(rule, part, |build, pair| build.import(pair))),
-            _ => file.items.extend(self.parse(rule, part, |build, pair| build.item(pair))),
+            _ => {
+                let item = self.parse(rule, part, |build, pair| build.item(pair));
+                self.adrift = item.is_none();
+                file.items.extend(item);
+            }
         }
     }
 }

@@ -399,6 +399,13 @@ impl Stop<'_> {
     }
 }
 
+/// Whether the word at `index` looks like one that begins an item.
+pub fn is_misspelt_item(source: &Source, index: usize) -> bool {
+    let word = source.word(index);
+    let other = MEMBER_WORDS.contains(&word) || is_joining_word(word) || source.word(index + 1) == "=";
+    nearest(word, ITEM_WORDS).is_some() && !other
+}
+
 /// What stands at `index` begins no item.
 pub fn no_item(source: &Source, index: usize) -> Diagnostic {
     let word = source.word(index);

@@ -17,6 +17,7 @@ use pest::iterators::Pair;
 
 use crate::ast::{Expr, ExprKind, File, Ident};
 use crate::diagnostic::Diagnostic;
+use crate::nearest::nearest;
 use crate::scan::{self, MAX_BYTES, MAX_DEPTH};
 use crate::source::Source;
 use crate::span::{FileId, Span};
@@ -51,7 +52,7 @@ pub fn parse(file: FileId, text: &str) -> (File, Vec<Diagnostic>) {
     let tokens = scan::scan(file, text, &mut problems);
     let source = Source { file, text, tokens: &tokens };
     with_room(&tokens, || {
-        let mut parser = Parser { source, problems, depth: 0 };
+        let mut parser = Parser { source, problems, depth: 0, adrift: false };
         let tree = parser.file();
         (tree, in_order(parser.problems))
     })
@@ -90,6 +91,8 @@ struct Parser<'a> {
     problems: Vec<Diagnostic>,
     /// How deep the expression being built lies in the tree.
     depth: usize,
+    /// Whether the last item did not parse or was none: what comes then and begins no item may belong to it.
+    adrift: bool,
 }
 
 /// The builder of one fragment's tree.
@@ -119,19 +122,26 @@ impl<'a> Parser<'a> {
             Err(_) => {
                 // What pest expected costs as much again as parsing, so it is asked for only here. The switch
                 // is one for all threads and is never turned back, so no thread can take it from another.
-                pest::set_error_detail(true);
-                let error = Grammar::parse(rule, &fragment.text).err()?;
-                let problem = mistakes::explain(&self.source, &fragment, rule, &error);
-                self.problems.push(problem);
-                let members = matches!(rule, Rule::block_item | Rule::member_if);
-                for &open in &fragment.bodies {
-                    if members {
-                        self.members(open);
-                    } else {
-                        self.body(open);
-                    }
+                if !fragment.is_mended(&self.source) {
+                    pest::set_error_detail(true);
+                    let error = Grammar::parse(rule, &fragment.text).err()?;
+                    self.problems.push(mistakes::explain(&self.source, &fragment, rule, &error));
                 }
+                self.bodies_of_broken(rule, &fragment);
                 None
+            }
+        }
+    }
+
+    /// Looks for mistakes in the bodies of what did not parse, as far as it is clear what stands in them.
+    fn bodies_of_broken(&mut self, rule: Rule, fragment: &Fragment) {
+        let first = self.source.word(fragment.range.0);
+        for &open in &fragment.bodies {
+            match rule {
+                Rule::block_item | Rule::member_if => _ = self.members(open),
+                Rule::layer if nearest(first, ["forward"]).is_none() => {}
+                Rule::preset => {}
+                _ => _ = self.body(open),
             }
         }
     }

@@ -1,46 +1,182 @@
 //! Which bracket closes which.
+//!
+//! Where all brackets of an item fit, that is all. Where they do not, [`Recovery`] finds out what was meant, twice:
+//! once by the indentation, which shows best where a brace is missing or one too many, and once without it, for
+//! texts that are not indented. The reading with fewer mistakes is taken, and the tokens are mended by it: what
+//! is missing is put in, what is too much is left out. So one bracket costs one message, and what stands around it
+//! is parsed as it was meant.
 
-use super::{MAX_DEPTH, NO_PARTNER, Token, TokenKind, Tokens};
+use super::lines::Lines;
+use super::mend::{Mend, Place};
+use super::recovery::Recovery;
+use super::{MAX_DEPTH, Token, TokenKind, Tokens};
 use crate::diagnostic::Diagnostic;
 use crate::span::{FileId, Span};
 
 /// Words that begin an item; at the start of a line they show that what was open should have been closed.
 const ITEM_WORDS: [&str; 5] = ["fn", "block", "model", "test", "import"];
 
-/// Finds each bracket's partner, and reports those that have none.
-pub fn pair(file: FileId, text: &str, tokens: &mut Tokens, problems: &mut Vec<Diagnostic>) {
-    let mut pairing = Pairing { file, text, open: Vec::new(), too_deep: false, broken: Vec::new(), problems };
-    for index in 0..tokens.tokens.len() {
-        let token = tokens.tokens[index];
-        if !pairing.open.is_empty() && begins_item(text, &tokens.tokens, index) {
-            pairing.give_up(&tokens.tokens, 0);
-        } else if begins_part(text, &tokens.tokens, index) {
-            let braces = pairing.open.iter().rposition(|&o| pairing.byte(&tokens.tokens[o]) == b'{');
-            pairing.give_up(&tokens.tokens, braces.map_or(0, |at| at + 1));
-        }
-        match token.kind {
-            TokenKind::Open => {
-                pairing.opened(&tokens.tokens, index);
-                tokens.depth = tokens.depth.max(pairing.open.len());
+/// A text cut into tokens, before its brackets are paired.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    /// The file.
+    pub file: FileId,
+    /// Its text.
+    pub text: &'a str,
+    /// Its tokens.
+    pub tokens: &'a [Token],
+}
+
+impl View<'_> {
+    /// The text of a token; empty behind the last.
+    pub fn word(&self, index: usize) -> &str {
+        self.tokens.get(index).map_or("", |t| &self.text[t.start..t.end])
+    }
+
+    /// The place of a token.
+    pub fn span(&self, index: usize) -> Span {
+        self.tokens.get(index).map_or(Span::new(self.file, self.text.len(), self.text.len()), |t| {
+            Span::new(self.file, t.start, t.end)
+        })
+    }
+
+    /// Whether a token begins a line and is a word.
+    fn line_begins_with_word(&self, index: usize) -> bool {
+        let token = &self.tokens[index];
+        token.first_on_line && token.kind == TokenKind::Word
+    }
+
+    /// Whether the token behind `index` is a word that does not go on with an expression.
+    fn name_follows(&self, index: usize) -> bool {
+        self.tokens.get(index + 1).is_some_and(|t| t.kind == TokenKind::Word)
+            && !is_infix(self.word(index + 1))
+    }
+
+    /// Whether an item begins at `index`, in the first column.
+    fn begins_item(&self, index: usize) -> bool {
+        let start = self.tokens[index].start;
+        let at_column_one = start == 0 || self.text.as_bytes()[start - 1] == b'\n';
+        let named = self.name_follows(index)
+            || self.tokens.get(index + 1).is_some_and(|t| t.kind == TokenKind::Str)
+            || self.word(index) == "import" && self.word(index + 1).starts_with('.');
+        at_column_one && self.line_begins_with_word(index) && ITEM_WORDS.contains(&self.word(index)) && named
+    }
+
+    /// Whether a member or statement begins at `index` that can stand in no bracket but a brace.
+    pub fn begins_part(&self, index: usize) -> bool {
+        self.line_begins_with_word(index)
+            && match self.word(index) {
+                "let" | "yield" | "final" | "assert" => true,
+                "config" | "param" | "buffer" | "preset" | "dims" => self.name_follows(index),
+                "forward" => self.word(index + 1) == "(",
+                _ => self.word(index + 1) == "<-",
             }
-            TokenKind::Close => pairing.closed(&mut tokens.tokens, index),
+    }
+}
+
+/// Finds each bracket's partner, reports those that have none and mends the tokens.
+pub fn pair(file: FileId, text: &str, tokens: &mut Tokens, problems: &mut Vec<Diagnostic>) {
+    let view = View { file, text, tokens: &tokens.tokens };
+    tokens.depth = depth(view, |_| {});
+    let mut mend = Mend::default();
+    if tokens.depth > MAX_DEPTH {
+        mend = too_deep(view);
+    } else {
+        let lines = std::cell::OnceCell::new();
+        for (from, to) in items(view) {
+            if let Some(pairs) = matched(view, from, to) {
+                mend.pairs.extend(pairs);
+                continue;
+            }
+            let lines = lines.get_or_init(|| Lines::of(text, view.tokens));
+            let indented = Recovery::run(view, (from, to), lines, true);
+            let mut plain = Recovery::run(view, (from, to), lines, false);
+            if indented.problems.len() <= plain.problems.len() {
+                mend.append(indented);
+                continue;
+            }
+            if plain.moves_braces(view) {
+                // Without indentation nobody knows which brace is the wrong one, and so what stands in which body.
+                plain.mended.extend(from..to);
+            }
+            mend.append(plain);
+        }
+    }
+    problems.append(&mut mend.problems);
+    mend.apply(tokens);
+}
+
+/// The runs of tokens between the beginnings of items in the first column.
+fn items(view: View) -> Vec<(usize, usize)> {
+    let begins = (1..view.tokens.len()).filter(|&index| view.begins_item(index));
+    let mut cuts: Vec<usize> = std::iter::once(0).chain(begins).collect();
+    cuts.push(view.tokens.len());
+    cuts.windows(2).map(|cut| (cut[0], cut[1])).collect()
+}
+
+/// The pairs among the tokens `from..to`, if all brackets there have a partner.
+fn matched(view: View, from: usize, to: usize) -> Option<Vec<(Place, Place)>> {
+    let (mut open, mut pairs) = (Vec::new(), Vec::new());
+    for index in from..to {
+        match view.tokens[index].kind {
+            TokenKind::Open => open.push(index),
+            TokenKind::Close => {
+                let opener = open.pop().filter(|&o| closes(view.word(o), view.word(index)))?;
+                pairs.push((Place::Token(opener), Place::Token(index)));
+            }
             _ => {}
         }
     }
-    pairing.give_up(&tokens.tokens, 0);
-    let broken = pairing.broken;
-    tokens.broken.extend(broken);
+    open.is_empty().then_some(pairs)
 }
 
-fn begins_item(text: &str, tokens: &[Token], index: usize) -> bool {
-    let token = &tokens[index];
-    let at_column_one = token.start == 0 || text.as_bytes()[token.start - 1] == b'\n';
-    if token.kind != TokenKind::Word || !at_column_one || !ITEM_WORDS.contains(&&text[token.start..token.end])
-    {
-        return false;
+/// How deep brackets nest, whatever closes them; `deeper` is handed those beyond what is allowed.
+fn depth(view: View, mut deeper: impl FnMut(usize)) -> usize {
+    let (mut open, mut most) = (0usize, 0);
+    for (index, token) in view.tokens.iter().enumerate() {
+        if open > 0 && view.begins_item(index) {
+            open = 0;
+        }
+        match token.kind {
+            TokenKind::Open => {
+                open += 1;
+                most = most.max(open);
+                if open > MAX_DEPTH {
+                    deeper(index);
+                }
+            }
+            TokenKind::Close => open = open.saturating_sub(1),
+            _ => {}
+        }
     }
-    let Some(next) = tokens.get(index + 1) else { return false };
-    matches!(next.kind, TokenKind::Word | TokenKind::Str) && !is_infix(&text[next.start..next.end])
+    most
+}
+
+/// Brackets that nest too deep: one message, and nothing around them is parsed.
+fn too_deep(view: View) -> Mend {
+    let mut mend = Mend::default();
+    depth(view, |index| mend.broken.push(index));
+    if let Some(&first) = mend.broken.first() {
+        let problem = Diagnostic::error("A0009", "brackets nest too deep", view.span(first))
+            .label(format!("this is level {}", MAX_DEPTH + 1))
+            .help(format!("at most {MAX_DEPTH} levels; name a part of it with `let`"));
+        mend.problems.push(problem);
+    }
+    let mut open = Vec::new();
+    for (index, token) in view.tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Open => open.push(index),
+            TokenKind::Close => match open.pop() {
+                Some(opener) if closes(view.word(opener), view.word(index)) => {
+                    mend.pairs.push((Place::Token(opener), Place::Token(index)));
+                }
+                _ => mend.broken.push(index),
+            },
+            _ => {}
+        }
+    }
+    mend.broken.extend(open);
+    mend
 }
 
 /// Words that go on with an expression, so that what stands before them is a name.
@@ -48,127 +184,25 @@ fn is_infix(word: &str) -> bool {
     matches!(word, "and" | "or" | "repeat" | "in" | "else" | "for" | "if")
 }
 
-/// Whether a member or statement begins at `index` that can stand in no bracket but a brace.
-pub fn begins_part(text: &str, tokens: &[Token], index: usize) -> bool {
-    let word = |index: usize| tokens.get(index).map_or("", |t| &text[t.start..t.end]);
-    let next_is_word =
-        tokens.get(index + 1).is_some_and(|t| t.kind == TokenKind::Word) && !is_infix(word(index + 1));
-    if !tokens[index].first_on_line {
-        return false;
-    }
-    match word(index) {
-        "let" | "yield" | "final" | "assert" => true,
-        "config" | "param" | "buffer" | "preset" | "dims" => next_is_word,
-        "forward" => word(index + 1) == "(",
-        _ => tokens[index].kind == TokenKind::Word && word(index + 1) == "<-",
-    }
+/// Whether one bracket closes another.
+pub fn closes(opener: &str, closer: &str) -> bool {
+    closer_of(opener) == closer
 }
 
-struct Pairing<'a> {
-    file: FileId,
-    text: &'a str,
-    open: Vec<usize>,
-    too_deep: bool,
-    broken: Vec<usize>,
-    problems: &'a mut Vec<Diagnostic>,
-}
-
-impl Pairing<'_> {
-    fn span(&self, token: &Token) -> Span {
-        Span::new(self.file, token.start, token.end)
-    }
-
-    fn opened(&mut self, tokens: &[Token], index: usize) {
-        self.open.push(index);
-        if self.open.len() <= MAX_DEPTH {
-            return;
-        }
-        self.broken.push(index);
-        if !self.too_deep {
-            self.too_deep = true;
-            let problem = Diagnostic::error("A0009", "brackets nest too deep", self.span(&tokens[index]))
-                .label(format!("this is level {}", MAX_DEPTH + 1))
-                .help(format!("at most {MAX_DEPTH} levels; name a part of it with `let`"));
-            self.problems.push(problem);
-        }
-    }
-
-    fn closed(&mut self, tokens: &mut [Token], index: usize) {
-        let closes = |opener: usize| -> bool {
-            let pair = (self.byte(&tokens[opener]), self.byte(&tokens[index]));
-            matches!(pair, (b'(', b')') | (b'[', b']') | (b'{', b'}'))
-        };
-        match self.open.iter().rposition(|&o| closes(o)) {
-            // Only a brace closes over other brackets: `f(a, b]` is a slip at `]`, and `( … }` one at `(`.
-            Some(at) if at + 1 == self.open.len() || self.byte(&tokens[index]) == b'}' => {
-                self.give_up(tokens, at + 1);
-                if let Some(opener) = self.open.pop() {
-                    tokens[opener].partner = index;
-                    tokens[index].partner = opener;
-                }
-            }
-            _ => self.unmatched(tokens, index),
-        }
-    }
-
-    fn byte(&self, token: &Token) -> u8 {
-        self.text.as_bytes()[token.start]
-    }
-
-    fn unmatched(&mut self, tokens: &[Token], index: usize) {
-        self.broken.push(index);
-        let closer = self.byte(&tokens[index]) as char;
-        let span = self.span(&tokens[index]);
-        let innermost = self.open.last().copied();
-        let problem = match innermost {
-            // A stray `)` inside a body is a slip of its own; the body's brace waits for its partner.
-            Some(opener) if self.byte(&tokens[opener]) != b'{' => {
-                let expected = closer_of(self.byte(&tokens[opener]));
-                // The opener counts as closed here: one mistake, one message.
-                self.broken.push(opener);
-                self.open.pop();
-                Diagnostic::error("A0008", format!("`{closer}` closes nothing"), span)
-                    .label(format!("`{expected}` was expected"))
-                    .also(self.span(&tokens[opener]), "to close this")
-            }
-            _ => Diagnostic::error("A0008", format!("`{closer}` closes nothing"), span)
-                .label(format!("no `{}` is open here", opener_of(closer))),
-        };
-        self.problems.push(problem);
-    }
-
-    /// Reports the innermost bracket still open above `keep`, and takes all of them as closed.
-    fn give_up(&mut self, tokens: &[Token], keep: usize) {
-        let left = self.open.split_off(keep.min(self.open.len()));
-        self.broken.extend(&left);
-        let Some(&inner) = left.last() else { return };
-        debug_assert_eq!(tokens[inner].partner, NO_PARTNER);
-        if self.too_deep {
-            return;
-        }
-        let opener = self.byte(&tokens[inner]);
-        let problem = Diagnostic::error(
-            "A0007",
-            format!("`{}` is never closed", opener as char),
-            self.span(&tokens[inner]),
-        )
-        .label(format!("no `{}` belongs to it", closer_of(opener)));
-        self.problems.push(problem);
-    }
-}
-
-fn opener_of(closer: char) -> char {
-    match closer {
-        ')' => '(',
-        ']' => '[',
-        _ => '{',
-    }
-}
-
-fn closer_of(opener: u8) -> char {
+/// What closes a bracket.
+pub fn closer_of(opener: &str) -> &'static str {
     match opener {
-        b'(' => ')',
-        b'[' => ']',
-        _ => '}',
+        "(" => ")",
+        "[" => "]",
+        _ => "}",
+    }
+}
+
+/// What a closing bracket closes.
+pub fn opener_of(closer: &str) -> &'static str {
+    match closer {
+        ")" => "(",
+        "]" => "[",
+        _ => "{",
     }
 }

@@ -109,6 +109,7 @@ impl Lexer<'_> {
             end: self.at + length,
             first_on_line: self.first_on_line,
             partner: NO_PARTNER,
+            missing: "",
         };
         self.out.tokens.push(token);
         self.first_on_line = false;

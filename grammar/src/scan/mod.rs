@@ -5,8 +5,10 @@
 
 mod brackets;
 mod lexer;
+mod lines;
+mod mend;
+mod recovery;
 
-pub use brackets::begins_part;
 pub use lexer::scan;
 
 /// No text longer than this is read, in bytes.
@@ -45,9 +47,11 @@ pub struct Token {
     pub first_on_line: bool,
     /// For a bracket: the index of its partner, or [`NO_PARTNER`].
     pub partner: usize,
+    /// For a bracket that the text lacks and that was put in: what it is. Empty for all that stand in the text.
+    pub missing: &'static str,
 }
 
-/// The partner of a bracket that has none; an error was reported.
+/// The partner of all that is no bracket, and of brackets that nest too deep.
 pub const NO_PARTNER: usize = usize::MAX;
 
 /// A comment, documentation or not.
@@ -74,16 +78,21 @@ pub struct Tokens {
     pub comments: Vec<Comment>,
     /// Tokens at which something is wrong that was already reported: what contains them is not parsed.
     pub broken: Vec<usize>,
+    /// Tokens beside which a bracket was put in or left out, which was reported: what contains them is parsed,
+    /// but says nothing more if that does not succeed.
+    pub mended: Vec<usize>,
     /// How deep brackets nest.
     pub depth: usize,
 }
 
 impl Tokens {
-    /// Whether an error was already reported for one of the tokens `from..to`.
+    /// Whether an error was already reported for one of the tokens `from..to`, or beside one.
     #[must_use]
-    pub fn is_broken(&self, from: usize, to: usize) -> bool {
-        let at = self.broken.partition_point(|&b| b < from);
-        self.broken.get(at).is_some_and(|&b| b < to)
+    pub fn is_touched(&self, from: usize, to: usize) -> bool {
+        [&self.broken, &self.mended].into_iter().any(|touched| {
+            let at = touched.partition_point(|&token| token < from);
+            touched.get(at).is_some_and(|&token| token < to)
+        })
     }
 
     /// The documentation that stands directly before token `index`.
