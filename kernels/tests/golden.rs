@@ -2,7 +2,7 @@
 //! without a warning and run within their buffers. `ARCHC_UPDATE_GOLDEN=1` writes them anew.
 
 use arch_compiler::graph::{AxisId, Builder, DType, InputKind, Module, ValueId};
-use arch_compiler::ops::{Map, Op, Reduce, Scan, View};
+use arch_compiler::ops::{Map, Op, Reduce, Scan, View, Windows};
 use arch_kernels::ir::Elem;
 use arch_kernels::plan::{Action, Plan};
 use arch_kernels::print::print_c;
@@ -91,7 +91,7 @@ fn window() -> Plan {
         let (t, d) = (b.module.add_axis("T", 9), b.module.add_axis("D", 24));
         let (w, k) = (b.module.add_axis("W", 9), b.module.add_axis("K", 4));
         let (x, weight) = (float(b, "x", &[BATCH, t, d]), float(b, "weight", &[d, k]));
-        let view = View::Window { axis: t, to: w, offset: k, stride: 1, dilation: 1, left: 3 };
+        let view = View::Window(Windows { axis: t, to: w, offset: k, stride: 1, dilation: 1, left: 3 });
         let windows = add(b, Op::View(view), &[x]);
         add(b, Op::Contract(vec![k]), &[windows, weight])
     })

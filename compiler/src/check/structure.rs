@@ -8,7 +8,7 @@ use super::report::counted;
 use super::scope::Env;
 use super::value::{Entry, Tensor, Val};
 use crate::graph::{AxisId, DType};
-use crate::ops::{Map, Op, View};
+use crate::ops::{Map, Op, View, Windows};
 use arch_grammar::ast::{Expr, ExprKind};
 use arch_grammar::{Diagnostic, Span};
 use std::rc::Rc;
@@ -495,7 +495,7 @@ impl Session<'_> {
         } else {
             target
         };
-        let view = View::Window { axis, to: inner, offset, stride, dilation, left };
+        let view = View::Window(Windows { axis, to: inner, offset, stride, dilation, left });
         let w = self.apply(Op::View(view), &[&t], replace_axis(&axes, target, inner), t.dtype, span);
         if inner == target {
             return Some(w);

@@ -1,17 +1,10 @@
 //! The pages behind `archc explain`: one Markdown file for each code of the checker, and with them those of
 //! the grammar.
 
-/// The page of a code, under its name.
-macro_rules! pages {
-    ($($code:literal)*) => {
-        &[$(($code, include_str!(concat!($code, ".md")))),*]
-    };
-}
-
 /// All codes of the checker with their pages, in order.
 #[must_use]
 pub fn code_docs() -> &'static [(&'static str, &'static str)] {
-    pages! {
+    arch_grammar::code_pages! {
         "A0101" "A0102" "A0103" "A0104" "A0105" "A0106"
         "A0107" "A0108" "A0109" "A0201" "A0202" "A0203"
         "A0204" "A0205" "A0206" "A0207" "A0208" "A0209"

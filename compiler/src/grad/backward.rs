@@ -99,7 +99,7 @@ impl<'m, 'f> Backward<'m, 'f> {
             Op::Constant(_) | Op::Tensor(_) | Op::Iota(_) => true,
             // Neither moves data of its own: keeping the source is enough.
             Op::Map(Map::Broadcast | Map::StopGradient) => true,
-            Op::View(view) => self.step || !matches!(view, View::Concat { .. } | View::Fold { .. }),
+            Op::View(view) => self.step || !matches!(view, View::Concat { .. } | View::Fold(_)),
             Op::Map(_) | Op::Reduce(..) | Op::Contract(_) | Op::Gather { .. } | Op::ScatterAdd { .. } => {
                 self.step
             }

@@ -84,14 +84,8 @@ impl View {
             View::Pad { axis, to, before, value } => {
                 View::Pad { axis: map(axis), to: map(to), before, value }
             }
-            View::Window { axis, to, offset, stride, dilation, left } => {
-                let (axis, to, offset) = (map(axis), map(to), map(offset));
-                View::Window { axis, to, offset, stride, dilation, left }
-            }
-            View::Fold { axis, to, offset, stride, dilation, left } => {
-                let (axis, to, offset) = (map(axis), map(to), map(offset));
-                View::Fold { axis, to, offset, stride, dilation, left }
-            }
+            View::Window(windows) => View::Window(windows.with_axes(map)),
+            View::Fold(windows) => View::Fold(windows.with_axes(map)),
             View::Permute { axis, to, order } => View::Permute { axis: map(axis), to: map(to), order },
         }
     }

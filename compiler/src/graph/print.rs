@@ -1,7 +1,7 @@
 //! The graph as text: one line a value, with the names and sizes of its axes.
 
 use super::{AxisId, DType, FuncId, Function, InputKind, Module, Node, Size, ValueId};
-use crate::ops::{Op, Scan, View, reduce_symbol, view_symbol};
+use crate::ops::{Op, Scan, View, Windows, reduce_symbol, view_symbol};
 use std::fmt::Write;
 
 /// The whole module.
@@ -163,13 +163,13 @@ fn view_details(module: &Module, view: &View) -> String {
         View::Pad { axis: from, to, before, value } => {
             format!("{} -> {}, {before} in front, fill {value:?}", axis(from), axis(to))
         }
-        View::Window { axis: from, to, offset, stride, dilation, left } => format!(
+        View::Window(Windows { axis: from, to, offset, stride, dilation, left }) => format!(
             "{} -> ({}, {}), stride {stride}, dilation {dilation}, left {left}",
             axis(from),
             axis(to),
             axis(offset)
         ),
-        View::Fold { axis: into, to, offset, stride, dilation, left } => format!(
+        View::Fold(Windows { axis: into, to, offset, stride, dilation, left }) => format!(
             "({}, {}) -> {}, stride {stride}, dilation {dilation}, left {left}",
             axis(to),
             axis(offset),

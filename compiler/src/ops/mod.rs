@@ -24,6 +24,7 @@ mod view;
 
 pub(crate) use reduce::symbol as reduce_symbol;
 pub(crate) use shape::batch_first;
+pub use view::Windows;
 pub(crate) use view::symbol as view_symbol;
 
 use crate::grad::{Pullback, Pulled};
@@ -239,35 +240,9 @@ pub enum View {
     },
     /// `out[t, k] = in[t * stride + k * dilation - left]`, zero beyond the edges. `to` and `offset` replace
     /// `axis`, in this order.
-    Window {
-        /// The axis that goes.
-        axis: AxisId,
-        /// The windows.
-        to: AxisId,
-        /// The place within a window.
-        offset: AxisId,
-        /// From one window to the next.
-        stride: usize,
-        /// From one place in the window to the next.
-        dilation: usize,
-        /// How far the first window reaches beyond the left edge.
-        left: usize,
-    },
-    /// The adjoint of `Window`: overlapping windows are added into `axis`.
-    Fold {
-        /// The axis that comes.
-        axis: AxisId,
-        /// The windows; goes.
-        to: AxisId,
-        /// The place within a window; goes.
-        offset: AxisId,
-        /// From one window to the next.
-        stride: usize,
-        /// From one place in the window to the next.
-        dilation: usize,
-        /// How far the first window reaches beyond the left edge.
-        left: usize,
-    },
+    Window(Windows),
+    /// The adjoint of `Window`: overlapping windows are added into `axis`, which replaces `to` and `offset`.
+    Fold(Windows),
     /// `out[i] = in[order[i]]`; `order` is a permutation.
     Permute {
         /// The axis that goes.

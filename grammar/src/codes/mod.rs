@@ -3,8 +3,9 @@
 //! A page has a title line `# A0007: …`, says what the message means, and shows a text that is wrong and one
 //! that is right. Tests run both.
 
-/// The page of a code, under its name.
-macro_rules! pages {
+/// The pages of some codes, each under its name: `A0007.md` beside the file that says so.
+#[macro_export]
+macro_rules! code_pages {
     ($($code:literal)*) => {
         &[$(($code, include_str!(concat!($code, ".md")))),*]
     };
@@ -13,7 +14,7 @@ macro_rules! pages {
 /// All codes of this crate with their pages, in order.
 #[must_use]
 pub fn code_docs() -> &'static [(&'static str, &'static str)] {
-    pages! {
+    code_pages! {
         "A0001" "A0002" "A0003" "A0004" "A0005" "A0006"
         "A0007" "A0008" "A0009" "A0010" "A0011" "A0012"
         "A0013" "A0014" "A0015" "A0016" "A0017" "A0018"

@@ -146,7 +146,7 @@ impl Analysis {
 
 /// Views that read every element at most once.
 fn keeps_elements(op: &Op) -> bool {
-    !matches!(op, Op::View(View::Window { .. } | View::Pad { .. }))
+    !matches!(op, Op::View(View::Window(_) | View::Pad { .. }))
 }
 
 fn is_input(function: &Function, value: ValueId) -> bool {
@@ -196,7 +196,7 @@ fn role(module: &Module, function: &Function, n: usize, place: Place) -> Role {
         Op::Contract(_) => Role::Member,
         Op::Scan(_) => Role::Scan,
         Op::View(View::Concat { .. }) if place == Place::Top => Role::Pieces,
-        Op::View(View::Concat { .. } | View::Fold { .. }) => Role::Alone,
+        Op::View(View::Concat { .. } | View::Fold(_)) => Role::Alone,
         Op::View(_) => Role::View,
         Op::ScatterAdd { .. } => Role::Scatter,
         Op::Call { .. } => Role::Alone,

@@ -2,7 +2,7 @@
 
 use crate::ir::{Index, IndexVar};
 use arch_compiler::graph::{AxisId, Function, Module, Node, ValueId};
-use arch_compiler::ops::{Map, Op, View};
+use arch_compiler::ops::{Map, Op, View, Windows};
 use std::sync::Arc;
 
 /// Where an element stands: a position on each axis.
@@ -77,13 +77,13 @@ pub(super) fn origin(
         View::Pad { axis, to, before, value } => {
             guarded(env, *axis, &at(*to).offset(-(*before as i64)), size(*axis), *value, extent)
         }
-        View::Window { axis, to, offset, stride, dilation, left } => {
+        View::Window(Windows { axis, to, offset, stride, dilation, left }) => {
             let place =
                 at(*to).times(*stride as i64).plus(&at(*offset), *dilation as i64).offset(-(*left as i64));
             guarded(env, *axis, &place, size(*axis), 0.0, extent)
         }
         View::Permute { axis, to, order } => Origin::Table(env.clone(), *axis, at(*to), order.clone()),
-        View::Concat { .. } | View::Fold { .. } => return None,
+        View::Concat { .. } | View::Fold(_) => return None,
     })
 }
 
@@ -122,7 +122,7 @@ pub(super) fn base(function: &Function, value: ValueId) -> ValueId {
                 | View::Index { .. }
                 | View::Flip(_)
                 | View::Pad { .. }
-                | View::Window { .. }
+                | View::Window(_)
                 | View::Permute { .. }
         ) | Op::Map(Map::Broadcast | Map::StopGradient)
     );

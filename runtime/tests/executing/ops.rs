@@ -3,7 +3,7 @@
 use super::common::{ARGUMENT, Fill, Terms, compare};
 use arch_compiler::graph::{AxisId, Builder, DType, Module, ValueId};
 use arch_compiler::ops::source::Literal;
-use arch_compiler::ops::{Map, Op, Reduce, View};
+use arch_compiler::ops::{Map, Op, Reduce, View, Windows};
 use std::sync::Arc;
 
 const SIZES: [usize; 5] = [1, 7, 15, 16, 17];
@@ -278,13 +278,17 @@ fn views_alone_and_below_products() {
                 view(b, View::Index { axis: t, at: 4 }, x),
                 view(b, View::Flip(t), x),
                 view(b, View::Pad { axis: t, to: padded, before: 2, value: 0.5 }, x),
-                view(b, View::Window { axis: t, to: w, offset: k, stride: 2, dilation: 1, left: 1 }, x),
+                view(
+                    b,
+                    View::Window(Windows { axis: t, to: w, offset: k, stride: 2, dilation: 1, left: 1 }),
+                    x,
+                ),
                 view(b, View::Permute { axis: t, to: z, order: Arc::from([3u32, 0, 5, 1, 4, 2]) }, x),
             ];
             let windows = out[9];
             out.push(view(
                 b,
-                View::Fold { axis: t, to: w, offset: k, stride: 2, dilation: 1, left: 1 },
+                View::Fold(Windows { axis: t, to: w, offset: k, stride: 2, dilation: 1, left: 1 }),
                 windows,
             ));
             let index = out[6];
@@ -313,9 +317,9 @@ fn convolution_by_windows() {
         let (p, q) = (b.module.add_axis("P", 3), b.module.add_axis("Q", 3));
         let x = float(b, "x", &[BATCH, c, h, w]);
         let weight = float(b, "weight", &[o, c, p, q]);
-        let rows = View::Window { axis: h, to: oh, offset: p, stride: 1, dilation: 1, left: 1 };
+        let rows = View::Window(Windows { axis: h, to: oh, offset: p, stride: 1, dilation: 1, left: 1 });
         let rows = add(b, Op::View(rows), &[x]);
-        let all = View::Window { axis: w, to: ow, offset: q, stride: 2, dilation: 1, left: 1 };
+        let all = View::Window(Windows { axis: w, to: ow, offset: q, stride: 2, dilation: 1, left: 1 });
         let all = add(b, Op::View(all), &[rows]);
         let y = add(b, Op::Contract(vec![c, p, q]), &[all, weight]);
         let g = add(b, Op::Contract(vec![BATCH, oh, ow]), &[y, all]);

@@ -15,6 +15,8 @@ mod transpose;
 mod unflatten;
 mod window;
 
+pub use window::Windows;
+
 use super::{ShapeError, View, shape as rules};
 use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, DType, Module, Value};
@@ -42,12 +44,8 @@ pub(super) fn shape(
         View::Concat { .. } => unreachable!("concatenations were handled above"),
         View::Flip(axis) => flip::shape(*axis, module, old),
         View::Pad { axis, to, before, value: _ } => pad::shape((*axis, *to), *before, module, old),
-        View::Window { axis, to, offset, stride, dilation, .. } => {
-            window::shape(*axis, (*to, *offset), (*stride, *dilation), module, old)
-        }
-        View::Fold { axis, to, offset, stride, dilation, .. } => {
-            fold::shape(*axis, (*to, *offset), (*stride, *dilation), module, old)
-        }
+        View::Window(windows) => window::shape(*windows, module, old),
+        View::Fold(windows) => fold::shape(*windows, module, old),
         View::Permute { axis, to, order } => permute::shape((*axis, *to), order, module, old),
     }?;
     Ok((new, inputs[0].storage))
@@ -65,8 +63,8 @@ pub(crate) fn symbol(view: &View) -> &'static str {
         View::Concat { .. } => "concat",
         View::Flip(_) => "flip",
         View::Pad { .. } => "pad",
-        View::Window { .. } => "window",
-        View::Fold { .. } => "fold",
+        View::Window(_) => "window",
+        View::Fold(_) => "fold",
         View::Permute { .. } => "permute",
     }
 }
@@ -101,12 +99,8 @@ pub(super) fn eval(view: &View, sizes: Sizes, inputs: &[Operand], out: &[AxisId]
         View::Concat { parts, into } => concat::eval(parts, *into, sizes, inputs, out),
         View::Flip(axis) => flip::eval(*axis, input),
         View::Pad { axis, to, before, value } => pad::eval((*axis, *to), *before, *value, sizes, input),
-        View::Window { axis, to, offset, stride, dilation, left } => {
-            window::eval(*axis, (*to, *offset), (*stride, *dilation, *left), sizes, input)
-        }
-        View::Fold { axis, to, offset, stride, dilation, left } => {
-            fold::eval(*axis, (*to, *offset), (*stride, *dilation, *left), sizes, input)
-        }
+        View::Window(windows) => window::eval(*windows, sizes, input),
+        View::Fold(windows) => fold::eval(*windows, sizes, input),
         View::Permute { axis, to: _, order } => permute::eval(*axis, order, input),
     };
     Tensor { dims: sizes.dims(out), data }
@@ -125,12 +119,8 @@ pub(super) fn gradient(view: &View, p: &mut Pullback, input: usize) -> Pulled {
         View::Concat { parts, into } => concat::gradient(parts, *into, p, input),
         View::Flip(axis) => flip::gradient(*axis, p),
         View::Pad { axis, to, before, value: _ } => pad::gradient((*axis, *to), *before, p),
-        View::Window { axis, to, offset, stride, dilation, left } => {
-            window::gradient(*axis, (*to, *offset), (*stride, *dilation, *left), p)
-        }
-        View::Fold { axis, to, offset, stride, dilation, left } => {
-            fold::gradient(*axis, (*to, *offset), (*stride, *dilation, *left), p)
-        }
+        View::Window(windows) => window::gradient(*windows, p),
+        View::Fold(windows) => fold::gradient(*windows, p),
         View::Permute { axis, to, order } => permute::gradient((*axis, *to), order, p),
     }
 }

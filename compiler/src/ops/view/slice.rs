@@ -4,7 +4,7 @@ use super::{ShapeError, replaced, taken};
 use crate::grad::{Pullback, Pulled};
 use crate::graph::{AxisId, Module};
 use crate::interp::{Operand, Sizes};
-use crate::ops::{Op, View};
+use crate::ops::{Op, View, Windows};
 
 pub(super) fn shape(
     (axis, to): (AxisId, AxisId),
@@ -49,7 +49,7 @@ pub(super) fn gradient((axis, to): (AxisId, AxisId), start: usize, step: usize, 
         let one = p.axis("one", 1);
         from = p.axis(name, taken.saturating_sub(1) * step + 1);
         g = p.add(Op::View(View::Unflatten { from: to, to: vec![to, one] }), &[g])?;
-        let fold = View::Fold { axis: from, to, offset: one, stride: step, dilation: 1, left: 0 };
+        let fold = View::Fold(Windows { axis: from, to, offset: one, stride: step, dilation: 1, left: 0 });
         g = p.add(Op::View(fold), &[g])?;
     }
     let back = View::Pad { axis: from, to: axis, before: start, value: 0.0 };

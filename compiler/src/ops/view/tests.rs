@@ -3,7 +3,7 @@
 use crate::grad::check::check;
 use crate::graph::{AxisId, Builder, DType, FuncId, InputKind, Module};
 use crate::interp::{Tensor, run_in_order};
-use crate::ops::{Map, Op, View};
+use crate::ops::{Map, Op, View, Windows};
 
 /// A function that applies a view to inputs over these axes and squares the result, so that its gradient
 /// depends on where elements are.
@@ -103,20 +103,20 @@ fn concatenation() {
 fn windows_and_their_sums() {
     let mut m = Module::default();
     let (t, w, k, c) = (m.add_axis("T", 5), m.add_axis("W", 3), m.add_axis("K", 2), m.add_axis("C", 2));
-    let causal = View::Window { axis: t, to: t, offset: k, stride: 1, dilation: 1, left: 1 };
+    let causal = View::Window(Windows { axis: t, to: t, offset: k, stride: 1, dilation: 1, left: 1 });
     let values = [0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0];
     expect(&m, causal, &[&[t]], &[5, 2], &values);
-    let strided = View::Window { axis: t, to: w, offset: k, stride: 2, dilation: 3, left: 1 };
+    let strided = View::Window(Windows { axis: t, to: w, offset: k, stride: 2, dilation: 3, left: 1 });
     expect(&m, strided, &[&[t]], &[3, 2], &[0.0, 2.0, 1.0, 4.0, 3.0, 0.0]);
-    let inner = View::Window { axis: k, to: w, offset: c, stride: 1, dilation: 1, left: 1 };
+    let inner = View::Window(Windows { axis: k, to: w, offset: c, stride: 1, dilation: 1, left: 1 });
     let values = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0];
     expect(&m, inner, &[&[k]], &[3, 2], &values);
-    let fold = View::Fold { axis: t, to: w, offset: k, stride: 1, dilation: 2, left: 0 };
+    let fold = View::Fold(Windows { axis: t, to: w, offset: k, stride: 1, dilation: 2, left: 0 });
     expect(&m, fold.clone(), &[&[w, k]], &[5], &[0.0, 2.0, 5.0, 3.0, 5.0]);
     // Windows of rows: whole rows are added.
     let values = [0.0, 1.0, 4.0, 5.0, 10.0, 12.0, 6.0, 7.0, 10.0, 11.0];
     expect(&m, fold, &[&[w, k, c]], &[5, 2], &values);
-    let edge = View::Fold { axis: k, to: w, offset: c, stride: 1, dilation: 1, left: 1 };
+    let edge = View::Fold(Windows { axis: k, to: w, offset: c, stride: 1, dilation: 1, left: 1 });
     // The two axes need not stand side by side, and what lies beyond the edges is dropped.
     expect(&m, edge, &[&[c, w]], &[2], &[4.0, 6.0]);
 }

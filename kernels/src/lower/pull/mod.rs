@@ -196,7 +196,7 @@ impl<'a, 'c> Puller<'a, 'c> {
                 let result = self.reduce(frame, &reduction, env, &[]);
                 self.as_elem(result, elem(function.value(value).storage))
             }
-            Op::View(View::Fold { .. }) => self.fold(frame, node, env),
+            Op::View(View::Fold(_)) => self.fold(frame, node, env),
             Op::View(View::Concat { parts, into }) => self.concat(frame, node, parts, *into, env),
             _ => self.view(frame, node, env),
         }

@@ -5,8 +5,8 @@ use crate::ir::{Atom, Binary, Elem, Expr, Index, Join, LoopKind, Operand, Stmt, 
 use crate::lower::element::{self, Env, Origin};
 use arch_compiler::graph::{AxisId, Node};
 use arch_compiler::ops::Op;
-use arch_compiler::ops::View;
 use arch_compiler::ops::source::Literal;
+use arch_compiler::ops::{View, Windows};
 use std::sync::Arc;
 
 impl Puller<'_, '_> {
@@ -46,7 +46,7 @@ impl Puller<'_, '_> {
 
     /// Every window that an element lies in, added up.
     pub(super) fn fold(&mut self, frame: usize, node: &Node, env: &Env) -> Operand {
-        let Op::View(View::Fold { axis, to, offset, stride, dilation, left }) = &node.op else {
+        let Op::View(View::Fold(Windows { axis, to, offset, stride, dilation, left })) = &node.op else {
             unreachable!("a fold")
         };
         let size = |a: AxisId| self.module.size(a, 1) as i64;

@@ -112,9 +112,7 @@ fn touched(_module: &Module, op: &Op) -> Vec<AxisId> {
             }
             View::Index { axis, .. } | View::Flip(axis) => vec![*axis],
             View::Concat { parts, into } => parts.iter().flatten().copied().chain([*into]).collect(),
-            View::Window { axis, to, offset, .. } | View::Fold { axis, to, offset, .. } => {
-                vec![*axis, *to, *offset]
-            }
+            View::Window(w) | View::Fold(w) => vec![w.axis, w.to, w.offset],
         },
         _ => Vec::new(),
     }

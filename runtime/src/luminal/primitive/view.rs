@@ -4,7 +4,7 @@
 use super::lower::{Lowering, Operand};
 use super::tape::{Buffer, Tape};
 use arch_compiler::graph::AxisId;
-use arch_compiler::ops::View;
+use arch_compiler::ops::{View, Windows};
 
 impl Lowering<'_> {
     /// One view.
@@ -33,17 +33,15 @@ impl Lowering<'_> {
                 let size = self.size(*to);
                 self.tape.filled(&x.buffer, place(axis), *before, size, *value as f32)
             }
-            View::Window { axis, to, offset, stride, dilation, left } => {
-                let windows = Windows { stride: *stride, dilation: *dilation, left: *left };
-                let (count, width) = (self.size(*to), self.size(*offset));
-                self.tape.window(&x.buffer, place(axis), (count, width), windows).reshaped(dims)
+            View::Window(w) => {
+                let sizes = (self.size(w.to), self.size(w.offset));
+                self.tape.window(&x.buffer, place(&w.axis), sizes, *w).reshaped(dims)
             }
-            View::Fold { axis, to, offset, stride, dilation, left } => {
-                let windows = Windows { stride: *stride, dilation: *dilation, left: *left };
-                let x = self.flatten(x, &[*to, *offset]);
-                let at = out.iter().position(|a| a == axis).unwrap_or(0);
-                let (count, width) = (self.size(*to), self.size(*offset));
-                self.tape.fold(&x, at, (count, width), windows, dims[at])
+            View::Fold(w) => {
+                let sizes = (self.size(w.to), self.size(w.offset));
+                let x = self.flatten(x, &[w.to, w.offset]);
+                let at = out.iter().position(|a| *a == w.axis).unwrap_or(0);
+                self.tape.fold(&x, at, sizes, *w, dims[at])
             }
         }
     }
@@ -80,14 +78,6 @@ impl Lowering<'_> {
         let pieces = pieces.collect();
         self.tape.join(pieces, at)
     }
-}
-
-/// How windows lie along an axis.
-#[derive(Clone, Copy)]
-pub(super) struct Windows {
-    stride: usize,
-    dilation: usize,
-    left: usize,
 }
 
 impl Tape {

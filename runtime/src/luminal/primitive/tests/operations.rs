@@ -2,7 +2,7 @@
 
 use super::*;
 use arch_compiler::ops::source::Literal;
-use arch_compiler::ops::{Map, Reduce, Scan, View};
+use arch_compiler::ops::{Map, Reduce, Scan, View, Windows};
 use std::sync::Arc;
 
 #[test]
@@ -115,9 +115,9 @@ fn windows_and_their_sums() {
         (12, 4, 1, 1, 3),
     ] {
         let (to, offset) = (module.add_axis("W", count), module.add_axis("K", width));
-        let window = View::Window { axis: b, to, offset, stride, dilation, left };
+        let window = View::Window(Windows { axis: b, to, offset, stride, dilation, left });
         operation(&mut module, Op::View(window), &[&[BATCH, a, b, c]], 0.0);
-        let fold = View::Fold { axis: b, to, offset, stride, dilation, left };
+        let fold = View::Fold(Windows { axis: b, to, offset, stride, dilation, left });
         operation(&mut module, Op::View(fold.clone()), &[&[BATCH, a, to, offset, c]], 1e-6);
         operation(&mut module, Op::View(fold), &[&[BATCH, offset, a, to, c]], 1e-6);
     }

@@ -1,7 +1,7 @@
 //! Random graphs: up to a dozen operations of every kind on ranks 0 to 6, with sizes 1, odd and even.
 
 use super::*;
-use arch_compiler::ops::{Map, Reduce, Scan, View};
+use arch_compiler::ops::{Map, Reduce, Scan, View, Windows};
 use std::sync::Arc;
 
 const GRAPHS: u64 = 240;
@@ -128,7 +128,7 @@ impl Growing<'_> {
                 let (count, width) = (1 + self.numbers.below(size), 1 + self.numbers.below(3));
                 let (to, offset) = (self.fresh(count), self.fresh(width));
                 let (stride, dilation) = (1 + self.numbers.below(2), 1 + self.numbers.below(2));
-                View::Window { axis, to, offset, stride, dilation, left: self.numbers.below(3) }
+                View::Window(Windows { axis, to, offset, stride, dilation, left: self.numbers.below(3) })
             }
             _ => {
                 let mut order: Vec<u32> = (0..size as u32).collect();
@@ -146,7 +146,7 @@ impl Growing<'_> {
         let size = 1 + self.numbers.below(8);
         let axis = self.fresh(size);
         let (stride, dilation) = (1 + self.numbers.below(2), 1 + self.numbers.below(2));
-        let view = View::Fold { axis, to, offset, stride, dilation, left: self.numbers.below(2) };
+        let view = View::Fold(Windows { axis, to, offset, stride, dilation, left: self.numbers.below(2) });
         self.add(Op::View(view), &[x]);
     }
 
