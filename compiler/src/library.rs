@@ -11,6 +11,8 @@ pub const STD: &[(&str, &str)] = &[
     ("std/vit.arch", include_str!("../../models/std/vit.arch")),
     ("std/conv.arch", include_str!("../../models/std/conv.arch")),
     ("std/embedding.arch", include_str!("../../models/std/embedding.arch")),
+    ("std/scan.arch", include_str!("../../models/std/scan.arch")),
+    ("std/orders.arch", include_str!("../../models/std/orders.arch")),
     ("std/losses.arch", include_str!("../../models/std/losses.arch")),
 ];
 
@@ -23,4 +25,7 @@ pub const ZOO: &[(&str, &str)] = &[
     ("mamba", include_str!("../../models/mamba.arch")),
     ("sit", include_str!("../../models/sit.arch")),
     ("uvit", include_str!("../../models/uvit.arch")),
+    ("vim", include_str!("../../models/vim.arch")),
+    ("dis", include_str!("../../models/dis.arch")),
+    ("zigma", include_str!("../../models/zigma.arch")),
 ];

@@ -42,7 +42,7 @@ pub(super) fn fold(module: &mut Module, source: &Function) -> Result<Function, S
 fn evaluate(module: &Module, source: &Function) -> Vec<Option<Arc<Tensor>>> {
     let sizes = Sizes { module, batch: 1 };
     let mut values: Vec<Option<Arc<Tensor>>> = vec![None; source.values.len()];
-    for node in &source.nodes {
+    for (node, _) in source.nodes.iter().zip(needed(source)).filter(|(_, needed)| *needed) {
         let [output] = node.outputs.as_slice() else { continue };
         let inputs: Vec<Arc<Tensor>> =
             node.inputs.iter().filter_map(|v| values[v.0 as usize].clone()).collect();
@@ -61,11 +61,27 @@ fn evaluate(module: &Module, source: &Function) -> Vec<Option<Arc<Tensor>>> {
     values
 }
 
+/// For each node, whether its value could be wanted: it could be made, or is part of what could be made. The
+/// zeros of a large parameter are a broadcast that nothing reads, and are not written out.
+fn needed(source: &Function) -> Vec<bool> {
+    let mut needed: Vec<bool> = source.nodes.iter().map(|node| could_be_made(source, node)).collect();
+    for (at, node) in source.nodes.iter().enumerate().rev() {
+        if needed[at] {
+            node.inputs.iter().for_each(|input| needed[source.value(*input).node as usize] = true);
+        }
+    }
+    needed
+}
+
 /// Whether a node is replaced by its value.
 fn is_made(source: &Function, node: &Node, value: &Option<Arc<Tensor>>) -> bool {
+    value.is_some() && could_be_made(source, node)
+}
+
+fn could_be_made(source: &Function, node: &Node) -> bool {
     let is_source = matches!(node.op, Op::Constant(_) | Op::Tensor(_) | Op::Iota(_));
     let is_truth = node.outputs.iter().any(|v| source.value(*v).storage == DType::Bool);
-    value.is_some() && !is_source && !is_truth && node.op != Op::Map(Map::Broadcast)
+    !is_source && !is_truth && node.op != Op::Map(Map::Broadcast)
 }
 
 fn made(b: &mut Builder, value: &Value, tensor: &Tensor) -> Replacement {

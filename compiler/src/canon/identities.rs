@@ -113,6 +113,11 @@ fn seen_through(b: &mut Builder, view: &View, inputs: &[ValueId]) -> Replacement
         (View::Concat { parts, into }, _) if parts.as_slice() == [Some(*into)] => Some(input),
         (View::Flatten { from, to }, _) if from.as_slice() == [*to] => Some(input),
         (View::Unflatten { from, to }, _) if to.as_slice() == [*from] => Some(input),
+        // The order that things are in already, such as a scan row by row.
+        (View::Permute { axis, to, order }, _) if order.iter().zip(0..).all(|(from, at)| *from == at) => {
+            let op = Op::View(View::Rename { from: *axis, to: *to });
+            return b.add(op, &[input]).map(Some);
+        }
         (View::Transpose(_), Some((View::Transpose(_), first))) => {
             return b.add(Op::View(view.clone()), &[first]).map(Some);
         }

@@ -100,7 +100,7 @@ impl Session<'_> {
             },
             (Val::Word(p), Val::Word(q)) | (Val::Str(p), Val::Str(q)) => p == q,
             (Val::None, Val::None) => true,
-            (Val::None, Val::Number(_)) | (Val::Number(_), Val::None) => false,
+            (Val::None, other) | (other, Val::None) if can_be_none(other) => false,
             (Val::Callee(p), Val::Callee(q)) => p == q,
             _ => return None,
         };
@@ -313,6 +313,14 @@ impl Session<'_> {
         self.report(d.help(text));
         false
     }
+}
+
+/// Whether a config value of that kind could be `none` instead.
+fn can_be_none(value: &Val) -> bool {
+    matches!(
+        value,
+        Val::Number(_) | Val::Bool(_) | Val::Str(_) | Val::Word(_) | Val::List(_) | Val::Callee(_) | Val::Init(_)
+    )
 }
 
 fn word(symbol: &str) -> &'static str {

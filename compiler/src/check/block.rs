@@ -64,6 +64,13 @@ pub(super) struct Template {
 /// Layers and parameters that one item may have.
 const MOST_TENSORS: usize = 200_000;
 
+/// Whether strings that are filled into a text keep their quotes: they do in messages, and not in names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quotes {
+    Shown,
+    Bare,
+}
+
 /// What a layer gives a block.
 pub(super) struct Given {
     /// For each axis parameter one entry: the axes of whoever declares the layer (one, or a list).
@@ -328,7 +335,7 @@ impl Session<'_> {
         }
         let condition = self.sources.slice(require.condition.span).to_string();
         let title = match &require.message {
-            Some(m) => self.fill(env, m),
+            Some(m) => self.fill(env, &m.value, m.span, Quotes::Shown),
             None => format!("`{condition}` does not hold"),
         };
         // The mistake is where the layer is declared, not in the block that states what it needs.
@@ -358,10 +365,10 @@ impl Session<'_> {
         (!near.is_empty()).then(|| format!("divisors of {a} = {x} near {b} = {y}: {}", near.join(" and ")))
     }
 
-    /// A message with its `{values}` filled in.
-    fn fill(&mut self, env: &mut Env, message: &ast::StrLit) -> String {
+    /// A text with its `{values}` filled in.
+    pub(super) fn fill(&mut self, env: &mut Env, text: &str, span: Span, quotes: Quotes) -> String {
         let mut out = String::new();
-        let mut rest = message.value.as_str();
+        let mut rest = text;
         while let Some(open) = rest.find('{') {
             out.push_str(&rest[..open]);
             let Some(close) = rest[open..].find('}') else { break };
@@ -370,11 +377,12 @@ impl Session<'_> {
             let value = value.or_else(|| env.scope.config.get(name).map(|c| c.value.clone()));
             let value = value.or_else(|| env.axis(name));
             match value {
+                Some(Val::Str(s)) if quotes == Quotes::Bare => out.push_str(&s),
                 Some(v) => out.push_str(&self.show_value(&v)),
                 None => {
                     self.report(
-                        Diagnostic::error("A0101", format!("there is no `{name}` here"), message.span)
-                            .label("in this message"),
+                        Diagnostic::error("A0101", format!("there is no `{name}` here"), span)
+                            .label("in this text"),
                     );
                 }
             }

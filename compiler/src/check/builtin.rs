@@ -37,6 +37,7 @@ pub(super) const NAMES: &[&str] = &[
     "mean",
     "min",
     "normal",
+    "number_after",
     "ones",
     "pad",
     "permute",
@@ -129,6 +130,7 @@ impl Session<'_> {
             "iota" => self.call_iota(env, given, span),
             "floor_div" | "ceil_div" => self.call_rounded(env, name, given, span),
             "int" => self.call_int(env, given, span),
+            "number_after" => self.call_number_after(env, given, span),
             "len" | "reversed" | "zip" => self.call_list(env, name, given, span),
             "drop_label" | "dropout" => self.call_dropout(env, name, given, span),
             "zeros" | "ones" | "normal" | "trunc_normal" | "uniform" | "log_uniform" | "xavier_uniform"
@@ -377,6 +379,34 @@ impl Session<'_> {
         let x = self.given_number(env, args[0]);
         env.sizes = was;
         Some(Val::int(x?.trunc() as i64))
+    }
+
+    /// The whole number that stands in a text behind a prefix; `none` where the text begins otherwise.
+    fn call_number_after(&mut self, env: &mut Env, given: &[Given<'_>], span: Span) -> Option<Val> {
+        let args = self.arguments("number_after", given, (2, 2), &[], span)?;
+        let text = self.given_text(env, args[0])?;
+        let prefix = self.given_text(env, args[1])?;
+        let Some(rest) = text.strip_prefix(&*prefix) else { return Some(Val::None) };
+        let digits = !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit());
+        let Some(number) = rest.parse().ok().filter(|_| digits) else {
+            let title = format!("\"{text}\" has no whole number behind \"{prefix}\"");
+            let d = Diagnostic::error("A0205", title, args[0].span);
+            self.report(d.help(format!("write for example \"{prefix}8\"")));
+            return None;
+        };
+        Some(Val::int(number))
+    }
+
+    fn given_text(&mut self, env: &mut Env, given: &Given<'_>) -> Option<Rc<str>> {
+        match self.given_value(env, given) {
+            Val::Str(s) => Some(s),
+            Val::Error => None,
+            other => {
+                let text = format!("a text is wanted here, not {}", other.kind());
+                self.report(Diagnostic::error("A0205", text, given.span));
+                None
+            }
+        }
     }
 
     fn call_list(&mut self, env: &mut Env, name: &str, given: &[Given<'_>], span: Span) -> Option<Val> {

@@ -270,7 +270,8 @@ impl Session<'_> {
             inner.bind(&name.name, Val::Tensor(t), name.span);
         }
         inner.lifted.clone_from(&env.lifted);
-        inner.lifted.extend(bound.lifted.iter().map(|(a, _)| *a));
+        // What one function lets through may pass through the function that it calls, too.
+        inner.lifted.extend(bound.lifted.iter().map(|(a, _)| *a).filter(|a| !env.lifted.contains(a)));
         // The frame stays: results may have axes that the body made.
         inner.frames.push(Frame::default());
         let value = self.run_body(&mut inner, &function.body);

@@ -136,6 +136,14 @@ impl Session<'_> {
 
     /// The value of an expression that is given to a config of some type.
     pub(super) fn config_value(&mut self, env: &mut Env, ty: &ast::ConfigType, expr: &Expr) -> Val {
+        // Words and initialisers mean something only as values of their type, so that goes into the branches.
+        if let Some((condition, then, otherwise)) = plain_if(expr) {
+            return match self.eval_condition(env, condition) {
+                Some(true) => self.config_value(env, ty, then),
+                Some(false) => self.config_value(env, ty, otherwise),
+                None => Val::Error,
+            };
+        }
         match &ty.kind {
             ConfigTypeKind::Named(n) if n.name == "init" => self.initialiser(env, expr),
             ConfigTypeKind::Named(n) if n.name == "int" => self.eval_int_value(env, expr),
@@ -292,6 +300,15 @@ impl Session<'_> {
             );
         }
     }
+}
+
+/// The parts of `if condition { a } else { b }`, where `a` and `b` are nothing but values.
+fn plain_if(expr: &Expr) -> Option<(&Expr, &Expr, &Expr)> {
+    let ExprKind::If { condition, then, otherwise: Some(otherwise) } = &expr.kind else { return None };
+    if !then.statements.is_empty() || !otherwise.statements.is_empty() {
+        return None;
+    }
+    Some((condition, then.tail.as_deref()?, otherwise.tail.as_deref()?))
 }
 
 /// All config declarations of a block, those in `if`s too.

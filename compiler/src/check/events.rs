@@ -14,8 +14,10 @@ pub(super) enum Event<'a> {
     Use(&'a str, Span),
     /// A name where only an axis can stand.
     Axis(&'a str, Span),
-    /// A name in the braces of a message; the place is the whole message.
+    /// A name in the braces of a message or of `@name`; the place is the whole text.
     Braced(&'a str, Span),
+    /// A block that `..` hands config values on to.
+    HandOn(&'a str),
     /// A name that a `let` binds.
     Let(&'a Ident),
     /// Another name that comes into being: a config, a parameter, an axis behind `->`.
@@ -129,7 +131,14 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn attributes(&mut self, attributes: &'a [Attribute]) {
-        attributes.iter().flat_map(|a| &a.args).for_each(|a| self.expr(&a.value));
+        for (a, arg) in attributes.iter().flat_map(|a| a.args.iter().map(move |arg| (a, arg))) {
+            match &arg.value.kind {
+                ExprKind::Str(text) if a.name.name == "name" => {
+                    braced(text).for_each(|n| self.send(Event::Braced(n, arg.value.span)));
+                }
+                _ => self.expr(&arg.value),
+            }
+        }
     }
 
     fn params(&mut self, params: &'a [Param]) {
@@ -247,6 +256,9 @@ impl<'a> Walk<'_, 'a> {
             ExprKind::Call(callee, args) => {
                 self.expr(callee);
                 let name = if let ExprKind::Name(n) = &callee.kind { n.as_str() } else { "" };
+                if args.iter().any(|a| matches!(a.value.kind, ExprKind::Range(None, None))) {
+                    self.send(Event::HandOn(name));
+                }
                 args.iter().for_each(|a| self.argument(name, &a.value));
             }
             ExprKind::Index(base, entries) => {
@@ -322,7 +334,7 @@ pub(super) fn names<'a>(pattern: &'a Pattern, sink: &mut dyn FnMut(&'a Ident)) {
     }
 }
 
-/// The names between the braces of a message.
+/// The names between the braces of a text.
 fn braced(text: &str) -> impl Iterator<Item = &str> {
     text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.trim())
 }

@@ -1,7 +1,7 @@
 //! Declaring parameters, buffers and layers.
 
 use super::Session;
-use super::block::{Given, Parameter, Template};
+use super::block::{Given, Parameter, Quotes, Template};
 use super::scope::{Env, Part};
 use super::source::ItemRef;
 use super::value::{Callee, Entry, Layer, Tensor, Val};
@@ -30,7 +30,7 @@ impl Session<'_> {
         {
             stored = s;
         }
-        let public = self.public_name(&decl.attributes).unwrap_or_else(|| decl.name.name.clone());
+        let public = self.public_name(env, &decl.attributes).unwrap_or_else(|| decl.name.name.clone());
         let parameter = Parameter {
             name: decl.name.name.clone(),
             public,
@@ -76,10 +76,11 @@ impl Session<'_> {
         }
     }
 
-    fn public_name(&mut self, attributes: &[Attribute]) -> Option<String> {
+    /// The name of `@name("…")`, with config values for what stands in braces.
+    fn public_name(&mut self, env: &mut Env, attributes: &[Attribute]) -> Option<String> {
         let a = attributes.iter().find(|a| a.name.name == "name")?;
-        match a.args.first().map(|a| &a.value.kind) {
-            Some(ExprKind::Str(s)) => Some(s.clone()),
+        match a.args.first().map(|a| (&a.value.kind, a.value.span)) {
+            Some((ExprKind::Str(s), span)) => Some(self.fill(env, s, span, Quotes::Bare)),
             _ => {
                 let d = Diagnostic::error("A0105", "`@name` takes a text", a.span);
                 self.report(d.help("write `@name(\"adaLN_modulation.1\")`"));
@@ -110,7 +111,7 @@ impl Session<'_> {
 
     pub(super) fn declare_layer(&mut self, env: &mut Env, template: &mut Template, decl: &LayerDecl) {
         self.known_attributes(&decl.attributes, &["name", "stored"]);
-        let path = self.public_name(&decl.attributes).unwrap_or_else(|| decl.name.name.clone());
+        let path = self.public_name(env, &decl.attributes).unwrap_or_else(|| decl.name.name.clone());
         let mut value = self.layer_value(env, &decl.value, &path);
         if matches!(value, Val::Error) {
             self.unknown_because_of_an_error();
@@ -246,7 +247,12 @@ impl Session<'_> {
         let mut axes: Vec<Vec<AxisId>> = Vec::new();
         let mut config = Vec::new();
         let mut fine = true;
+        let mut handed_on = None;
         for arg in args {
+            if matches!(arg.value.kind, ExprKind::Range(None, None)) && arg.name.is_none() {
+                handed_on = Some(arg.value.span);
+                continue;
+            }
             let Some(name) = &arg.name else {
                 fine &= self.axis_arguments(env, &arg.value, &mut axes);
                 continue;
@@ -278,6 +284,9 @@ impl Session<'_> {
             fine &= !matches!(value, Val::Error);
             config.push((name.name.clone(), value, arg.value.span));
         }
+        if let Some(at) = handed_on {
+            fine &= self.hand_on(env, block, at, &mut config);
+        }
         // Axis parameters that are tied to a config value may be left out.
         while axes.len() < block.axes.len() {
             let param = &block.axes[axes.len()];
@@ -287,6 +296,40 @@ impl Session<'_> {
             axes.push(vec![self.new_axis(&param.name.name, usize::try_from(n).ok()?, at)]);
         }
         fine.then_some(Given { axes, config, site: span })
+    }
+
+    /// `..` among the arguments of a layer: config values of this block go to those of the same names that are not
+    /// given otherwise. Reports a `..` that hands on nothing.
+    fn hand_on(
+        &mut self,
+        env: &mut Env,
+        block: &ast::BlockItem,
+        at: Span,
+        config: &mut Vec<(String, Val, Span)>,
+    ) -> bool {
+        let before = config.len();
+        for decl in super::config::config_decls(&block.members) {
+            let name = &decl.name.name;
+            if config.iter().any(|(n, _, _)| n == name) {
+                continue;
+            }
+            if let Some(own) = env.scope.config.get(name) {
+                env.used.borrow_mut().insert(name.clone());
+                config.push((name.clone(), own.value.clone(), at));
+            }
+        }
+        if config.len() > before {
+            return true;
+        }
+        let text = format!("`..` hands on nothing to `{}`", block.name.name);
+        let names: Vec<&str> =
+            super::config::config_decls(&block.members).iter().map(|d| d.name.name.as_str()).collect();
+        let d = Diagnostic::error("A0402", text, at).label("no config of this block has a name of its");
+        self.report(match names.is_empty() {
+            true => d.help("it has no config; leave out the `..`"),
+            false => d.help(format!("its config: {}", names.join(", "))),
+        });
+        false
     }
 
     fn axis_arguments(&mut self, env: &mut Env, value: &Expr, axes: &mut Vec<Vec<AxisId>>) -> bool {

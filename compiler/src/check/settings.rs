@@ -3,7 +3,7 @@
 use super::Session;
 use super::config::{config_decls, with_origin};
 use super::scope::{Env, Scope};
-use super::value::{Number, Scalar, Val};
+use super::value::{Callee, Number, Scalar, Val};
 use arch_grammar::ast::{BlockItem, ConfigDecl, ConfigTypeKind, ExprKind, Member, PresetDecl};
 use arch_grammar::{Diagnostic, Span, nearest};
 use std::rc::Rc;
@@ -119,7 +119,7 @@ impl Session<'_> {
 
     /// A text from outside as a value of the config's type.
     fn told(&mut self, decl: &ConfigDecl, text: &str, from: &str) -> Option<Val> {
-        match read(&decl.ty.kind, text.trim()) {
+        match self.read(decl.span, &decl.ty.kind, text.trim()) {
             Some(v) => Some(with_origin(v, &decl.name.name, from)),
             None => {
                 let wanted = super::config::show_type(&decl.ty.kind);
@@ -130,6 +130,16 @@ impl Session<'_> {
                 None
             }
         }
+    }
+
+    /// A function of the item's file, of what that imports, or of the standard library.
+    fn function_named(&mut self, at: Span, name: &str) -> Option<Val> {
+        let own = self.file_index(at.file);
+        let found = match self.callee_named(own, name) {
+            None => self.library_function(name).map(Callee::Function),
+            found => found,
+        };
+        found.filter(|c| matches!(c, Callee::Builtin(_) | Callee::Function(_))).map(Val::Callee)
     }
 
     /// Values for configs without one, where a block is only checked.
@@ -175,39 +185,32 @@ impl Session<'_> {
             settings.config.push((decl.name.name.clone(), value, decl.name.span));
         }
     }
-}
 
-fn read(ty: &ConfigTypeKind, text: &str) -> Option<Val> {
-    match ty {
-        ConfigTypeKind::Optional(_) if matches!(text, "none" | "None") => Some(Val::None),
-        ConfigTypeKind::Optional(inner) => read(&inner.kind, text),
-        ConfigTypeKind::List(inner) => {
-            let inside = text.strip_prefix('[')?.strip_suffix(']')?;
-            let values: Option<Vec<Val>> = inside
-                .split(',')
-                .map(str::trim)
-                .filter(|t| !t.is_empty())
-                .map(|t| read(&inner.kind, t))
-                .collect();
-            values.map(|v| Val::List(Rc::new(v)))
-        }
-        ConfigTypeKind::OneOf(words) => {
-            words.iter().find(|w| w.name == text).map(|w| Val::Word(w.name.as_str().into()))
-        }
-        ConfigTypeKind::Named(n) => match n.name.as_str() {
-            "bool" => match text {
-                "true" => Some(Val::Bool(true)),
-                "false" => Some(Val::Bool(false)),
+    /// A text as a value of a type; functions are looked up as in the file of the place `at`.
+    fn read(&mut self, at: Span, ty: &ConfigTypeKind, text: &str) -> Option<Val> {
+        match ty {
+            ConfigTypeKind::Optional(_) if matches!(text, "none" | "None") => Some(Val::None),
+            ConfigTypeKind::Optional(inner) => self.read(at, &inner.kind, text),
+            ConfigTypeKind::List(inner) => {
+                let inside = text.strip_prefix('[')?.strip_suffix(']')?;
+                let parts = inside.split(',').map(str::trim).filter(|t| !t.is_empty());
+                let values: Option<Vec<Val>> = parts.map(|t| self.read(at, &inner.kind, t)).collect();
+                values.map(|v| Val::List(Rc::new(v)))
+            }
+            ConfigTypeKind::OneOf(words) => {
+                words.iter().find(|w| w.name == text).map(|w| Val::Word(w.name.as_str().into()))
+            }
+            ConfigTypeKind::Named(n) => match n.name.as_str() {
+                "bool" => text.parse().ok().map(Val::Bool),
+                "int" => text.replace('_', "").parse().ok().map(Val::int),
+                "float" => {
+                    let value = text.parse().ok().filter(|f: &f64| f.is_finite())?;
+                    Some(Val::Number(Number { value: Scalar::Float(value), origin: None }))
+                }
+                "string" => Some(Val::Str(text.into())),
+                "fn" => self.function_named(at, text),
                 _ => None,
             },
-            "int" => text.replace('_', "").parse().ok().map(Val::int),
-            "float" => {
-                let value = text.parse().ok().filter(|f: &f64| f.is_finite())?;
-                Some(Val::Number(Number { value: Scalar::Float(value), origin: None }))
-            }
-            "string" => Some(Val::Str(text.into())),
-            "fn" => super::builtin::find(text).map(|n| Val::Callee(super::value::Callee::Builtin(n))),
-            _ => None,
-        },
+        }
     }
 }

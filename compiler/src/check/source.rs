@@ -235,6 +235,15 @@ impl Session<'_> {
         self.load_library(library::PRELUDE, text)
     }
 
+    /// A function of the standard library, which the command line names without an import.
+    pub(super) fn library_function(&mut self, name: &str) -> Option<ItemRef> {
+        let marker = format!("fn {name}(");
+        let (file, text) = library::STD.iter().find(|(_, t)| t.contains(&marker))?;
+        let file = self.load_library(file, text);
+        let (_, item) = self.files[file].scope.iter().find(|(n, i)| n == name && i.file == file)?;
+        Some(*item)
+    }
+
     fn load_library(&mut self, name: &str, own: &str) -> usize {
         let other = self.provider.library(name);
         self.load_as(name, other.as_deref().unwrap_or(own), true)

@@ -29,7 +29,7 @@ impl Session<'_> {
                 if !self.has_error_in(span_of(item)) {
                     self.unused_lets(item);
                     if let Item::Block(block @ BlockItem { variant: None, .. }) = item {
-                        self.unused_configs(item, block);
+                        self.unused_configs(file, item, block);
                     }
                 }
             }
@@ -164,20 +164,32 @@ impl Session<'_> {
         }
     }
 
-    fn unused_configs(&mut self, item: &Item, block: &BlockItem) {
+    fn unused_configs(&mut self, file: usize, item: &Item, block: &BlockItem) {
         let mut used: FxHashSet<&str> = FxHashSet::default();
-        events(item, &mut |e| {
-            if let Event::Use(n, _) | Event::Braced(n, _) = e {
-                used.insert(n);
-            }
+        let mut others: Vec<&str> = Vec::new();
+        events(item, &mut |e| match e {
+            Event::Use(n, _) | Event::Braced(n, _) => _ = used.insert(n),
+            Event::HandOn(n) => others.push(n),
+            _ => {}
         });
+        let handed_on: FxHashSet<String> = others.iter().flat_map(|n| self.configs_of(file, n)).collect();
         for config in config_decls(&block.members) {
             let name = &config.name;
-            if !used.contains(name.name.as_str()) && !name.name.starts_with('_') {
+            let used = used.contains(name.name.as_str()) || handed_on.contains(&name.name);
+            if !used && !name.name.starts_with('_') {
                 let text = format!("config `{}` of `{}` is never used", name.name, block.name.name);
                 let d = Diagnostic::warning("A0906", text, name.span).label("setting it changes nothing");
                 self.report(d.help("use it, or remove it"));
             }
+        }
+    }
+
+    /// The names of the config of a block that a file knows by `name`.
+    fn configs_of(&mut self, file: usize, name: &str) -> Vec<String> {
+        let Some(item) = self.lookup_item(file, name) else { return Vec::new() };
+        match &self.files[item.file].ast.items[item.index] {
+            Item::Block(b) => config_decls(&b.members).iter().map(|c| c.name.name.clone()).collect(),
+            _ => Vec::new(),
         }
     }
 

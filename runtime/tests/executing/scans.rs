@@ -140,3 +140,29 @@ fn a_step_with_a_norm_and_a_product() {
         });
     }
 }
+
+#[test]
+fn a_decay_that_is_one_number_beside_the_state_of_the_step_before() {
+    let mut module = Module::default();
+    let (t, p, n) = (module.add_axis("T", 5), module.add_axis("P", 8), module.add_axis("N", 3));
+    let step = body(&mut module, |b| {
+        let (h, before) = (float(b, "h", &[BATCH, p, n]), float(b, "before", &[BATCH, p, n]));
+        let (a, x) = (float(b, "a", &[BATCH]), float(b, "x", &[BATCH, p, n]));
+        let decay = add(b, Op::Map(Map::Exp), &[a]);
+        let kept = add(b, Op::Map(Map::Mul), &[decay, h]);
+        let new = add(b, Op::Map(Map::Add), &[kept, x]);
+        let half = add(b, Op::Constant(0.5), &[]);
+        let older = add(b, Op::Map(Map::Mul), &[before, half]);
+        b.output("h", new);
+        b.output("before", h);
+        b.output("seen", h);
+        b.output("older", older);
+    });
+    run("one number", module, |b| {
+        let (h, before) = (float(b, "h", &[BATCH, p, n]), float(b, "before", &[BATCH, p, n]));
+        let (a, x) = (float(b, "a", &[BATCH, t]), float(b, "x", &[BATCH, t, p, n]));
+        let scan =
+            Scan { axis: t, reverse: false, carries: 2, sequences: 2, yields: 2, finals: 0, body: step };
+        b.add(Op::Scan(scan), &[h, before, a, x]).unwrap()
+    });
+}

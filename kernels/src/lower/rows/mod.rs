@@ -160,17 +160,19 @@ impl Rows<'_> {
             p.body.push(crate::ir::Stmt::Accumulate(*acc, value));
         }
         let values: Vec<Operand> = rows.iter().map(|(v, _)| p.pull(self.frame, *v, &here)).collect();
-        for ((_, places), value) in rows.iter().zip(values) {
+        for ((_, places), value) in rows.iter().zip(&values) {
             for place in places {
-                p.store(place, &here, value);
+                p.store(place, &here, *value);
             }
         }
         for _ in inner {
             p.close();
         }
-        for (value, places) in rows {
+        for ((value, places), operand) in rows.into_iter().zip(values) {
             if self.is_costly(function, function.value(value).node as usize) {
-                p.frames[self.frame].places.insert(value, places[0].clone());
+                // A single number of a scan's step lies nowhere: it is known.
+                let place = places.into_iter().next().unwrap_or(Place::Known(operand));
+                p.frames[self.frame].places.insert(value, place);
             }
         }
         for (n, acc, _) in reductions {
