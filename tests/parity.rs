@@ -5,7 +5,7 @@ mod common;
 use common::{Tensor, Tensors, agree, archc, difference, fixture, folder, manifest, read, write};
 
 /// What a manifest's `config` tells beside the arguments of the original's constructor.
-const NOT_CONFIG: [&str; 10] = [
+const NOT_CONFIG: [&str; 11] = [
     "batch",
     "seed",
     "mode",
@@ -16,6 +16,7 @@ const NOT_CONFIG: [&str; 10] = [
     "d_inner",
     "dt_rank_value",
     "attention_mode",
+    "nheads",
 ];
 
 /// The manifest's config as `--set`.
@@ -45,7 +46,7 @@ fn inputs(stored: &Tensors, output: &Tensor) -> Tensors {
     let mut inputs: Tensors = stored
         .iter()
         .map(|(n, t)| (public(n), t.clone()))
-        .filter(|(n, _)| ["x", "t", "y"].contains(&n.as_str()))
+        .filter(|(n, _)| ["x", "t", "y", "context"].contains(&n.as_str()))
         .collect();
     if let Some(start) = stored.get("dout") {
         inputs.insert("output.grad".into(), start.clone());
@@ -147,4 +148,7 @@ cases! {
     mamba_with_biases_executing: "mamba_mixer_bias" "models/mamba.arch" "MambaMixer" "executing";
     mamba_with_biases_interpreter: "mamba_mixer_bias" "models/mamba.arch" "MambaMixer" "interpreter";
     mamba_with_biases_primitive: "mamba_mixer_bias" "models/mamba.arch" "MambaMixer" "primitive";
+    mamba2_executing: "mamba2_mixer" "models/mamba.arch" "Mamba2Mixer" "executing";
+    mamba2_interpreter: "mamba2_mixer" "models/mamba.arch" "Mamba2Mixer" "interpreter";
+    mamba2_primitive: "mamba2_mixer" "models/mamba.arch" "Mamba2Mixer" "primitive";
 }

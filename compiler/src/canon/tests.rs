@@ -124,6 +124,9 @@ fn what_changes_nothing_goes() {
         y = map(&mut b, Map::Neg, &[y]);
         y = map(&mut b, Map::Neg, &[y]);
     }
+    let in_order = View::Permute { axis: t, to: s, order: [0, 1, 2].into() };
+    let there = b.add1(Op::View(in_order), &[y]).unwrap();
+    y = b.add1(Op::View(View::Rename { from: s, to: t }), &[there]).unwrap();
     let wide = map(&mut b, Map::Broadcast, &[zero, x]);
     y = map(&mut b, Map::Max, &[y, wide]);
     b.output("y", y);

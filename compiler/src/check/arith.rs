@@ -319,7 +319,13 @@ impl Session<'_> {
 fn can_be_none(value: &Val) -> bool {
     matches!(
         value,
-        Val::Number(_) | Val::Bool(_) | Val::Str(_) | Val::Word(_) | Val::List(_) | Val::Callee(_) | Val::Init(_)
+        Val::Number(_)
+            | Val::Bool(_)
+            | Val::Str(_)
+            | Val::Word(_)
+            | Val::List(_)
+            | Val::Callee(_)
+            | Val::Init(_)
     )
 }
 

@@ -265,3 +265,12 @@ fn layers_over_several_axes() {
     }
     assert_close(&case.run(&[("x", &x), ("f.weight", &weight), ("f.bias", &[0.5])]), &wanted);
 }
+
+#[test]
+fn what_passes_through_two_functions_passes_once() {
+    let text = "fn running(x: [T]) -> [T] { scan t over T (s: [] = 0) { s <- s + x[t]  yield s } }
+      fn shares(x: [T]) -> [T] = running(x) / sum(x, over: T)
+      block B { forward(x: [H, T]) -> [H, T] { shares(x) } }";
+    let case = case(text).dim("H", 2).dim("T", 2);
+    assert_close(&case.run(&[("x", &[1.0, 3.0, 2.0, 2.0])]), &[0.25, 1.0, 0.5, 1.0]);
+}

@@ -7,6 +7,7 @@ mod book;
 mod calls;
 mod configuration;
 mod constants;
+mod handing_on;
 mod imports;
 mod items;
 mod randomness;

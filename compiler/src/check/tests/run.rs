@@ -55,7 +55,10 @@ impl Session<'_> {
         self.request.item = test.of.as_ref().map(|o| o.name.clone());
         self.request.preset = test.preset.as_ref().map(|p| p.name.clone());
         for (name, value) in &test.sets {
-            let text = self.sources.slice(value.span).to_string();
+            let text = match &value.kind {
+                ExprKind::Str(text) => text.clone(),
+                _ => self.sources.slice(value.span).to_string(),
+            };
             self.request.set.push((name.name.clone(), text));
         }
         let place = test.of.as_ref().map_or(test.span, |o| o.span);
