@@ -290,6 +290,8 @@ pub enum Stage {
     Graph,
     /// The graph with gradients of all parameters.
     Grad,
+    /// The orders in which scans visit the positions of a grid (as text or svg).
+    Orders,
     /// What is run: kernels, matrix products and their places in memory.
     Kernels,
     /// The luminal graph of the executing form, with --form primitive of the primitive one (as dot).
@@ -303,6 +305,8 @@ pub enum Format {
     Text,
     /// Graphviz.
     Dot,
+    /// A picture.
+    Svg,
 }
 
 /// Arguments of `dev`.

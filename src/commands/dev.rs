@@ -1,5 +1,6 @@
 //! `archc dev FILE --stage STAGE`: any stage of the compilation, printed.
 
+use super::orders;
 use crate::cli::{DevArgs, Form, Format, Output, Stage};
 use crate::failure::Failure;
 use crate::model::Checked;
@@ -18,9 +19,17 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
         println!("{file:#?}");
         return Ok(());
     }
+    if args.format == Format::Svg && args.stage != Stage::Orders {
+        return Err(Failure::Misuse("only --stage orders is drawn; other stages are text or dot".into()));
+    }
     let Checked { mut program, sources, .. } = model::program(&args.file, &args.model.request()?, output)?;
     if args.stage == Stage::Program {
         print!("{}", outline(&program));
+        return Ok(());
+    }
+    if args.stage == Stage::Orders {
+        let drawn = args.format == Format::Svg;
+        print!("{}", if drawn { orders::svg(&program) } else { orders::text(&program) });
         return Ok(());
     }
     let entry = if args.stage == Stage::Grad || args.grad {
@@ -50,7 +59,7 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
     let entry = if args.flat { graph::inline(&mut program.module, entry) } else { entry };
     match args.format {
         Format::Dot => print!("{}", graph::dot(&program.module, entry)),
-        Format::Text => {
+        Format::Text | Format::Svg => {
             let mut order = Vec::new();
             reachable(&program, entry, &mut order);
             for f in order {

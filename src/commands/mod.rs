@@ -10,6 +10,7 @@ mod explain;
 mod fmt;
 mod kernels;
 mod new;
+mod orders;
 mod report;
 mod run;
 mod sample;
