@@ -19,12 +19,15 @@ const NOT_CONFIG: [&str; 11] = [
     "nheads",
 ];
 
-/// The manifest's config as `--set`.
+/// The manifest's config as `--set`, with what the original's constructor handed on to its mixers.
 fn settings(case: &str) -> String {
     let manifest = manifest(case);
     let config = manifest["config"].as_object().expect("a manifest has a config");
-    let given = config.iter().filter(|(k, v)| !NOT_CONFIG.contains(&k.as_str()) && !v.is_object());
-    given.map(|(k, v)| format!(" --set {k}={v}")).collect()
+    let mixers = config.get("ssm_cfg").and_then(|c| c.as_object());
+    let all = config.iter().chain(mixers.into_iter().flatten());
+    let given = all.filter(|(k, v)| !NOT_CONFIG.contains(&k.as_str()) && !v.is_object());
+    let text = |v: &serde_json::Value| v.as_str().map_or_else(|| v.to_string(), str::to_string);
+    given.map(|(k, v)| format!(" --set {k}={}", text(v))).collect()
 }
 
 /// The tensors of a case's file. Some cases hold several of a kind, and have other names for the one that is
@@ -151,4 +154,28 @@ cases! {
     mamba2_executing: "mamba2_mixer" "models/mamba.arch" "Mamba2Mixer" "executing";
     mamba2_interpreter: "mamba2_mixer" "models/mamba.arch" "Mamba2Mixer" "interpreter";
     mamba2_primitive: "mamba2_mixer" "models/mamba.arch" "Mamba2Mixer" "primitive";
+    vim1_executing: "vim_mixer_v1" "models/vim.arch" "VimMixer" "executing";
+    vim1_interpreter: "vim_mixer_v1" "models/vim.arch" "VimMixer" "interpreter";
+    vim1_primitive: "vim_mixer_v1" "models/vim.arch" "VimMixer" "primitive";
+    vim2_executing: "vim_mixer_v2" "models/vim.arch" "VimMixer" "executing";
+    vim2_interpreter: "vim_mixer_v2" "models/vim.arch" "VimMixer" "interpreter";
+    vim2_primitive: "vim_mixer_v2" "models/vim.arch" "VimMixer" "primitive";
+    dis_executing: "dis_class" "models/dis.arch" "DiS" "executing";
+    dis_interpreter: "dis_class" "models/dis.arch" "DiS" "interpreter";
+    dis_primitive: "dis_class" "models/dis.arch" "DiS" "primitive";
+    dis_without_labels_executing: "dis_uncond" "models/dis.arch" "DiS" "executing";
+    dis_without_labels_interpreter: "dis_uncond" "models/dis.arch" "DiS" "interpreter";
+    dis_without_labels_primitive: "dis_uncond" "models/dis.arch" "DiS" "primitive";
+    zigma_in_both_directions_executing: "zigma_v2_class" "models/zigma.arch" "ZigMa" "executing";
+    zigma_in_both_directions_interpreter: "zigma_v2_class" "models/zigma.arch" "ZigMa" "interpreter";
+    zigma_in_both_directions_primitive: "zigma_v2_class" "models/zigma.arch" "ZigMa" "primitive";
+    zigma_on_zigzag_paths_executing: "zigma_zigzag8" "models/zigma.arch" "ZigMa" "executing";
+    zigma_on_zigzag_paths_interpreter: "zigma_zigzag8" "models/zigma.arch" "ZigMa" "interpreter";
+    zigma_on_zigzag_paths_primitive: "zigma_zigzag8" "models/zigma.arch" "ZigMa" "primitive";
+    zigma_on_hilbert_paths_executing: "zigma_hilbert2_nope" "models/zigma.arch" "ZigMa" "executing";
+    zigma_on_hilbert_paths_interpreter: "zigma_hilbert2_nope" "models/zigma.arch" "ZigMa" "interpreter";
+    zigma_on_hilbert_paths_primitive: "zigma_hilbert2_nope" "models/zigma.arch" "ZigMa" "primitive";
+    zigma_with_text_executing: "zigma_text" "models/zigma.arch" "ZigMa" "executing";
+    zigma_with_text_interpreter: "zigma_text" "models/zigma.arch" "ZigMa" "interpreter";
+    zigma_with_text_primitive: "zigma_text" "models/zigma.arch" "ZigMa" "primitive";
 }
