@@ -57,7 +57,9 @@ fn check(case: &str, file: &str, item: &str, form: &str) {
     archc(&words, &[("--weights", &weights), ("--inputs", &given), ("--outputs", &results)]).fine();
     let wanted = wanted(case, output);
     assert!(wanted.len() > 8, "{case} has gradients");
-    agree(&format!("{case} in the {form} form"), &read(&results), &wanted, (2e-5, 2e-4));
+    // The reference computes the timestep's sinusoids in f32, whose phase at t = 999 is off by 6e-5: that alone moves
+    // DiT's gradients by 2.4e-5, as `exact/dit.py` prints, and the rest of its f32 by 3.3e-6.
+    agree(&format!("{case} in the {form} form"), &read(&results), &wanted, (2e-5, 5e-5));
 }
 
 /// One test for each case and form.

@@ -123,6 +123,7 @@ impl Case {
         assert_eq!(wanted.len(), program.outputs.len() + trained + floats, "every gradient is there");
         let magnitude = wanted["output"].largest();
         assert!((1e-2..1e3).contains(&magnitude), "outputs of about one: {magnitude}");
+<<<<<<< HEAD
         let time = wanted.remove("grad.t");
         for target in targets {
             let got = results("executing", *target);
@@ -135,6 +136,16 @@ impl Case {
             }
             agree(&what, &got, &wanted, (2e-5, 2e-4));
         }
+=======
+        // The phase of a sinusoid at t = 999 is known to 6e-5 only in f32. The gradient of the timestep is a sum
+        // over all frequencies, which may cancel to 0.003 as it does at t = 250.5: such a one is measured by 0.1, a
+        // tenth of what gradients at t = 999 are.
+        if let Some(time) = wanted.remove("grad.t") {
+            let apart = difference("grad.t", &got["grad.t"], &time, 0.1);
+            assert!(apart < 5e-5, "{} with {}: grad.t is off by {apart:.1e}", self.item, self.set);
+        }
+        agree(&format!("{} with {}", self.item, self.set), got, wanted, (2e-5, 5e-5));
+>>>>>>> 4108722 (Take the losses without cancellation, and hold them, training and samples against exact numbers)
     }
 }
 
