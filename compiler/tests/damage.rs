@@ -159,3 +159,37 @@ proptest! {
         prop_assert_eq!(shown.is_empty(), outcome.diagnostics.is_empty());
     }
 }
+
+/// The errors of a text: code and line.
+fn errors(text: &str) -> Vec<(&'static str, usize)> {
+    let outcome = check_file(&NoFiles, "a.arch", text, &Request::default());
+    let errors = outcome.diagnostics.iter().filter(|d| d.is_error());
+    errors.map(|d| (d.code, outcome.sources.line(d.primary.span))).collect()
+}
+
+#[test]
+fn one_slip_costs_no_more_than_two_errors() {
+    let text = SAMPLES[0];
+    let mut faults = String::new();
+    let mut at = 0;
+    for (i, token) in tokens(text).into_iter().enumerate() {
+        at += token.len();
+        let line = text[..at].rsplit('\n').next().unwrap_or("");
+        if i % 29 != 0 || line.contains("//") || token.trim().is_empty() || token == "." {
+            continue;
+        }
+        let rest = &text[at..];
+        let end = rest.find('\n').unwrap_or(rest.len());
+        let bracket = ["{", "}", "(", ")", "[", "]"][i / 29 % 6];
+        for (slip, damaged) in [
+            (bracket, format!("{}{bracket}{rest}", &text[..at])),
+            ("the rest of the line is missing", format!("{}{}", &text[..at], &rest[end..])),
+        ] {
+            let found = errors(&damaged);
+            if found.len() > 2 {
+                faults += &format!("{line} … {slip}: {found:?}\n");
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{faults}");
+}

@@ -29,6 +29,10 @@ pub struct File {
     pub imports: Vec<Import>,
     /// The items, in order.
     pub items: Vec<Item>,
+    /// The names of imports and items that did not parse: what they stand for is not known.
+    pub lost: Vec<Ident>,
+    /// Whether an import did not parse, so that names may be missing.
+    pub import_lost: bool,
 }
 
 /// `edition 2026`.
@@ -219,6 +223,19 @@ pub enum Member {
     If(MemberIf),
     /// `forward(x: [T, D]) -> [T, D] { … }`.
     Forward(Forward),
+    /// Something that did not parse.
+    Lost(LostMember),
+}
+
+/// What is known of a member that did not parse.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LostMember {
+    /// Names that it may declare.
+    pub names: Vec<Ident>,
+    /// Whether sizes may depend on it: a config, `dims`, `require` or `if`.
+    pub decides: bool,
+    /// All of it.
+    pub span: Span,
 }
 
 /// A config value.

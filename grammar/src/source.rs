@@ -1,5 +1,6 @@
 //! A text with its tokens, and what can be told from a token and its neighbours.
 
+use crate::ast::Ident;
 use crate::scan::{Comment, NO_PARTNER, TokenKind, Tokens};
 use crate::span::{FileId, Span};
 
@@ -66,6 +67,11 @@ impl<'a> Source<'a> {
             (Some(next), _) => Span::new(self.file, next.start, next.start),
             (None, _) => Span::new(self.file, self.text.len(), self.text.len()),
         }
+    }
+
+    /// The name at token `index`.
+    pub fn ident(&self, index: usize) -> Ident {
+        Ident { name: self.word(index).to_string(), span: self.span(index, index + 1) }
     }
 
     /// The empty span behind token `index`.

@@ -60,7 +60,7 @@ macro_rules! forget_fields {
 forget_fields! {
     Ident { span }
     StrLit { span }
-    File { edition, imports, items }
+    File { edition, imports, items, lost }
     Edition { span }
     Import { path_span, names, span }
     FnItem { name, params, results, body, span }
@@ -79,6 +79,7 @@ forget_fields! {
     ParamDecl { name, shape, init, attributes, span }
     LayerDecl { name, value, attributes, span }
     MemberIf { condition, then, otherwise, span }
+    LostMember { names, span }
     Forward { params, results, body, signature, span }
     Stmt { kind, span }
     Expr { kind, span }
@@ -129,6 +130,7 @@ impl Forget for Member {
             Member::Layer(member) => member.forget(),
             Member::If(member) => member.forget(),
             Member::Forward(member) => member.forget(),
+            Member::Lost(member) => member.forget(),
         }
     }
 }

@@ -57,6 +57,8 @@ pub(super) struct Template {
     pub sites: Vec<Site>,
     /// How many layers and parameters are in it and below.
     pub tensors: usize,
+    /// Whether all its members are right. The `forward` of one that is not can be looked at, but not be called.
+    pub whole: bool,
 }
 
 /// Layers and parameters that one item may have.
@@ -226,12 +228,14 @@ impl Session<'_> {
             site,
             sites: self.sites.clone(),
             tensors: 0,
+            whole: true,
         };
         let before = self.error_count();
         self.members(&mut env, &mut template, &block.members);
-        if self.error_count() > before || !self.small_enough(&mut template) {
+        if self.fuel == 0 || !self.small_enough(&mut template) {
             return None;
         }
+        template.whole = self.error_count() == before;
         template.scope = env.scope.clone();
         template.used = env.used.clone();
         Some(template)
@@ -270,9 +274,31 @@ impl Session<'_> {
                         self.members(env, template, &i.otherwise);
                         self.absent_members(env, &i.then, &i.condition);
                     }
-                    None => {}
+                    None => {
+                        Self::lose_parts(env, &i.then);
+                        Self::lose_parts(env, &i.otherwise);
+                    }
                 },
                 Member::Forward(f) => template.forward = Some(Rc::new(f.clone())),
+                Member::Lost(lost) => {
+                    self.unknown_because_of_an_error();
+                    lost.names.iter().for_each(|name| lose_part(env, name));
+                }
+            }
+        }
+    }
+
+    /// Members that nobody knows of whether they are there.
+    fn lose_parts(env: &mut Env, members: &[Member]) {
+        for member in members {
+            match member {
+                Member::Layer(l) => lose_part(env, &l.name),
+                Member::Param(p) | Member::Buffer(p) => lose_part(env, &p.name),
+                Member::If(i) => {
+                    Self::lose_parts(env, &i.then);
+                    Self::lose_parts(env, &i.otherwise);
+                }
+                _ => {}
             }
         }
     }
@@ -393,6 +419,12 @@ impl Session<'_> {
         let config = Config { value, declared, choices };
         Rc::make_mut(&mut env.scope).config.insert(name.to_string(), config);
     }
+}
+
+/// Makes a name known of which nothing is known but that there was an error.
+pub(super) fn lose_part(env: &mut Env, name: &ast::Ident) {
+    let parts = &mut Rc::make_mut(&mut env.scope).parts;
+    parts.entry(name.name.clone()).or_insert((Part::Layer(Val::Error), name.span));
 }
 
 /// The axes that a scope entry stands for.

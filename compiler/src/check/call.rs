@@ -11,7 +11,7 @@ use super::source::ItemRef;
 use super::value::{Callee, Entry, Layer, Scalar, Tensor, Val};
 use crate::graph::{AxisId, DType, InputKind, ValueId};
 use crate::ops::{Op, View};
-use arch_grammar::ast::{self, Arg, Expr, Param, ParamKind};
+use arch_grammar::ast::{self, Arg, Expr, ExprKind, Param, ParamKind};
 use arch_grammar::{Diagnostic, Span, nearest};
 use indexmap::IndexMap;
 use std::rc::Rc;
@@ -51,7 +51,10 @@ impl Session<'_> {
         }));
         let shown = self.sources.slice(callee.span).to_string();
         match target {
-            Val::Error => Val::Error,
+            Val::Error => {
+                self.look_at_arguments(env, args);
+                Val::Error
+            }
             Val::Callee(Callee::Builtin(name)) => self.call_builtin(env, name, &given, span),
             Val::Callee(Callee::Function(item)) => self.call_function(env, item, &given, span),
             Val::Layer(layer) => self.call_layer(env, &layer, &shown, &given, span),
@@ -87,6 +90,16 @@ impl Session<'_> {
                 }
                 self.report(d);
                 Val::Error
+            }
+        }
+    }
+
+    /// Looks for mistakes in the arguments of a call of something unknown. Which of them are axes nobody knows,
+    /// but what calculates is a value.
+    fn look_at_arguments(&mut self, env: &mut Env, args: &[Arg]) {
+        for arg in args {
+            if matches!(arg.value.kind, ExprKind::Call(..) | ExprKind::Pipe(..) | ExprKind::Binary(..)) {
+                self.eval(env, &arg.value);
             }
         }
     }
@@ -174,6 +187,9 @@ impl Session<'_> {
         let ast = self.files[item.file].ast.clone();
         let ast::Item::Fn(function) = &ast.items[item.index] else { return Val::Error };
         let name = function.name.name.clone();
+        if self.is_broken(item) {
+            return Val::Error;
+        }
         if env.expanding.len() > 128 {
             let d =
                 Diagnostic::error("A0404", format!("`{name}` calls itself without end"), function.name.span)

@@ -43,6 +43,7 @@ impl Session<'_> {
                     Some(false) => _ = self.decide_members(env, &i.otherwise, given, tied),
                     None => {}
                 },
+                Member::Lost(lost) if lost.decides => self.unknown_because_of_an_error(),
                 _ => {}
             }
             if self.error_count() > errors {

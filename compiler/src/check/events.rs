@@ -110,6 +110,7 @@ impl<'a> Walk<'_, 'a> {
                     self.members(&i.otherwise);
                 }
                 Member::Forward(f) => self.forward(f),
+                Member::Lost(lost) => lost.names.iter().for_each(|n| self.declare(n)),
             }
         }
     }

@@ -21,7 +21,11 @@ impl Session<'_> {
         if !self.burn(expr.span) {
             return Val::Error;
         }
-        stacker::maybe_grow(RED_ZONE, STACK, || self.eval_here(env, expr))
+        let value = stacker::maybe_grow(RED_ZONE, STACK, || self.eval_here(env, expr));
+        if matches!(value, Val::Error) {
+            self.unknown_because_of_an_error();
+        }
+        value
     }
 
     fn eval_here(&mut self, env: &mut Env, expr: &Expr) -> Val {
@@ -100,6 +104,9 @@ impl Session<'_> {
                 Part::Parameter(i) => self.use_parameter(env, i, span),
             };
         }
+        if self.is_lost(env.scope.file, name) {
+            return Val::Error;
+        }
         if let Some(callee) = self.callee_named(env.scope.file, name) {
             return Val::Callee(callee);
         }
@@ -117,6 +124,9 @@ impl Session<'_> {
     }
 
     pub(super) fn unknown_name(&mut self, env: &Env, name: &str, span: Span) {
+        if !self.is_to_be_reported(name, span) {
+            return;
+        }
         let mut names = env.value_names();
         names.extend(env.axis_names());
         names.extend(self.files[env.scope.file].scope.iter().map(|(n, _)| n.clone()));

@@ -19,7 +19,9 @@ impl Session<'_> {
         trained: bool,
     ) {
         self.known_attributes(&decl.attributes, &["name", "stored", "f32", "bf16", "no_decay"]);
-        let Some(entries) = self.shape_entries(env, &decl.shape) else { return };
+        let Some(entries) = self.shape_entries(env, &decl.shape) else {
+            return super::block::lose_part(env, &decl.name);
+        };
         let shape: Vec<AxisId> = entries.concat();
         let mut stored: Vec<usize> = entries.iter().map(|e| self.elements(e)).collect();
         if let Some(a) = decl.attributes.iter().find(|a| a.name.name == "stored")
@@ -111,7 +113,8 @@ impl Session<'_> {
         let path = self.public_name(&decl.attributes).unwrap_or_else(|| decl.name.name.clone());
         let mut value = self.layer_value(env, &decl.value, &path);
         if matches!(value, Val::Error) {
-            return;
+            self.unknown_because_of_an_error();
+            return super::block::lose_part(env, &decl.name);
         }
         if let Some(a) = decl.attributes.iter().find(|a| a.name.name == "stored") {
             self.layer_stored(env, &mut value, a);
@@ -195,6 +198,7 @@ impl Session<'_> {
 
     fn one_layer(&mut self, env: &mut Env, callee: &Expr, args: &[Arg], span: Span, path: &str) -> Val {
         let item = match &callee.kind {
+            ExprKind::Name(n) if self.is_lost(env.scope.file, n) => return Val::Error,
             ExprKind::Name(n) => match self.callee_named(env.scope.file, n) {
                 Some(Callee::Block(item)) => Some(item),
                 Some(_) => None,
@@ -210,9 +214,13 @@ impl Session<'_> {
             self.report(d);
             return Val::Error;
         };
+        if self.is_broken(item) {
+            return Val::Error;
+        }
         let Some(given) = self.layer_args(env, item, args, span) else { return Val::Error };
         let given_axes: Vec<AxisId> = given.axes.concat();
-        let Some(template) = self.instantiate(item, given) else { return Val::Error };
+        let template = self.instantiate(item, given).filter(|t| self.templates[t.0].whole);
+        let Some(template) = template else { return Val::Error };
         let own = self.templates[template.0].axes.clone();
         let mut axes: Vec<(AxisId, AxisId, AxisId)> = Vec::new();
         for (own, real) in own.into_iter().zip(given_axes) {

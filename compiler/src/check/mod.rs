@@ -49,7 +49,7 @@ use arch_grammar::{Diagnostic, Sources};
 use axes::AxisInfo;
 use block::Template;
 use context::Context;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use source::Loaded;
 use std::collections::BTreeMap;
 
@@ -87,8 +87,12 @@ pub(crate) struct Session<'p> {
     provider: &'p dyn Provider,
     sources: Sources,
     diagnostics: Vec<Diagnostic>,
-    /// Errors reported so far, repeated ones included.
+    /// Errors reported so far, repeated ones included, and values that an error made unknown.
     errors: usize,
+    /// How many there were when the walk of the item at hand began.
+    errors_before: usize,
+    /// Unknown names that were reported: the file, the item and the name.
+    unknown: FxHashSet<(usize, Option<usize>, String)>,
     /// The calls and declarations that the walk is inside of, innermost last.
     sites: Vec<report::Site>,
     /// What is left of the steps that one item may take.
@@ -123,6 +127,8 @@ impl<'p> Session<'p> {
             sources: Sources::default(),
             diagnostics: Vec::new(),
             errors: 0,
+            errors_before: 0,
+            unknown: FxHashSet::default(),
             sites: Vec::new(),
             fuel: report::FUEL,
             notes: Vec::new(),
@@ -179,13 +185,13 @@ pub struct FileOutcome {
 }
 
 /// Checks every item of a file: models with their defaults and each preset, blocks with the sizes at hand
-/// or, where none are known, with sizes made up for the purpose (axes do not depend on them).
+/// or, where none are known, with sizes made up for the purpose (axes do not depend on them). What did not parse
+/// or could not be imported hides nothing else; only what depends on it is not looked at.
 pub fn check_file(provider: &dyn Provider, name: &str, text: &str, request: &Request) -> FileOutcome {
     let mut session = Session::new(provider, request);
     let file = session.load(name, text);
-    session.asked_dims(file);
     let mut checked = Vec::new();
-    if !session.has_errors() {
+    if session.asked_dims(file) {
         session.check_items(file, &mut checked);
         session.check_names();
     }

@@ -32,8 +32,9 @@ impl Session<'_> {
         self.item_program(item)
     }
 
-    /// Reports sizes from outside that no axis can have.
-    pub(super) fn asked_dims(&mut self, file: usize) {
+    /// Whether axes can have the sizes that are given from outside; reports those that none can have.
+    pub(super) fn asked_dims(&mut self, file: usize) -> bool {
+        let errors = self.error_count();
         let place = Span::new(self.file_id(file), 0, 0);
         for (name, size) in self.request.dims.clone() {
             if size == 0 || size > super::report::LONGEST {
@@ -43,6 +44,7 @@ impl Session<'_> {
                 self.report(d.help("sizes are at least 1 and below 4,294,967,296"));
             }
         }
+        self.error_count() == errors
     }
 
     pub(super) fn asked_item(&mut self, file: usize) -> Option<ItemRef> {
@@ -92,13 +94,21 @@ impl Session<'_> {
 
     pub(super) fn item_program(&mut self, item: ItemRef) -> Option<Program> {
         self.fuel = super::report::FUEL;
+        self.errors_before = self.error_count();
         let (ast, index) = self.block_item(item)?;
         let ast::Item::Block(block) = &ast.items[index] else { return None };
+        if self.is_broken(item) {
+            self.unknown_because_of_an_error();
+        }
         let settings = self.settings(block)?;
         self.sizes_from_inputs(block);
         let template = self.top_template(item, block, &settings)?;
         let forward = self.templates[template.0].forward.clone();
+        let whole = self.templates[template.0].whole && !self.is_broken(item);
         let Some(forward) = forward else {
+            if !whole {
+                return None;
+            }
             let d = Diagnostic::error(
                 "A0405",
                 format!("`{}` has no `forward`", block.name.name),
@@ -109,7 +119,7 @@ impl Session<'_> {
         };
         self.distinct_names(template)?;
         let (shape, params) = self.top_call(template, &forward)?;
-        let built = self.build_forward(template, &shape, &[], Span::default())?;
+        let built = self.build_forward(template, &shape, &[], Span::default()).filter(|_| whole)?;
         let inputs = self.arguments_of(block.kind, template, &forward, &built, &params)?;
         let entry = self.entry(&built);
         let parameters = self.parameters(template, entry)?;

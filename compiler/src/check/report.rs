@@ -36,9 +36,20 @@ impl Session<'_> {
         }
     }
 
-    /// How many errors were reported so far, repeated ones included.
+    /// How many errors were reported so far, repeated ones included, and how many values they made unknown:
+    /// if it stays the same, everything was looked at and found to be right.
     pub(super) fn error_count(&self) -> usize {
         self.errors
+    }
+
+    /// Notes that something could not be looked at, because of an error that was reported.
+    pub(super) fn unknown_because_of_an_error(&mut self) {
+        self.errors += 1;
+    }
+
+    /// Whether an error was met in the item at hand. What seems wrong then may be so because of it.
+    pub(super) fn is_astray(&self) -> bool {
+        self.errors > self.errors_before
     }
 
     /// A message about the inside of the library stands where the user's file led into it; a message about
@@ -131,7 +142,8 @@ impl Session<'_> {
     }
 }
 
-fn covers(outer: Span, inner: Span) -> bool {
+/// Whether one place contains another.
+pub(super) fn covers(outer: Span, inner: Span) -> bool {
     outer.file == inner.file && outer.start <= inner.start && inner.end <= outer.end
 }
 

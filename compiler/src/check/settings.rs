@@ -23,6 +23,9 @@ impl Session<'_> {
         }
         for (name, text) in self.request.set.clone() {
             let Some(decl) = decls.iter().find(|d| d.name.name == name) else {
+                if self.is_astray() {
+                    return None;
+                }
                 let names: Vec<&str> = decls.iter().map(|d| d.name.name.as_str()).collect();
                 let title = format!("`{}` has no config `{name}`", block.name.name);
                 let d = Diagnostic::error("A0201", title, block.name.span)
@@ -80,6 +83,9 @@ impl Session<'_> {
         let mut env = Env::new(Rc::new(scope));
         for (key, expr) in &preset.values {
             let Some(decl) = decls.iter().find(|d| d.name.name == key.name) else {
+                if !self.is_to_be_reported(&key.name, key.span) {
+                    return None;
+                }
                 let names: Vec<&str> = decls.iter().map(|d| d.name.name.as_str()).collect();
                 let d = Diagnostic::error("A0201", format!("there is no config `{}`", key.name), key.span);
                 let d = match nearest(&key.name, names.iter().copied()) {

@@ -35,8 +35,9 @@ impl Session<'_> {
     /// `dims` in a body.
     pub(super) fn local_dims(&mut self, env: &mut Env, dims: &ast::DimsDecl) {
         for (name, size) in &dims.dims {
-            if let Some(axis) = self.dim(env, name, size) {
-                env.bind_axis(&name.name, axis);
+            match self.dim(env, name, size) {
+                Some(axis) => env.bind_axis(&name.name, axis),
+                None => env.bind(&name.name, Val::Error, name.span),
             }
         }
     }
@@ -141,6 +142,7 @@ impl Session<'_> {
                 Some(Val::Axes(list)) if list.len() == 1 => Some(list[0]),
                 _ => match env.local(n).map(|l| l.value.clone()) {
                     Some(Val::Axis(a)) => Some(a),
+                    Some(Val::Error) => None,
                     _ => self.not_an_axis(env, n, expr.span),
                 },
             },
@@ -162,6 +164,8 @@ impl Session<'_> {
             d = d
                 .label("a config value, not an axis")
                 .help(format!("declare an axis of that size: `dims N = {name}`"));
+        } else if !self.is_to_be_reported(name, span) {
+            return None;
         } else if let Some(n) = nearest(name, names.iter().map(String::as_str)) {
             d = d.help(format!("did you mean `{n}`?"));
         } else if names.is_empty() {

@@ -1,6 +1,7 @@
 //! Finding the files of a program: the file itself, what it imports, the standard library.
 
 use super::Session;
+use super::report::covers;
 use crate::library;
 use arch_grammar::{Diagnostic, FileId, Span, ast, nearest};
 use std::rc::Rc;
@@ -43,6 +44,10 @@ pub(super) struct Loaded {
     pub ast: Rc<ast::File>,
     /// Names in scope at the top level: defined here or imported.
     pub scope: Vec<(String, ItemRef)>,
+    /// Names whose import failed or whose item did not parse: using them says nothing more.
+    pub lost: Vec<String>,
+    /// For each item whether something in it did not parse.
+    pub broken: Vec<bool>,
 }
 
 /// An item: the file's place in [`Session::files`], the item's place in the file.
@@ -66,11 +71,25 @@ impl Session<'_> {
         }
         let id = self.sources.add(name, text);
         let (file, diagnostics) = arch_grammar::parse(id, text);
-        self.diagnostics.extend(diagnostics);
         let index = self.files.len();
         let ast = Rc::new(file);
+        let mistaken = |item: &ast::Item| {
+            let span = super::static_names::span_of(item);
+            diagnostics.iter().any(|d| d.is_error() && covers(span, d.primary.span))
+        };
+        let broken = ast.items.iter().map(mistaken).collect();
+        self.diagnostics.extend(diagnostics);
+        let lost = ast.lost.iter().map(|n| n.name.clone()).collect();
         let scope = Vec::new();
-        self.files.push(Loaded { name: name.to_string(), id, library, ast: ast.clone(), scope });
+        self.files.push(Loaded {
+            name: name.to_string(),
+            id,
+            library,
+            ast: ast.clone(),
+            scope,
+            lost,
+            broken,
+        });
         self.define_items(index, &ast);
         for import in &ast.imports {
             self.import(index, import);
@@ -112,7 +131,7 @@ impl Session<'_> {
     }
 
     fn import(&mut self, file: usize, import: &ast::Import) {
-        let Some(from) = self.imported_files(file, import) else { return };
+        let from = self.imported_files(file, import).unwrap_or_default();
         for (name, other) in &import.names {
             let found = from.iter().find_map(|f| {
                 let here = &self.files[*f];
@@ -120,9 +139,27 @@ impl Session<'_> {
             });
             match found {
                 Some(item) => self.define(file, other.as_ref().unwrap_or(name), item),
-                None => self.not_exported(&from, import, name),
+                None => {
+                    if !from.iter().any(|f| self.is_lost(*f, &name.name)) && !from.is_empty() {
+                        self.not_exported(&from, import, name);
+                    }
+                    self.files[file].lost.push(other.as_ref().unwrap_or(name).name.clone());
+                }
             }
         }
+    }
+
+    /// Whether something in an item did not parse: it is looked at as far as it goes, and not used.
+    pub(super) fn is_broken(&self, item: ItemRef) -> bool {
+        self.files[item.file].broken[item.index]
+    }
+
+    /// Whether a name stands for something of which only an error is known: a broken item, a failed import.
+    pub(super) fn is_lost(&self, file: usize, name: &str) -> bool {
+        let file = &self.files[file];
+        let unread = file.ast.edition.is_none() && file.ast.items.is_empty();
+        let unnamed = file.ast.import_lost && !file.scope.iter().any(|(known, _)| known == name);
+        unread || unnamed || file.lost.iter().any(|lost| lost == name)
     }
 
     fn not_exported(&mut self, from: &[usize], import: &ast::Import, name: &ast::Ident) {

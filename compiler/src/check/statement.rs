@@ -27,9 +27,15 @@ impl Session<'_> {
             None => {
                 let place = body.statements.last().map_or(body.span, |s| s.span);
                 let d = Diagnostic::error("A0408", "this body has no value", place);
-                self.report(
-                    d.label("the last thing here is not an expression").help("end with the value: `x`"),
-                );
+                let d = d.label("the last thing here is not an expression").help("end with the value: `x`");
+                let lines = self.sources.slice(place).trim_end().lines().count();
+                self.report(match body.statements.last().map(|s| &s.kind) {
+                    // An operator at the end of a line takes the next line along.
+                    Some(StmtKind::Let { .. }) if lines > 1 && !self.sources.slice(place).ends_with('}') => {
+                        d.remark(format!("this `let` goes on over {lines} lines"))
+                    }
+                    _ => d,
+                });
                 Val::Error
             }
         }
@@ -62,6 +68,10 @@ impl Session<'_> {
             }
             StmtKind::Expr(e) => {
                 self.eval(env, e);
+                // It may be the rest of a line that did not parse.
+                if self.is_astray() {
+                    return;
+                }
                 let d = Diagnostic::error("A0409", "the value of this expression is lost", statement.span)
                     .label("nothing takes it")
                     .help("bind it with `let x = …`, or remove it");
@@ -140,6 +150,9 @@ impl Session<'_> {
 
     fn update(&mut self, env: &mut Env, name: &ast::Ident, value: &Expr) {
         let Some(local) = env.local(&name.name).cloned() else {
+            if self.is_astray() {
+                return;
+            }
             let names = env.value_names();
             let mut d =
                 Diagnostic::error("A0107", format!("there is no `{}` to update", name.name), name.span);
@@ -226,7 +239,12 @@ impl Session<'_> {
                 local.collects = true;
             }
         }
-        let Some(values) = self.iterated(env, iter) else { return };
+        let Some(values) = self.iterated(env, iter) else {
+            if let Some(name) = collect {
+                env.bind(&name.name, Val::Error, name.span);
+            }
+            return;
+        };
         let errors = self.error_count();
         for value in values {
             env.frames.push(Frame::default());

@@ -4,6 +4,8 @@
 use super::Session;
 use super::config::config_decls;
 use super::events::{Event, events};
+use super::report::covers;
+use super::source::ItemRef;
 use arch_grammar::ast::{BlockItem, ConfigType, ConfigTypeKind, File, Ident, Item};
 use arch_grammar::{Diagnostic, Span, nearest};
 use rustc_hash::FxHashSet;
@@ -15,10 +17,12 @@ impl Session<'_> {
         let files: Vec<usize> = (0..self.files.len()).filter(|f| !self.files[*f].library).collect();
         for file in files {
             let ast = self.files[file].ast.clone();
-            for item in &ast.items {
+            for (index, item) in ast.items.iter().enumerate() {
                 self.check_writing(item);
-                if !matches!(item, Item::Test(_)) {
-                    self.unknown_in(file, item);
+                // What did not parse may have declared names.
+                let broken = self.is_broken(ItemRef { file, index });
+                if !matches!(item, Item::Test(_)) && !broken {
+                    self.unknown_in(file, index, item);
                 }
             }
             for item in &ast.items {
@@ -34,19 +38,38 @@ impl Session<'_> {
     }
 
     fn has_error_in(&self, span: Span) -> bool {
-        let inside = |s: Span| s.file == span.file && span.start <= s.start && s.end <= span.end;
-        self.diagnostics.iter().any(|d| d.is_error() && inside(d.primary.span))
+        self.diagnostics.iter().any(|d| d.is_error() && covers(span, d.primary.span))
     }
 
     /// Reports a static finding unless the place already has an error.
-    fn report_new(&mut self, d: Diagnostic) {
+    fn report_new(&mut self, d: Diagnostic) -> bool {
         let at = d.primary.span;
-        if !self.diagnostics.iter().any(|e| e.is_error() && e.primary.span == at) {
+        let new = !self.diagnostics.iter().any(|e| e.is_error() && e.primary.span == at);
+        if new {
             self.report(d);
         }
+        new
     }
 
-    fn unknown_in(&mut self, file: usize, item: &Item) {
+    /// Whether the walk is to report an unknown name. If an error came before, the name may not have been
+    /// declared because of it.
+    pub(super) fn is_to_be_reported(&mut self, name: &str, span: Span) -> bool {
+        let reported = !self.is_astray() && self.is_first_unknown(name, span);
+        if !reported {
+            self.unknown_because_of_an_error();
+        }
+        reported
+    }
+
+    /// Whether an unknown name is met for the first time in its item: each is reported once.
+    fn is_first_unknown(&mut self, name: &str, span: Span) -> bool {
+        let file = self.file_index(span.file);
+        let items = &self.files[file].ast.items;
+        let item = items.iter().position(|item| covers(span_of(item), span));
+        self.unknown.insert((file, item, name.to_string()))
+    }
+
+    fn unknown_in(&mut self, file: usize, index: usize, item: &Item) {
         let mut declared: FxHashSet<&str> = FxHashSet::default();
         events(item, &mut |e| match e {
             Event::Declare(n) => _ = declared.insert(n),
@@ -61,7 +84,7 @@ impl Session<'_> {
                 Event::Axis(n, s) => (n, s, true),
                 _ => return,
             };
-            if !declared.contains(name) && (axis || !global.contains(name)) {
+            if !declared.contains(name) && (axis || !global.contains(name) && !self.is_lost(file, name)) {
                 unknown.push((name.to_string(), span, axis));
             }
         });
@@ -76,7 +99,9 @@ impl Session<'_> {
                 Diagnostic::error("A0101", format!("there is no `{name}` here"), span).label("not known")
             };
             let d = self.known_elsewhere(d, &name, near);
-            self.report_new(d);
+            if !self.unknown.contains(&(file, Some(index), name.clone())) && self.report_new(d) {
+                self.is_first_unknown(&name, span);
+            }
         }
     }
 

@@ -14,8 +14,12 @@ impl Session<'_> {
         let ast = self.files[file].ast.clone();
         let asked = self.request.clone();
         let blocks = |i: &Item| matches!(i, Item::Block(b) if asked.item.as_ref() == Some(&b.name.name));
-        if asked.item.is_some() && !ast.items.iter().any(blocks) {
-            self.asked_item(file);
+        if let Some(name) = &asked.item
+            && !ast.items.iter().any(blocks)
+        {
+            if !self.is_lost(file, name) {
+                self.asked_item(file);
+            }
             return;
         }
         for (index, item) in ast.items.iter().enumerate() {

@@ -123,7 +123,7 @@ impl Session<'_> {
                     self.signature(&f.params, &f.results, ROLES);
                     self.body_writing(&f.body);
                 }
-                Member::Preset(_) | Member::Require(_) | Member::Dims(_) => {}
+                Member::Preset(_) | Member::Require(_) | Member::Dims(_) | Member::Lost(_) => {}
             }
         }
     }

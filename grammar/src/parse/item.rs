@@ -7,6 +7,7 @@ use crate::ast::{
     AxisParam, BlockItem, BlockKind, Body, Edition, File, FnItem, Ident, Import, Item, StrLit, TestItem,
 };
 use crate::diagnostic::Diagnostic;
+use crate::scan::TokenKind;
 use crate::split::{Level, split};
 
 /// The only edition there is.
@@ -48,6 +49,9 @@ impl Parser<'_> {
             if !self.source.tokens.is_touched(part.0, part.1) && (misspelt || !self.adrift) {
                 self.problems.push(mistakes::no_item(&self.source, part.0));
             }
+            if misspelt && self.source.kind(part.0 + 1) == Some(TokenKind::Word) {
+                file.lost.push(self.source.ident(part.0 + 1));
+            }
             self.adrift = true;
             return;
         }
@@ -68,10 +72,21 @@ impl Parser<'_> {
                 let edition = self.parse(rule, part, |build, pair| build.edition(pair));
                 file.edition = file.edition.take().or(edition);
             }
-            Rule::import => file.imports.extend(self.parse(rule, part, |build, pair| build.import(pair))),
+            Rule::import => match self.parse(rule, part, |build, pair| build.import(pair)) {
+                Some(import) => file.imports.push(import),
+                None => {
+                    file.import_lost = true;
+                    let words =
+                        (part.0 + 1..part.1).filter(|&i| self.source.kind(i) == Some(TokenKind::Word));
+                    file.lost.extend(words.map(|index| self.source.ident(index)));
+                }
+            },
             _ => {
                 let item = self.parse(rule, part, |build, pair| build.item(pair));
                 self.adrift = item.is_none();
+                if item.is_none() && rule != Rule::test_item {
+                    file.lost.push(self.source.ident(part.0 + 1));
+                }
                 file.items.extend(item);
             }
         }

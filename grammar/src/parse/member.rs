@@ -3,11 +3,14 @@
 use pest::iterators::Pair;
 
 use super::climb::as_range;
-use super::{Build, Parser, Rule};
+use super::{Build, Parser, Rule, mistakes};
 use crate::ast::{
     Attribute, Body, ConfigDecl, ConfigType, ConfigTypeKind, DimsDecl, Expr, ExprKind, Forward, Ident,
-    LayerDecl, Member, MemberIf, Param, ParamDecl, ParamKind, PresetDecl, RequireDecl, ResultDecl,
+    LayerDecl, LostMember, Member, MemberIf, Param, ParamDecl, ParamKind, PresetDecl, RequireDecl,
+    ResultDecl,
 };
+use crate::nearest::nearest;
+use crate::scan::TokenKind;
 use crate::split::{Level, split};
 
 impl Parser<'_> {
@@ -15,10 +18,10 @@ impl Parser<'_> {
     pub(super) fn members(&mut self, open: usize) -> Vec<Member> {
         let Some(close) = self.source.partner(open) else { return Vec::new() };
         let parts = split(&self.source, Level::Members, open + 1, close);
-        parts.into_iter().filter_map(|part| self.member(part)).collect()
+        parts.into_iter().map(|part| self.member(part)).collect()
     }
 
-    fn member(&mut self, part: (usize, usize)) -> Option<Member> {
+    fn member(&mut self, part: (usize, usize)) -> Member {
         let next = self.source.word(part.0 + 1);
         let rule = match self.source.word(part.0) {
             _ if next == "=" => Rule::layer,
@@ -31,7 +34,29 @@ impl Parser<'_> {
             "if" => Rule::member_if,
             _ => Rule::layer,
         };
-        self.parse(rule, part, |build, pair| build.member(pair))
+        let member = self.parse(rule, part, |build, pair| build.member(pair));
+        member.unwrap_or_else(|| Member::Lost(self.lost_member(rule, part)))
+    }
+
+    /// What can be told of a member that did not parse.
+    fn lost_member(&self, rule: Rule, (from, to): (usize, usize)) -> LostMember {
+        let source = &self.source;
+        let meant = nearest(source.word(from), mistakes::MEMBER_WORDS).unwrap_or("");
+        let layer =
+            source.word(from + 1) == "=" || matches!(rule, Rule::weight | Rule::forward | Rule::preset);
+        let decides = !layer && !matches!(meant, "param" | "buffer" | "forward" | "preset");
+        // The words at its beginning, and in its bodies all that a member could declare.
+        let head = (from..to).take_while(|&index| source.kind(index) == Some(TokenKind::Word));
+        let inside = (from..to).filter(|&index| {
+            let before = index.checked_sub(1).map_or("", |before| source.word(before));
+            source.kind(index) == Some(TokenKind::Word)
+                && (source.word(index + 1) == "=" || matches!(before, "config" | "param" | "buffer"))
+        });
+        LostMember {
+            names: head.chain(inside).map(|index| source.ident(index)).collect(),
+            decides,
+            span: source.span(from, to),
+        }
     }
 }
 

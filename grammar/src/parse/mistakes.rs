@@ -15,7 +15,8 @@ use crate::source::{Source, is_joining_word};
 use crate::span::Span;
 
 /// Words with which a member of a block can begin.
-const MEMBER_WORDS: [&str; 8] = ["config", "preset", "require", "dims", "param", "buffer", "forward", "if"];
+pub const MEMBER_WORDS: [&str; 8] =
+    ["config", "preset", "require", "dims", "param", "buffer", "forward", "if"];
 /// Words with which an item can begin.
 pub const ITEM_WORDS: [&str; 6] = ["edition", "import", "fn", "block", "model", "test"];
 /// Attributes, for who forgets the `@`.

@@ -3,7 +3,7 @@
 use pest::iterators::Pair;
 
 use super::{Build, Parser, Rule};
-use crate::ast::{Body, Expr, ExprKind, Ident, Pattern, Stmt, StmtKind};
+use crate::ast::{Body, DimsDecl, Expr, ExprKind, Pattern, Stmt, StmtKind};
 use crate::scan::TokenKind;
 use crate::split::{Level, split};
 
@@ -43,8 +43,8 @@ impl Parser<'_> {
         Some(Stmt { kind, span })
     }
 
-    /// Of a `let` that did not parse the names are kept, so that their uses are no further errors; of a last
-    /// expression, that there was one.
+    /// Of a statement that did not parse the names are kept, so that their uses are no further errors, and that
+    /// there was one: a body needs its value, a step its updates.
     fn what_is_left(&mut self, rule: Rule, part: (usize, usize)) -> Option<StmtKind> {
         let value = Expr { kind: ExprKind::Error, span: self.source.span(part.0, part.1) };
         match rule {
@@ -54,15 +54,30 @@ impl Parser<'_> {
                 for index in part.0 + 1..part.1 {
                     match self.source.word(index) {
                         "=" | ":" => break,
-                        word if self.source.kind(index) == Some(TokenKind::Word) => {
-                            let span = self.source.span(index, index + 1);
-                            names.push(Pattern::Name(Ident { name: word.to_string(), span }));
+                        _ if self.source.kind(index) == Some(TokenKind::Word) => {
+                            names.push(Pattern::Name(self.source.ident(index)));
                         }
                         _ => {}
                     }
                 }
                 let pattern = if names.len() == 1 { names.pop()? } else { Pattern::Tuple(names, value.span) };
                 Some(StmtKind::Let { pattern, shape: None, value })
+            }
+            Rule::update_stmt => Some(StmtKind::Update { name: self.source.ident(part.0), value }),
+            Rule::yield_stmt => Some(StmtKind::Yield(value)),
+            Rule::final_stmt => Some(StmtKind::Final(value)),
+            Rule::for_stmt => {
+                let collect = (part.0..part.1).find(|&index| self.source.word(index) == "collect");
+                let collect = collect.filter(|index| self.source.kind(index + 1) == Some(TokenKind::Word));
+                let collect = collect.map(|index| self.source.ident(index + 1));
+                let pattern = Pattern::Tuple(Vec::new(), value.span);
+                let body = Body { span: value.span, braces: true, ..Body::default() };
+                Some(StmtKind::For { pattern, iter: value, collect, body })
+            }
+            Rule::dims => {
+                let names = (part.0..part.1).filter(|&index| self.source.word(index + 1) == "=");
+                let dims = names.map(|index| (self.source.ident(index), value.clone())).collect();
+                Some(StmtKind::Dims(DimsDecl { dims, span: value.span }))
             }
             _ => None,
         }

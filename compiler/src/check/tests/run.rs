@@ -151,6 +151,7 @@ impl Session<'_> {
             site: test.span,
             sites: Vec::new(),
             tensors: 0,
+            whole: true,
         });
         TemplateId(self.templates.len() - 1)
     }
