@@ -159,7 +159,7 @@ pub enum BlockKind {
     Model,
 }
 
-/// `block NAME(AXES) { … }` or `model NAME { … }`.
+/// `block NAME(AXES) { … }` or `model NAME { … }`, or a variant: `model NAME = OTHER(depth: 6)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BlockItem {
     /// Its documentation.
@@ -170,10 +170,21 @@ pub struct BlockItem {
     pub name: Ident,
     /// `(D = d_model, I.. -> O..)`.
     pub axes: Vec<AxisParam>,
-    /// What stands in it, in order.
+    /// What stands in it, in order. A variant's are those of the item that it is a variant of.
     pub members: Vec<Member>,
+    /// `= DiT(conditioning: adaln)` instead of a body.
+    pub variant: Option<Variant>,
     /// The whole item.
     pub span: Span,
+}
+
+/// What a variant says: another item, with other defaults.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// The item that it is a variant of.
+    pub base: Ident,
+    /// Config values that take the place of defaults.
+    pub values: Vec<(Ident, Expr)>,
 }
 
 /// An axis parameter of a block.

@@ -68,7 +68,8 @@ forget_fields! {
     Shape { axes, dtype, span }
     ResultDecl { name, shape }
     Body { statements, tail, span }
-    BlockItem { name, axes, members, span }
+    BlockItem { name, axes, members, variant, span }
+    Variant { base, values }
     AxisParam { name, tied, span }
     Attribute { name, args, span }
     ConfigDecl { name, ty, range, default, attributes, span }

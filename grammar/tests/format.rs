@@ -108,6 +108,17 @@ fn layers_and_presets_stand_in_columns() {
 }
 
 #[test]
+fn a_variant_stands_on_one_line_or_opens_its_bracket() {
+    let text = "edition 2026\nmodel  Small=DiT( depth:6,kind : plain )\nblock B = A()\n";
+    assert_eq!(
+        formatted(text),
+        "edition 2026\n\nmodel Small = DiT(depth: 6, kind: plain)\n\nblock B = A()\n"
+    );
+    let long = "edition 2026\n\nmodel AVariantWithALongName = AnItemWithALongName(\n  first_of_its_values: 1, second_of_its_values: 2, third_of_its_values: 3, fourth_of_its_values: 4,\n)\n";
+    assert_eq!(formatted(long), long);
+}
+
+#[test]
 fn configs_keep_their_shape() {
     let text = "config a:int in{1,2,4}=2 @preset_suffix\nconfig b : one of {x,y}=x\nconfig c: int? = none\nconfig d: [int]=[2,2]\nconfig e: float in 0 .. 1";
     assert_eq!(

@@ -144,7 +144,7 @@ impl Session<'_> {
 
     /// Axis parameters and ties; config values and dims follow in the order of the members.
     fn block_scope(&mut self, item: ItemRef, block: &BlockItem, given: &Given) -> Option<Scope> {
-        let mut scope = Scope { file: item.file, ..Scope::default() };
+        let mut scope = Scope { file: self.home(item), ..Scope::default() };
         if given.axes.len() != block.axes.len() {
             self.wrong_axes(block, given);
             return None;

@@ -674,20 +674,7 @@ impl Session<'_> {
                 dtype: r.dtype,
             };
             for own in &r.axes {
-                let (used, real) = (pairs.used(*own), pairs.real(*own));
-                let real = match real {
-                    Some(real) => real,
-                    // An axis that the callee made is a new one for each call.
-                    None => match fresh.iter().find(|(o, _)| o == own) {
-                        Some((_, f)) => *f,
-                        None => {
-                            let name = self.axis_name(*own);
-                            let f = self.copy_axis(*own, &name);
-                            fresh.push((*own, f));
-                            f
-                        }
-                    },
-                };
+                let (used, real) = (pairs.used(*own), self.real_axis(*own, pairs, &mut fresh));
                 if used != real {
                     if t.has(real) {
                         self.twice(shown, real, span);
@@ -703,6 +690,26 @@ impl Session<'_> {
         } else {
             Val::Tuple(Rc::new(out.into_iter().map(|(_, v)| v).collect()))
         })
+    }
+
+    /// The caller's axis for one of a callee's. What the callee made is a new axis for each call; the parts of
+    /// a sum are the caller's where the caller gave them.
+    fn real_axis(&mut self, own: AxisId, pairs: &Pairs, fresh: &mut Vec<(AxisId, AxisId)>) -> AxisId {
+        let known = pairs.real(own).or_else(|| fresh.iter().find(|(o, _)| *o == own).map(|(_, f)| *f));
+        if let Some(known) = known {
+            return known;
+        }
+        let name = self.axis_name(own);
+        let made = self.copy_axis(own, &name);
+        fresh.push((own, made));
+        if let Some(parts) = self.axis_info(made).parts.clone() {
+            let mut parts = (*parts).clone();
+            for part in &mut parts {
+                part.axis = part.axis.map(|a| self.real_axis(a, pairs, fresh));
+            }
+            self.axes[made.0 as usize].parts = Some(Rc::new(parts));
+        }
+        made
     }
 
     /// The same tensor with one axis under another identity.

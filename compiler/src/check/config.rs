@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::block::Given;
-use super::scope::Env;
+use super::scope::{Env, Scope};
 use super::value::{Callee, Initialiser, Number, Origin, Scalar, Val};
 use arch_grammar::ast::{self, BlockItem, ConfigDecl, ConfigTypeKind, Expr, ExprKind, Member};
 use arch_grammar::{Diagnostic, Span, nearest};
@@ -122,8 +122,15 @@ impl Session<'_> {
             self.report(d);
             return None;
         };
-        let value = self.config_value(env, &decl.ty, default);
-        let from = format!("the default ({})", self.sources.place(decl.span));
+        let own = decl.span.file == default.span.file && decl.span.start <= default.span.start;
+        let value = if own && default.span.end <= decl.span.end {
+            self.config_value(env, &decl.ty, default)
+        } else {
+            // A variant gives it, which stands outside of the block and knows none of its names.
+            let scope = Scope { file: self.file_index(default.span.file), ..Scope::default() };
+            self.config_value(&mut Env::new(Rc::new(scope)), &decl.ty, default)
+        };
+        let from = format!("the default ({})", self.sources.place(default.span));
         Some((with_origin(value, name, &from), default.span))
     }
 

@@ -61,6 +61,11 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn block(&mut self, b: &'a BlockItem) {
+        // The members of a variant are looked at where they are written.
+        if let Some(variant) = &b.variant {
+            self.send(Event::Use(&variant.base.name, variant.base.span));
+            return variant.values.iter().for_each(|(_, e)| self.expr(e));
+        }
         for axis in &b.axes {
             self.declare(&axis.name);
             axis.tied.iter().for_each(|t| self.expr(t));
@@ -147,9 +152,13 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    /// A name that is not known yet names an axis that the body makes.
     fn results(&mut self, results: &'a [ResultDecl]) {
-        for entry in results.iter().flat_map(|r| &r.shape.axes) {
+        results.iter().for_each(|r| self.naming_shape(&r.shape));
+    }
+
+    /// A name that is not known yet names an axis that the body, or a layer that it calls, makes.
+    fn naming_shape(&mut self, shape: &'a Shape) {
+        for entry in &shape.axes {
             match &entry.kind {
                 ExprKind::Name(n) => self.send(Event::Declare(n)),
                 _ => self.expr(entry),
@@ -188,7 +197,11 @@ impl<'a> Walk<'_, 'a> {
         match &s.kind {
             StmtKind::Let { pattern, shape, value } => {
                 self.expr(value);
-                shape.iter().for_each(|s| self.shape(s));
+                // Only what is called makes axes that have no name here.
+                let called = matches!(value.kind, ExprKind::Call(..) | ExprKind::Pipe(..));
+                if let Some(shape) = shape {
+                    if called { self.naming_shape(shape) } else { self.shape(shape) }
+                }
                 names(pattern, &mut |n| self.send(Event::Let(n)));
             }
             StmtKind::Update { name, value } => {

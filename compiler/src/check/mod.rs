@@ -37,6 +37,7 @@ mod static_names;
 mod structure;
 pub mod tests;
 mod value;
+mod variants;
 mod whole;
 mod writing;
 

@@ -59,8 +59,13 @@ impl Session<'_> {
                 _ => None,
             })
             .collect();
-        let models: Vec<usize> =
-            blocks.iter().filter(|(_, b)| b.kind == BlockKind::Model).map(|(i, _)| *i).collect();
+        let of_kind = |variants: bool| {
+            let models = blocks.iter().filter(|(_, b)| b.kind == BlockKind::Model);
+            models.filter(|(_, b)| b.variant.is_some() == variants).map(|(i, _)| *i).collect::<Vec<_>>()
+        };
+        // A model with variants is one model, and it is the one that is meant.
+        let own = of_kind(false);
+        let models = if own.is_empty() { of_kind(true) } else { own };
         let names = || blocks.iter().map(|(_, b)| b.name.name.as_str()).collect::<Vec<_>>();
         if let Some(name) = self.request.item.clone() {
             if let Some((index, _)) = blocks.iter().find(|(_, b)| b.name.name == name) {
@@ -251,10 +256,10 @@ impl Session<'_> {
         let decl =
             super::config::config_decls(&block.members).into_iter().find(|c| c.name.name == tie)?.clone();
         let default = decl.default.as_ref()?;
-        let scope = super::scope::Scope { file: self.file_index(decl.span.file), ..Default::default() };
+        let scope = super::scope::Scope { file: self.file_index(default.span.file), ..Default::default() };
         let mut env = Env::new(Rc::new(scope));
         let value = self.config_value(&mut env, &decl.ty, default);
-        let from = format!("the default ({})", self.sources.place(decl.span));
+        let from = format!("the default ({})", self.sources.place(default.span));
         Some((super::config::with_origin(value, tie, &from), default.span))
     }
 
@@ -560,7 +565,12 @@ impl Session<'_> {
             sums.1 = usize::saturating_add(sums.1, n);
         }
         for layer in &t.layers {
+            let row = rows.len();
             let below = self.layer_row(layer.template, join(&path, &layer.path), rows);
+            // A layer without a name is its owner's own work, and so are the layers in it.
+            if layer.path.is_empty() {
+                rows.remove(row);
+            }
             sums = (sums.0.saturating_add(below.0), sums.1.saturating_add(below.1));
         }
         rows[at].params = sums.0;

@@ -66,7 +66,9 @@ impl Session<'_> {
                 _ => None,
             })
             .collect();
-        let Some(preset) = presets.iter().find(|p| p.name.name == name) else {
+        // Papers write `S-deep`; names here have no hyphens.
+        let plain = name.replace('-', "_");
+        let Some(preset) = presets.iter().find(|p| p.name.name == plain) else {
             let names: Vec<&str> = presets.iter().map(|p| p.name.name.as_str()).collect();
             let title = format!("`{}` has no preset `{name}`", block.name.name);
             let from = format!("from the command line (--preset {text})");

@@ -4,6 +4,7 @@ use super::Session;
 use super::report::covers;
 use crate::library;
 use arch_grammar::{Diagnostic, FileId, Span, ast, nearest};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// Files that one program may consist of. Files may import each other, so a provider that gives every file a
@@ -42,6 +43,8 @@ pub(super) struct Loaded {
     /// Whether it is part of the program (`std`, the zoo) and not the user's.
     pub library: bool,
     pub ast: Rc<ast::File>,
+    /// Items that are variants of what another file defines, and the file that their names are looked up in.
+    pub homes: BTreeMap<usize, usize>,
     /// Names in scope at the top level: defined here or imported.
     pub scope: Vec<(String, ItemRef)>,
     /// Names whose import failed or whose item did not parse: using them says nothing more.
@@ -80,12 +83,13 @@ impl Session<'_> {
         let broken = ast.items.iter().map(mistaken).collect();
         self.diagnostics.extend(diagnostics);
         let lost = ast.lost.iter().map(|n| n.name.clone()).collect();
-        let scope = Vec::new();
+        let (homes, scope) = (BTreeMap::new(), Vec::new());
         self.files.push(Loaded {
             name: name.to_string(),
             id,
             library,
             ast: ast.clone(),
+            homes,
             scope,
             lost,
             broken,
@@ -94,6 +98,7 @@ impl Session<'_> {
         for import in &ast.imports {
             self.import(index, import);
         }
+        self.resolve_variants(index);
         index
     }
 

@@ -4,6 +4,7 @@ use super::Session;
 use super::report::counted;
 use super::scope::{Env, Frame};
 use super::value::{Tensor, Val};
+use crate::graph::AxisId;
 use arch_grammar::ast::{self, Body, Expr, ExprKind, Pattern, Stmt, StmtKind};
 use arch_grammar::{Diagnostic, Span, nearest};
 use std::rc::Rc;
@@ -46,7 +47,7 @@ impl Session<'_> {
             StmtKind::Let { pattern, shape, value } => {
                 let v = self.eval(env, value);
                 let v = match shape {
-                    Some(shape) => self.annotated(env, v, shape, value.span),
+                    Some(shape) => self.annotated(env, v, shape, value),
                     None => v,
                 };
                 self.bind_pattern(env, pattern, v, value.span);
@@ -80,9 +81,12 @@ impl Session<'_> {
         }
     }
 
-    fn annotated(&mut self, env: &mut Env, value: Val, shape: &ast::Shape, span: Span) -> Val {
-        let Some(t) = self.tensor(&value, span) else { return Val::Error };
-        match self.held_against(env, &t, shape, &[], span, "the value") {
+    fn annotated(&mut self, env: &mut Env, value: Val, shape: &ast::Shape, of: &Expr) -> Val {
+        let Some(t) = self.tensor(&value, of.span) else { return Val::Error };
+        if matches!(of.kind, ExprKind::Call(..) | ExprKind::Pipe(..)) {
+            name_axes(env, &t, shape);
+        }
+        match self.held_against(env, &t, shape, &[], of.span, "the value") {
             Some(order) => {
                 let mut t = t;
                 t.axes.sort_by_key(|(a, _)| order.iter().position(|b| a == b));
@@ -284,6 +288,33 @@ impl Session<'_> {
                 self.report(d.help("a loop over an axis is a `scan`"));
                 None
             }
+        }
+    }
+}
+
+/// Names in an annotation of a call that nobody knows yet, in order, name the axes of the result that have no
+/// name here.
+fn name_axes(env: &mut Env, t: &Tensor, shape: &ast::Shape) {
+    let entries = shape.axes.iter().filter_map(|e| match &e.kind {
+        ExprKind::Name(name) => Some(name),
+        _ => None,
+    });
+    let new: Vec<&String> = entries.filter(|n| env.axis(n).is_none()).collect();
+    let named = |axis: &AxisId| {
+        let local = env.frames.iter().flat_map(|f| f.axes.values()).any(|a| a == axis);
+        let block = || {
+            env.scope.axes.values().any(|v| match v {
+                Val::Axis(a) => a == axis,
+                Val::Axes(list) => list.contains(axis),
+                _ => false,
+            })
+        };
+        *axis == AxisId::BATCH || env.lifted.contains(axis) || local || block()
+    };
+    let nameless: Vec<AxisId> = t.axes.iter().map(|(a, _)| *a).filter(|a| !named(a)).collect();
+    if new.len() == nameless.len() {
+        for (name, axis) in new.into_iter().zip(nameless) {
+            env.bind_axis(name, axis);
         }
     }
 }

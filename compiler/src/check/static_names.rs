@@ -28,7 +28,7 @@ impl Session<'_> {
             for item in &ast.items {
                 if !self.has_error_in(span_of(item)) {
                     self.unused_lets(item);
-                    if let Item::Block(block) = item {
+                    if let Item::Block(block @ BlockItem { variant: None, .. }) = item {
                         self.unused_configs(item, block);
                     }
                 }

@@ -4,8 +4,8 @@
 use super::Session;
 use super::events::names;
 use arch_grammar::ast::{
-    Arg, Body, ConfigType, ConfigTypeKind, Expr, ExprKind, Ident, Item, Member, Param, ParamKind, PresetDecl,
-    ResultDecl, Shape, Stmt, StmtKind,
+    Arg, BlockItem, Body, ConfigType, ConfigTypeKind, Expr, ExprKind, Ident, Item, Member, Param, ParamKind,
+    PresetDecl, ResultDecl, Shape, Stmt, StmtKind,
 };
 use arch_grammar::{Diagnostic, Span, nearest};
 
@@ -24,6 +24,9 @@ impl Session<'_> {
             Item::Fn(f) => {
                 self.signature(&f.params, &f.results, &[]);
                 self.body_writing(&f.body);
+            }
+            Item::Block(BlockItem { variant: Some(variant), .. }) => {
+                self.each_once(variant.values.iter().map(|(n, _)| n), "is given twice");
             }
             Item::Block(b) => {
                 self.each_once(b.axes.iter().map(|a| &a.name), "is an axis of this block twice");

@@ -30,6 +30,54 @@ fn the_last_axis_binds_where_one_is_open() {
     assert_close(&case.run(&[("x", &[1.0, 2.0, 3.0, 4.0])]), &[3.0, 7.0]);
 }
 
+const PATCHES: &str = "block Patches(H) {
+    dims P = 2, T = H / P
+    forward(x: [H]) -> [T, P] { unflatten(x, H -> (T, P)) }
+  }
+  block Double(C) { dims O = C ++ C  forward(x: [C]) -> [O] { concat(x, 2 * x, into: O) } }
+  block Single(C) { dims O = C  forward(x: [C]) -> [O] { rename(x, C -> O) } }";
+
+#[test]
+fn an_axis_that_a_layer_makes_is_named_by_an_annotation() {
+    let text = format!(
+        "{PATCHES}\n block B(H) {{ cut = Patches(H)
+          forward(x: [H]) -> [] {{ let y: [T, P] = cut(x); sum(y[P: 1] * iota(T), over: T) }} }}"
+    );
+    let case = case(&text).item("B").dim("H", 6);
+    assert_close(&case.run(&[("x", &numbers(6, |i| i as f64))]), &[3.0 + 2.0 * 5.0]);
+}
+
+#[test]
+fn an_annotation_names_nothing_that_has_a_name() {
+    let line = |l: &str| {
+        let text = format!("{PATCHES}\n block B(H) {{ cut = Patches(H)  forward(x: [H]) -> [] {{ {l} }} }}");
+        case(&text).item("B").dim("H", 6).codes()
+    };
+    assert_eq!(line("let y: [G] = x; sum(y, over: G)"), ["A0316"]);
+    assert_eq!(line("let y: [A] = cut(x); sum(y, over: A)"), ["A0316"]);
+    let twice = "let y: [A, P] = cut(x); let z: [B, Q] = y; sum(z, over: (A, P))";
+    assert_eq!(line(twice), ["A0316"]);
+    let again = "let y: [A, P] = cut(x); let z: [B, Q] = flip(y, A); sum(z, over: (A, P))";
+    assert_eq!(line(again), ["A0316"]);
+    assert_eq!(line("let y: [A, P] = cut(x); sum(y, over: (A, P))"), [""; 0]);
+}
+
+#[test]
+fn parts_of_a_sum_that_a_layer_makes_are_the_callers() {
+    let text = format!(
+        "{PATCHES}\n block B(D) {{ two = Double(D)  one = Single(D)
+          forward(x: [D]) -> (a: [D], b: [D], c: [D]) {{
+            let (a, b) = split(two(x))
+            let c: [O] = one(x)
+            (a, b, c[O: 0.. -> D])
+          }} }}"
+    );
+    let compiled = case(&text).item("B").dim("D", 2).compiled();
+    let found = compiled.run(&[("x", &[1.0, 2.0])]).outputs;
+    let found: Vec<f64> = found.into_iter().flat_map(|(_, t)| t.data).collect();
+    assert_close(&found, &[1.0, 2.0, 2.0, 4.0, 1.0, 2.0]);
+}
+
 #[test]
 fn a_call_may_say_which_axis_is_meant() {
     let text = "block total { forward(x: [T]) -> [] { sum(x, over: T) } }

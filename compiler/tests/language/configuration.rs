@@ -35,6 +35,15 @@ fn config_values_come_from_defaults_presets_and_settings() {
 }
 
 #[test]
+fn a_preset_may_be_named_with_hyphens() {
+    let text = "model M { preset S_deep { depth: 3 }  config depth: int = 1  dims D = 1
+      forward(x: [D]) -> [D] { x * depth } }";
+    assert_close(&case(text).preset("S-deep").run(&[("x", &[1.0])]), &[3.0]);
+    assert_close(&case(text).preset("S_deep").run(&[("x", &[1.0])]), &[3.0]);
+    assert_eq!(case(text).preset("S-depe").codes(), ["A0208"]);
+}
+
+#[test]
 fn config_values_out_of_their_range_are_refused() {
     assert_eq!(case(M).set("depth", "0").codes(), ["A0204"]);
     assert_eq!(case(M).set("patch", "3").codes(), ["A0204"]);

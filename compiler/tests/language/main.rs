@@ -15,4 +15,5 @@ mod statements;
 mod support;
 mod templates;
 mod types;
+mod variants;
 mod views;

@@ -5,6 +5,7 @@ use pest::iterators::Pair;
 use super::{Build, Parser, Rule, mistakes};
 use crate::ast::{
     AxisParam, BlockItem, BlockKind, Body, Edition, File, FnItem, Ident, Import, Item, StrLit, TestItem,
+    Variant,
 };
 use crate::diagnostic::Diagnostic;
 use crate::scan::TokenKind;
@@ -60,6 +61,7 @@ impl Parser<'_> {
             "import" => Rule::import,
             "fn" => Rule::fn_item,
             "test" => Rule::test_item,
+            _ if self.source.word(part.0 + 2) == "=" => Rule::variant_item,
             _ => Rule::block_item,
         };
         let first = file.edition.is_none() && file.imports.is_empty() && file.items.is_empty();
@@ -162,8 +164,14 @@ impl Build<'_, '_, '_> {
             name: self.inner_ident(&pair),
             axes: Vec::new(),
             members: Vec::new(),
+            variant: None,
             span: self.whole(),
         };
+        if pair.as_rule() == Rule::variant_item {
+            let base = pair.clone().into_inner().filter(|p| p.as_rule() == Rule::ident).nth(1);
+            let values = self.entry_list(pair.clone());
+            block.variant = base.map(|b| Variant { base: self.ident(&b), values });
+        }
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::kw_model => block.kind = BlockKind::Model,
