@@ -5,8 +5,18 @@ mod common;
 use common::{Tensor, Tensors, agree, archc, fixture, folder, manifest, read, write};
 
 /// What a manifest's `config` tells beside the arguments of the original's constructor.
-const NOT_CONFIG: [&str; 9] =
-    ["batch", "seed", "mode", "weights", "rerandomised", "cfg_scale", "length", "d_inner", "dt_rank_value"];
+const NOT_CONFIG: [&str; 10] = [
+    "batch",
+    "seed",
+    "mode",
+    "weights",
+    "rerandomised",
+    "cfg_scale",
+    "length",
+    "d_inner",
+    "dt_rank_value",
+    "attention_mode",
+];
 
 /// The manifest's config as `--set`.
 fn settings(case: &str) -> String {
@@ -16,12 +26,26 @@ fn settings(case: &str) -> String {
     given.map(|(k, v)| format!(" --set {k}={v}")).collect()
 }
 
+/// The tensors of a case's file. Some cases hold several of a kind, and have other names for the one that is
+/// of one forward pass.
+fn stored(case: &str, kind: &str) -> Tensors {
+    let names = [
+        format!("{kind}.safetensors"),
+        format!("{kind}_forward.safetensors"),
+        format!("{kind}_4chunk.safetensors"),
+    ];
+    let found = names.iter().map(|n| fixture(case, n)).find(|p| p.exists());
+    read(&found.unwrap_or_else(|| panic!("{case} has no {kind}")))
+}
+
 /// The inputs of the run, and the gradient that the reference began with.
 fn inputs(stored: &Tensors, output: &Tensor) -> Tensors {
+    // Where data and noise are stored, the forward pass was that of the noise.
+    let public = |n: &str| if n == "x0" { "x".to_string() } else { n.to_string() };
     let mut inputs: Tensors = stored
         .iter()
+        .map(|(n, t)| (public(n), t.clone()))
         .filter(|(n, _)| ["x", "t", "y"].contains(&n.as_str()))
-        .map(|(n, t)| (n.clone(), t.clone()))
         .collect();
     if let Some(start) = stored.get("dout") {
         inputs.insert("output.grad".into(), start.clone());
@@ -38,7 +62,7 @@ fn inputs(stored: &Tensors, output: &Tensor) -> Tensors {
 /// What the run must write.
 fn wanted(case: &str, output: Tensor) -> Tensors {
     let mut wanted = Tensors::from([("output".to_string(), output)]);
-    for (name, gradient) in read(&fixture(case, "grads.safetensors")) {
+    for (name, gradient) in stored(case, "grads") {
         let name = name.strip_prefix("input.").unwrap_or(&name);
         wanted.insert(format!("grad.{name}"), gradient);
     }
@@ -46,14 +70,16 @@ fn wanted(case: &str, output: Tensor) -> Tensors {
 }
 
 fn check(case: &str, file: &str, item: &str, form: &str) {
-    let mut outputs = read(&fixture(case, "outputs.safetensors"));
-    let output = outputs.remove("output").or_else(|| outputs.remove("out")).expect("there is an output");
+    let outputs = stored(case, "outputs");
+    let output = ["output", "out", "forward.output"].iter().find_map(|n| outputs.get(*n).cloned());
+    let output = output.expect("there is an output");
     let dir = folder();
     let (given, results) = (dir.path().join("inputs.safetensors"), dir.path().join("outputs.safetensors"));
-    let inputs = inputs(&read(&fixture(case, "inputs.safetensors")), &output);
+    let inputs = inputs(&stored(case, "inputs"), &output);
     write(&given, &inputs);
+    let weights = dir.path().join("weights.safetensors");
+    write(&weights, &stored(case, "weights"));
     let words = format!("run {file} --item {item}{} --grad --form {form}", settings(case));
-    let weights = fixture(case, "weights.safetensors");
     archc(&words, &[("--weights", &weights), ("--inputs", &given), ("--outputs", &results)]).fine();
     let wanted = wanted(case, output);
     assert!(wanted.len() > 8, "{case} has gradients");
@@ -76,6 +102,27 @@ cases! {
     dit_as_initialised_executing: "dit_official_init" "models/dit.arch" "DiT" "executing";
     dit_as_initialised_interpreter: "dit_official_init" "models/dit.arch" "DiT" "interpreter";
     dit_as_initialised_primitive: "dit_official_init" "models/dit.arch" "DiT" "primitive";
+    dit_without_gates_executing: "dit_variant_adaln" "models/dit.arch" "DiTAdaLN" "executing";
+    dit_without_gates_interpreter: "dit_variant_adaln" "models/dit.arch" "DiTAdaLN" "interpreter";
+    dit_without_gates_primitive: "dit_variant_adaln" "models/dit.arch" "DiTAdaLN" "primitive";
+    dit_in_context_executing: "dit_variant_incontext" "models/dit.arch" "DiTInContext" "executing";
+    dit_in_context_interpreter: "dit_variant_incontext" "models/dit.arch" "DiTInContext" "interpreter";
+    dit_in_context_primitive: "dit_variant_incontext" "models/dit.arch" "DiTInContext" "primitive";
+    dit_by_cross_attention_executing: "dit_variant_crossattn" "models/dit.arch" "DiTCrossAttention" "executing";
+    dit_by_cross_attention_interpreter: "dit_variant_crossattn" "models/dit.arch" "DiTCrossAttention" "interpreter";
+    dit_by_cross_attention_primitive: "dit_variant_crossattn" "models/dit.arch" "DiTCrossAttention" "primitive";
+    sit_executing: "sit" "models/sit.arch" "SiT" "executing";
+    sit_interpreter: "sit" "models/sit.arch" "SiT" "interpreter";
+    sit_primitive: "sit" "models/sit.arch" "SiT" "primitive";
+    uvit_executing: "uvit" "models/uvit.arch" "UViT" "executing";
+    uvit_interpreter: "uvit" "models/uvit.arch" "UViT" "interpreter";
+    uvit_primitive: "uvit" "models/uvit.arch" "UViT" "primitive";
+    uvit_without_labels_executing: "uvit_uncond" "models/uvit.arch" "UViT" "executing";
+    uvit_without_labels_interpreter: "uvit_uncond" "models/uvit.arch" "UViT" "interpreter";
+    uvit_without_labels_primitive: "uvit_uncond" "models/uvit.arch" "UViT" "primitive";
+    uvit_as_initialised_executing: "uvit_official_init" "models/uvit.arch" "UViT" "executing";
+    uvit_as_initialised_interpreter: "uvit_official_init" "models/uvit.arch" "UViT" "interpreter";
+    uvit_as_initialised_primitive: "uvit_official_init" "models/uvit.arch" "UViT" "primitive";
     mamba_executing: "mamba_mixer" "models/mamba.arch" "MambaMixer" "executing";
     mamba_interpreter: "mamba_mixer" "models/mamba.arch" "MambaMixer" "interpreter";
     mamba_primitive: "mamba_mixer" "models/mamba.arch" "MambaMixer" "primitive";

@@ -179,6 +179,22 @@ fn dit(set: &'static str, batch: usize, timesteps: &'static [f64]) {
     Case { file: "models/dit.arch", item: "DiT", set, batch, length: None, timesteps }.check();
 }
 
+fn variant(item: &'static str) {
+    let set = "depth=2 hidden_size=36 num_heads=3 input_size=9 patch_size=3 in_channels=1 num_classes=4 mlp_ratio=2.5";
+    let timesteps = &[0.37, 87.25, 999.0];
+    Case { file: "models/dit.arch", item, set, batch: 3, length: None, timesteps }.check();
+}
+
+fn sit(set: &'static str, batch: usize) {
+    let timesteps = &[0.0, 0.37, 1.0];
+    Case { file: "models/sit.arch", item: "SiT", set, batch, length: None, timesteps }.check();
+}
+
+fn uvit(set: &'static str, batch: usize) {
+    let timesteps = &[3.0, 512.25, 999.0];
+    Case { file: "models/uvit.arch", item: "UViT", set, batch, length: None, timesteps }.check();
+}
+
 fn dimamba(set: &'static str, batch: usize) {
     Case { file: "models/mamba.arch", item: "DiMamba", set, batch, length: None, timesteps: &[7.0, 641.5] }
         .check();
@@ -233,6 +249,61 @@ fn dit_of_many_odd_sizes() {
         7,
         &[999.75, 3.0, 444.0],
     );
+}
+
+#[test]
+fn dit_without_gates_on_three_by_three_tokens() {
+    variant("DiTAdaLN");
+}
+
+#[test]
+fn dit_in_context_on_three_by_three_tokens() {
+    variant("DiTInContext");
+}
+
+#[test]
+fn dit_by_cross_attention_on_three_by_three_tokens() {
+    variant("DiTCrossAttention");
+}
+
+#[test]
+fn sit_on_five_by_five_tokens_with_one_field() {
+    sit(
+        "depth=1 hidden_size=28 num_heads=7 input_size=5 patch_size=1 in_channels=3 num_classes=2 learn_sigma=false",
+        2,
+    );
+}
+
+#[test]
+fn sit_without_a_null_label() {
+    sit("depth=2 hidden_size=24 num_heads=3 input_size=6 patch_size=2 num_classes=3 class_dropout_prob=0", 3);
+}
+
+#[test]
+fn uvit_of_odd_width_with_three_heads() {
+    uvit(
+        "img_size=9 patch_size=3 in_chans=1 embed_dim=45 depth=3 num_heads=3 mlp_ratio=2.5 num_classes=5",
+        3,
+    );
+}
+
+#[test]
+fn uvit_without_skips_convolution_and_labels() {
+    uvit("img_size=8 patch_size=4 in_chans=2 embed_dim=20 depth=4 num_heads=5 skip=false conv=false", 2);
+}
+
+#[test]
+fn uvit_of_five_by_five_tokens_with_a_network_for_the_timestep() {
+    uvit(
+        "img_size=5 patch_size=1 in_chans=3 embed_dim=21 depth=5 num_heads=7 mlp_time_embed=true qkv_bias=true \
+         qk_scale=0.3 num_classes=1",
+        1,
+    );
+}
+
+#[test]
+fn uvit_of_the_middle_block_alone() {
+    uvit("img_size=6 patch_size=2 in_chans=5 embed_dim=16 depth=1 num_heads=2 num_classes=3 p_uncond=0.5", 5);
 }
 
 #[test]

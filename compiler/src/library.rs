@@ -8,6 +8,7 @@ pub const STD: &[(&str, &str)] = &[
     ("std/norm.arch", include_str!("../../models/std/norm.arch")),
     ("std/attention.arch", include_str!("../../models/std/attention.arch")),
     ("std/mlp.arch", include_str!("../../models/std/mlp.arch")),
+    ("std/vit.arch", include_str!("../../models/std/vit.arch")),
     ("std/conv.arch", include_str!("../../models/std/conv.arch")),
     ("std/embedding.arch", include_str!("../../models/std/embedding.arch")),
     ("std/losses.arch", include_str!("../../models/std/losses.arch")),
@@ -17,5 +18,9 @@ pub const STD: &[(&str, &str)] = &[
 pub const PRELUDE: &str = "std/functions.arch";
 
 /// The models that `zoo.NAME` names: name and text.
-pub const ZOO: &[(&str, &str)] =
-    &[("dit", include_str!("../../models/dit.arch")), ("mamba", include_str!("../../models/mamba.arch"))];
+pub const ZOO: &[(&str, &str)] = &[
+    ("dit", include_str!("../../models/dit.arch")),
+    ("mamba", include_str!("../../models/mamba.arch")),
+    ("sit", include_str!("../../models/sit.arch")),
+    ("uvit", include_str!("../../models/uvit.arch")),
+];

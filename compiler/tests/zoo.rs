@@ -16,10 +16,26 @@ fn program(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)]) 
 
 #[test]
 fn models_differentiate_and_clean_up() {
-    let small = [("hidden_size", "24"), ("depth", "3"), ("input_size", "8"), ("num_classes", "5")];
-    for (model, item, extra) in [("dit", "DiT", Some(("num_heads", "3"))), ("mamba", "DiMamba", None)] {
-        let set: Vec<_> = small.into_iter().chain(extra).collect();
-        let Program { mut module, entry, .. } = program(model, item, None, &set);
+    let dit = [
+        ("hidden_size", "24"),
+        ("depth", "3"),
+        ("input_size", "8"),
+        ("num_classes", "5"),
+        ("num_heads", "3"),
+    ];
+    let uvit =
+        [("embed_dim", "24"), ("depth", "6"), ("img_size", "8"), ("num_classes", "5"), ("num_heads", "3")];
+    let items: [(&str, &str, &[(&str, &str)]); 7] = [
+        ("dit", "DiT", &dit),
+        ("dit", "DiTAdaLN", &dit),
+        ("dit", "DiTInContext", &dit),
+        ("dit", "DiTCrossAttention", &dit),
+        ("sit", "SiT", &dit),
+        ("uvit", "UViT", &uvit),
+        ("mamba", "DiMamba", &dit[..4]),
+    ];
+    for (model, item, set) in items {
+        let Program { mut module, entry, .. } = program(model, item, None, set);
         let function = module.function(entry).clone();
         let trained = function.inputs.iter().filter(|i| i.kind == InputKind::Parameter);
         let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
@@ -43,4 +59,22 @@ fn dit_xl_2_costs_what_the_paper_says() {
     let block = t * d * (4 * d) + 2 * t * t * d + 2 * t * d * (4 * d) + d * (6 * d);
     let rest = t * patch * d + 256 * d + d * d + d * (2 * d) + t * d * (2 * patch);
     assert_eq!(cost::macs(&module, entry), depth * block + rest);
+}
+
+/// Public code has 1000 in many places where the number of classes is meant.
+#[test]
+fn the_null_label_follows_the_number_of_classes() {
+    let label = |model: &str, item: &str, set: &[(&str, &str)]| {
+        let program = program(model, item, None, set);
+        let y = program.inputs.into_iter().find(|i| i.name == "y");
+        y.map(|y| (y.null, y.below))
+    };
+    let seven = [("num_classes", "7")];
+    for (model, item) in [("dit", "DiT"), ("dit", "DiTInContext"), ("sit", "SiT"), ("mamba", "DiMamba")] {
+        assert_eq!(label(model, item, &seven), Some((Some(7), Some(8))), "{item}");
+        let never = [seven[0], ("class_dropout_prob", "0")];
+        assert_eq!(label(model, item, &never).and_then(|y| y.1), Some(7), "{item} has no row for none");
+    }
+    assert_eq!(label("uvit", "UViT", &seven), Some((Some(6), Some(7))));
+    assert_eq!(label("uvit", "UViT", &[("num_classes", "-1")]), None);
 }
