@@ -5,7 +5,10 @@ use arch_compiler::graph::{InputKind, verify};
 use arch_compiler::program::Program;
 use arch_compiler::{canon, cost, grad, library};
 
-fn program(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)]) -> Program {
+/// Config values by name.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
+fn program(model: &str, item: &str, preset: Option<&str>, set: Settings) -> Program {
     let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
     let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     let request =
@@ -25,7 +28,7 @@ fn models_differentiate_and_clean_up() {
     ];
     let uvit =
         [("embed_dim", "24"), ("depth", "6"), ("img_size", "8"), ("num_classes", "5"), ("num_heads", "3")];
-    let items: [(&str, &str, &[(&str, &str)]); 7] = [
+    let items: [(&str, &str, Settings); 7] = [
         ("dit", "DiT", &dit),
         ("dit", "DiTAdaLN", &dit),
         ("dit", "DiTInContext", &dit),
