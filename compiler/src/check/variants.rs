@@ -23,6 +23,9 @@ impl Session<'_> {
                 if home != file {
                     self.files[file].homes.insert(index, home);
                 }
+            } else {
+                // What is wrong with it is said: that it has no members says nothing more.
+                self.files[file].broken[index] = true;
             }
         }
         self.files[file].ast = Rc::new(resolved);
