@@ -17,15 +17,14 @@ impl Session<'_> {
         }
         let mut resolved: File = (*ast).clone();
         for index in variants {
-            let mut way = Vec::new();
-            if let Some((block, home)) = self.resolved(&ast, file, index, &mut way) {
-                resolved.items[index] = Item::Block(block);
-                if home != file {
-                    self.files[file].homes.insert(index, home);
+            match self.resolved(&ast, file, index, &mut Vec::new()) {
+                Some((block, home)) => {
+                    resolved.items[index] = Item::Block(block);
+                    if home != file {
+                        self.files[file].homes.insert(index, home);
+                    }
                 }
-            } else {
-                // What is wrong with it is said: that it has no members says nothing more.
-                self.files[file].broken[index] = true;
+                None => self.files[file].broken[index] = true,
             }
         }
         self.files[file].ast = Rc::new(resolved);
@@ -55,6 +54,9 @@ impl Session<'_> {
         }
         way.push(index);
         let base = self.base(file, &variant.base)?;
+        if self.is_broken(base) {
+            return None;
+        }
         let (found, home) = if base.file == file {
             self.resolved(ast, file, base.index, way)?
         } else {
@@ -78,6 +80,9 @@ impl Session<'_> {
         let is_block = |i: &ItemRef| matches!(self.files[i.file].ast.items[i.index], Item::Block(_));
         if let Some(item) = found.filter(is_block) {
             return Some(item);
+        }
+        if self.is_lost(file, &name.name) {
+            return None;
         }
         let known = self.files[file].scope.iter();
         let blocks: Vec<&str> = known.filter(|(_, i)| is_block(i)).map(|(n, _)| n.as_str()).collect();
