@@ -1,6 +1,6 @@
 #include "archc_avx2.h"
 
-void map_sigmoid_mul_d65d3d(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void map_sigmoid_mul_93873b(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   float *restrict a2 = args[2];
@@ -15,13 +15,12 @@ void map_sigmoid_mul_d65d3d(void *const *args, int64_t batch, int64_t begin, int
     const vf x4 = x0 * x3;
     vstore(a2 + i2, x4);
   }
-  if (i2 < stop) {
-    const int rest = stop - i2;
-    const vf x0 = vloadn(a0 + i2, rest);
-    const vf x1 = vloadn(a1 + i2, rest);
-    const vf x2 = vsigmoid(x1);
-    const vf x3 = x1 * x2;
-    const vf x4 = x0 * x3;
-    vstoren(a2 + i2, x4, rest);
+  for (; i2 < stop; i2++) {
+    const float x0 = a0[i2];
+    const float x1 = a1[i2];
+    const float x2 = ssigmoid(x1);
+    const float x3 = x1 * x2;
+    const float x4 = x0 * x3;
+    a2[i2] = x4;
   }
 }

@@ -1,6 +1,6 @@
 #include "archc_avx2.h"
 
-void row_max_sub_exp_c8611a(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void row_max_sub_exp_d7ce5a(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
@@ -15,7 +15,7 @@ void row_max_sub_exp_c8611a(void *const *args, int64_t batch, int64_t begin, int
         r0v = vmax(r0v, x0);
       }
       r0 = smax(r0, vhmax(r0v));
-      {
+      for (; i2 < 17; i2++) {
         const float x0 = a0[i1 * 17 + i2];
         r0 = smax(r0, x0);
       }
@@ -34,7 +34,7 @@ void row_max_sub_exp_c8611a(void *const *args, int64_t batch, int64_t begin, int
         vstore(m0 + i3, x4);
       }
       r1 = r1 + vhsum(r1v);
-      {
+      for (; i3 < 17; i3++) {
         const float x2 = a0[i1 * 17 + i3];
         const float x3 = x2 - x1;
         const float x4 = sexp(x3);
@@ -50,7 +50,7 @@ void row_max_sub_exp_c8611a(void *const *args, int64_t batch, int64_t begin, int
         const vf x7 = x6 / vset(x5);
         vstore(a1 + i1 * 17 + i4, x7);
       }
-      {
+      for (; i4 < 17; i4++) {
         const float x6 = m0[i4];
         const float x7 = x6 / x5;
         a1[i1 * 17 + i4] = x7;

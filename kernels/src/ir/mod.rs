@@ -6,8 +6,7 @@
 //! - How a loop maps to the machine stands at the loop ([`LoopKind`]); a printer decides nothing.
 //! - Parallel loops stand outermost, one in another. The function runs iterations `begin..end` of their
 //!   product, so whoever calls it decides about threads, and no result depends on that.
-//! - Within a vector loop everything that depends on its variable is a vector; the rest stays scalar. Where the
-//!   iterations do not fill the last vector, its other lanes are neither loaded nor stored nor counted.
+//! - Within a vector loop everything that depends on its variable is a vector; the rest stays scalar.
 //! - Every index is within bounds for every iteration: guarded reads clamp their index and select.
 
 mod build;
@@ -244,7 +243,7 @@ pub enum Stmt {
     Let(Scalar, Expr),
     /// Writes an element of an argument.
     Store(u32, Index, Operand),
-    /// Writes the sum of all lanes that count to an element of an argument.
+    /// Writes the sum of all lanes to an element of an argument; only where all lanes are there.
     StoreSum(u32, Index, Operand),
     /// Declares a local array of floats or integers.
     Array(Local, Elem, i64),

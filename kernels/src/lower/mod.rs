@@ -72,6 +72,6 @@ impl std::error::Error for LowerError {}
 /// # Errors
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
-    let function = storage::choose(module, function);
+    let function = storage::choose(module, function, options.target.lanes());
     lowering::Lowering::new(module, &function, options)?.run()
 }

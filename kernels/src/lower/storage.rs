@@ -6,7 +6,7 @@ use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, View};
 
 /// The same function with storage orders chosen. Results keep theirs.
-pub(super) fn choose(module: &Module, function: &Function) -> Function {
+pub(super) fn choose(module: &Module, function: &Function, lanes: usize) -> Function {
     let mut chosen = function.clone();
     for n in 0..chosen.nodes.len() {
         let node = chosen.nodes[n].clone();
@@ -14,7 +14,7 @@ pub(super) fn choose(module: &Module, function: &Function) -> Function {
             Op::Input | Op::Call { .. } => continue,
             Op::Scan(scan) => {
                 // Vectors of results are stored as they are.
-                let lane = super::scan::arrange(module, &chosen, scan, &node.inputs).lane();
+                let lane = super::scan::arrange(module, &chosen, scan, &node.inputs, lanes).lane();
                 let last = |v: &ValueId| {
                     let mut shape = chosen.value(*v).shape.clone();
                     if let Some(at) = lane.and_then(|lane| shape.iter().position(|a| *a == lane)) {

@@ -40,11 +40,3 @@ static inline vf vscale(vf a, vf n) {
   vi e = vf2i(n), h = e >> 1;
   return a * (vf)((h + 127) << 23) * (vf)((e - h + 127) << 23);
 }
-#define OWN_RESTS
-static inline vi vbelow(int n) { return (vi){0, 1, 2, 3, 4, 5, 6, 7} < viset(n); }
-static inline vf vloadn(const float *p, int n) { return _mm256_maskload_ps(p, (__m256i)vbelow(n)); }
-static inline vi viloadn(const int32_t *p, int n) { return (vi)_mm256_maskload_epi32(p, (__m256i)vbelow(n)); }
-static inline void vstoren(float *p, vf a, int n) { _mm256_maskstore_ps(p, (__m256i)vbelow(n), a); }
-static inline void vistoren(int32_t *p, vi a, int n) { _mm256_maskstore_epi32(p, (__m256i)vbelow(n), (__m256i)a); }
-static inline vf vfirst(vf a, int n, float other) { return vsel(vbelow(n), a, vset(other)); }
-static inline vi vifirst(vi a, int n, int32_t other) { return visel(vbelow(n), a, viset(other)); }

@@ -40,11 +40,3 @@ static inline vf vscale(vf a, vf n) { return _mm512_scalef_ps(a, n); }
 #define OWN_JOINS
 static inline float vhsum(vf a) { return _mm512_reduce_add_ps(a); }
 static inline float vhmax(vf a) { return _mm512_reduce_max_ps(a); }
-#define OWN_RESTS
-static inline vm vbelow(int n) { return (vm)((1u << n) - 1); }
-static inline vf vloadn(const float *p, int n) { return _mm512_maskz_loadu_ps(vbelow(n), p); }
-static inline vi viloadn(const int32_t *p, int n) { return (vi)_mm512_maskz_loadu_epi32(vbelow(n), p); }
-static inline void vstoren(float *p, vf a, int n) { _mm512_mask_storeu_ps(p, vbelow(n), a); }
-static inline void vistoren(int32_t *p, vi a, int n) { _mm512_mask_storeu_epi32(p, vbelow(n), (__m512i)a); }
-static inline vf vfirst(vf a, int n, float other) { return vsel(vbelow(n), a, vset(other)); }
-static inline vi vifirst(vi a, int n, int32_t other) { return visel(vbelow(n), a, viset(other)); }

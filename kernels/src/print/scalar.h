@@ -1,6 +1,6 @@
 #include <stdint.h>
 
-/* One element at a time. */
+/* One element at a time: what is left over at the end of a row. */
 typedef int sm;
 static inline float sabs(float a) { return __builtin_fabsf(a); }
 static inline float ssqrt(float a) { return __builtin_sqrtf(a); }

@@ -1,32 +1,6 @@
 
 /* What all widths share. Lanes are joined by halves, in a fixed order. */
-#define EACH_LANE_BELOW(n) _Pragma("GCC unroll 16") for (int l = 0; l < n; l++)
-#define EACH_LANE EACH_LANE_BELOW(LANES)
-#ifndef OWN_RESTS
-/* The first n lanes: loaded (zeros after them), stored, or taken (another value after them). */
-static inline vf vloadn(const float *p, int n) {
-  vf a = {0};
-  EACH_LANE_BELOW(n) a[l] = p[l];
-  return a;
-}
-static inline vi viloadn(const int32_t *p, int n) {
-  vi a = {0};
-  EACH_LANE_BELOW(n) a[l] = p[l];
-  return a;
-}
-static inline void vstoren(float *p, vf a, int n) { EACH_LANE_BELOW(n) p[l] = a[l]; }
-static inline void vistoren(int32_t *p, vi a, int n) { EACH_LANE_BELOW(n) p[l] = a[l]; }
-static inline vf vfirst(vf a, int n, float other) {
-  vf b = vset(other);
-  EACH_LANE_BELOW(n) b[l] = a[l];
-  return b;
-}
-static inline vi vifirst(vi a, int n, int32_t other) {
-  vi b = viset(other);
-  EACH_LANE_BELOW(n) b[l] = a[l];
-  return b;
-}
-#endif
+#define EACH_LANE _Pragma("GCC unroll 16") for (int l = 0; l < LANES; l++)
 static inline vi vindex(int32_t first, int32_t step) {
   vi a = {0};
   EACH_LANE a[l] = first + l * step;

@@ -79,47 +79,6 @@ fn selective_scan_in_both_directions() {
     }
 }
 
-/// The gradients of a selective scan: some results are sums along the axis that vectors run along, whatever is
-/// left over at its end.
-#[test]
-fn results_that_are_summed_along_the_vectors() {
-    for size in [2, 4, 7, 16, 17, 24, 33] {
-        let mut module = Module::default();
-        let (t, e, n) = (module.add_axis("T", 5), module.add_axis("E", size), module.add_axis("N", 3));
-        let step = body(&mut module, |b| {
-            let h = float(b, "h", &[BATCH, e, n]);
-            let (g, dt) = (float(b, "g", &[BATCH, e]), float(b, "dt", &[BATCH, e]));
-            let (bb, c, a) = (float(b, "b", &[BATCH, n]), float(b, "c", &[BATCH, n]), float(b, "a", &[e, n]));
-            let more = add(b, Op::Map(Map::Mul), &[g, c]);
-            let decay = add(b, Op::Map(Map::Mul), &[dt, a]);
-            let decay = add(b, Op::Map(Map::Exp), &[decay]);
-            // Lanes that do not count hold something, too: it must not reach the sums.
-            let ratio = add(b, Op::Map(Map::Exp), &[g]);
-            let ratio = add(b, Op::Map(Map::Div), &[ratio, dt]);
-            let kept = add(b, Op::Map(Map::Mul), &[decay, h]);
-            let new = add(b, Op::Map(Map::Add), &[kept, more]);
-            let du = add(b, Op::Contract(vec![n]), &[bb, new]);
-            let db = add(b, Op::Contract(vec![e]), &[ratio, new]);
-            let total = add(b, Op::Reduce(Reduce::Sum, vec![e]), &[ratio]);
-            b.output("h", new);
-            b.output("du", du);
-            b.output("db", db);
-            b.output("total", total);
-            b.output("last", new);
-        });
-        run(&format!("summed scan {size}"), module, |b| {
-            let h = float(b, "h", &[BATCH, e, n]);
-            let (g, dt) = (float(b, "g", &[BATCH, t, e]), float(b, "dt", &[BATCH, t, e]));
-            let (bb, c) = (float(b, "b", &[BATCH, t, n]), float(b, "c", &[BATCH, t, n]));
-            let a = float(b, "a", &[e, n]);
-            let dt = add(b, Op::Map(Map::Softplus), &[dt]);
-            let scan =
-                Scan { axis: t, reverse: true, carries: 1, sequences: 4, yields: 3, finals: 1, body: step };
-            b.add(Op::Scan(scan), &[h, g, dt, bb, c, a]).unwrap()
-        });
-    }
-}
-
 #[test]
 fn carries_that_trade_places() {
     let mut module = Module::default();

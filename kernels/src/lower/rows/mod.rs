@@ -160,21 +160,17 @@ impl Rows<'_> {
             p.body.push(crate::ir::Stmt::Accumulate(*acc, value));
         }
         let values: Vec<Operand> = rows.iter().map(|(v, _)| p.pull(self.frame, *v, &here)).collect();
-        for ((_, places), value) in rows.iter().zip(&values) {
+        for ((_, places), value) in rows.iter().zip(values) {
             for place in places {
-                p.store(place, &here, *value);
+                p.store(place, &here, value);
             }
         }
         for _ in inner {
             p.close();
         }
-        for ((value, places), operand) in rows.into_iter().zip(values) {
-            // Inside a scan, what has no axis of its own goes nowhere and is known for the rest of the step.
-            let known = || inner.is_empty().then_some(Place::Known(operand));
-            if self.is_costly(function, function.value(value).node as usize)
-                && let Some(place) = places.first().cloned().or_else(known)
-            {
-                p.frames[self.frame].places.insert(value, place);
+        for (value, places) in rows {
+            if self.is_costly(function, function.value(value).node as usize) {
+                p.frames[self.frame].places.insert(value, places[0].clone());
             }
         }
         for (n, acc, _) in reductions {

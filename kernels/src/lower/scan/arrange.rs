@@ -28,6 +28,7 @@ pub(in crate::lower) fn arrange(
     function: &Function,
     scan: &Scan,
     inputs: &[ValueId],
+    lanes: usize,
 ) -> Arrangement {
     let mut free = free_axes(module, scan);
     let sequences = &inputs[scan.carries..scan.carries + scan.sequences];
@@ -39,48 +40,45 @@ pub(in crate::lower) fn arrange(
         free.push(lane);
         return Arrangement { free, style: Style::InLanes, sums: Vec::new() };
     }
-    if let Some((lane, sums)) = summed_lane(module, scan) {
+    if let Some((lane, sums)) = summed_lane(module, scan, lanes) {
         free.push(lane);
         return Arrangement { free, style: Style::InLanes, sums };
     }
     Arrangement { free, style: Style::InStep, sums: Vec::new() }
 }
 
-/// The longest axis of a scan that vectors can run along although some results are sums over it, with the nodes
-/// of these sums.
-fn summed_lane(module: &Module, scan: &Scan) -> Option<(AxisId, Vec<usize>)> {
-    let first = &scan.body.value(scan.body.outputs.first()?.1).shape;
-    let long = first.iter().copied().filter(|a| *a != AxisId::BATCH && module.size(*a, 1) > 1);
-    let possible = long.filter_map(|axis| Some((axis, sums_along(module, scan, axis)?)));
-    possible.max_by_key(|(axis, _)| module.size(*axis, 1))
-}
-
-/// The nodes of a scan's body that sum along an axis, if every carry has it and nothing else touches it than
-/// sums that leave the step at once.
-fn sums_along(module: &Module, scan: &Scan, axis: AxisId) -> Option<Vec<usize>> {
+/// An axis of a scan that vectors can run along although some results are sums over it: every carry has it,
+/// and nothing else touches it than sums that leave the step at once. Gives the nodes of these sums.
+fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Vec<usize>)> {
     let body = &scan.body;
+    let first = &body.value(body.outputs.first()?.1).shape;
     let needed = needed(body);
-    if body.outputs[..scan.carries].iter().any(|o| !body.value(o.1).shape.contains(&axis)) {
-        return None;
-    }
-    let mut sums = Vec::new();
-    for (n, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
-        if !touched(module, &node.op).contains(&axis) {
-            continue;
-        }
-        let value = node.outputs[0];
-        let sum = matches!(node.op, Op::Reduce(Reduce::Sum, _) | Op::Contract(_));
-        let leaves = body.outputs.iter().any(|o| o.1 == value);
-        let read = (0..body.nodes.len()).any(|r| needed[r] && body.nodes[r].inputs.contains(&value));
-        if !sum || !leaves || read || body.value(value).storage == DType::Int {
+    first.iter().rev().copied().find_map(|axis| {
+        if axis == AxisId::BATCH || !module.size(axis, 1).is_multiple_of(lanes) {
             return None;
         }
-        sums.push(n);
-    }
-    let known = |v: ValueId| {
-        body.value(v).shape.contains(&axis) || sums.iter().any(|n| body.nodes[*n].outputs[0] == v)
-    };
-    body.outputs.iter().all(|o| known(o.1)).then_some(sums)
+        if body.outputs[..scan.carries].iter().any(|o| !body.value(o.1).shape.contains(&axis)) {
+            return None;
+        }
+        let mut sums = Vec::new();
+        for (n, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
+            if !touched(module, &node.op).contains(&axis) {
+                continue;
+            }
+            let value = node.outputs[0];
+            let sum = matches!(node.op, Op::Reduce(Reduce::Sum, _) | Op::Contract(_));
+            let leaves = body.outputs.iter().any(|o| o.1 == value);
+            let read = (0..body.nodes.len()).any(|r| needed[r] && body.nodes[r].inputs.contains(&value));
+            if !sum || !leaves || read || body.value(value).storage == DType::Int {
+                return None;
+            }
+            sums.push(n);
+        }
+        let known = |v: ValueId| {
+            body.value(v).shape.contains(&axis) || sums.iter().any(|n| body.nodes[*n].outputs[0] == v)
+        };
+        body.outputs.iter().all(|o| known(o.1)).then_some((axis, sums))
+    })
 }
 
 /// The axes of a scan that its iterations share no data along: they run in parallel, each with its own

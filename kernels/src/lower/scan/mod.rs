@@ -54,7 +54,7 @@ impl<'a> Lowering<'a> {
         let node = &function.nodes[n];
         let Op::Scan(scan) = &node.op else { return Ok(()) };
         let lanes = self.options.target.lanes();
-        let Arrangement { free, style, sums } = arrange(self.module, function, scan, &node.inputs);
+        let Arrangement { free, style, sums } = arrange(self.module, function, scan, &node.inputs, lanes);
         let mut analysis = Analysis::new(self.module, &scan.body, analysis::Place::Body);
         for n in &sums {
             analysis.roles[*n] = Role::LaneSum;
@@ -62,7 +62,7 @@ impl<'a> Lowering<'a> {
         let groups = group::group(self.module, &scan.body, &analysis, &free);
         let units = order::order(&scan.body, &analysis, &groups).units;
         let results: Vec<Place> = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
-        let vectors = free.last().map_or(1, |a| self.module.size(*a, 1).div_ceil(lanes));
+        let vectors = free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
         let mut partial = Vec::new();
         for n in &sums {
             let value = scan.body.nodes[*n].outputs[0];

@@ -40,8 +40,7 @@ impl Printer<'_> {
         let lanes = self.lanes;
         self.line(&format!("const int64_t stop = end * {lanes} < {n} ? end * {lanes} : {n};"));
         self.line(&format!("int64_t {v} = begin * {lanes};"));
-        // Only the last piece can end within a vector.
-        self.vector_then_rest(l, "stop", l.extent.known().filter(|n| n % lanes == 0));
+        self.vector_then_rest(l, "stop", None);
     }
 
     /// The variables of the parallel loops from the number of the piece.
@@ -83,23 +82,23 @@ impl Printer<'_> {
 
     /// One piece of a lane loop: a whole vector, or what is left at the end.
     fn one_vector(&mut self, l: &Loop) {
-        let (v, n) = (names::var(l.var), names::extent(l.extent));
+        let v = names::var(l.var);
+        let n = names::extent(l.extent);
         let lanes = self.lanes;
-        match l.extent.known() {
-            Some(known) if known % lanes == 0 => self.as_vector(l),
-            Some(known) if known < lanes => self.as_rest(l, &n, Some(known)),
-            known => {
-                self.line(&format!("if ({v} + {lanes} <= {n}) {{"));
-                self.indent += 1;
-                self.as_vector(l);
-                self.indent -= 1;
-                self.line("} else {");
-                self.indent += 1;
-                self.as_rest(l, &n, known.map(|known| known % lanes));
-                self.indent -= 1;
-                self.line("}");
-            }
+        if l.extent.known().is_some_and(|n| n % lanes == 0) {
+            return self.as_vector(l);
         }
+        self.line(&format!("if ({v} + {lanes} <= {n}) {{"));
+        self.indent += 1;
+        self.as_vector(l);
+        self.indent -= 1;
+        self.line("} else {");
+        self.indent += 1;
+        self.line(&format!("for (; {v} < {n}; {v}++) {{"));
+        self.indented(&l.body);
+        self.line("}");
+        self.indent -= 1;
+        self.line("}");
     }
 
     fn as_vector(&mut self, l: &Loop) {
@@ -109,22 +108,6 @@ impl Printer<'_> {
         self.varying.clear();
         self.vector_arrays.clear();
         self.vector_accs.clear();
-    }
-
-    /// The iterations up to `stop`, too few for a vector, as a vector whose other lanes are neither loaded nor
-    /// stored nor counted. Where they are known to be one, it is done by itself.
-    fn as_rest(&mut self, l: &Loop, stop: &str, count: Option<i64>) {
-        let v = names::var(l.var);
-        if count == Some(1) {
-            return self.block(&l.body);
-        }
-        match count {
-            Some(count) => self.line(&format!("const int rest = {count};")),
-            None => self.line(&format!("const int rest = {stop} - {v};")),
-        }
-        self.rest = true;
-        self.as_vector(l);
-        self.rest = false;
     }
 
     pub(super) fn inner_loop(&mut self, l: &Loop) {
@@ -147,44 +130,33 @@ impl Printer<'_> {
         self.line("}");
     }
 
-    /// Whole vectors as far as they go, then what is left. Accumulators from outside get lanes of their own,
-    /// which are joined in a fixed order.
+    /// Whole vectors as far as they go, then single elements. Accumulators from outside get lanes of their
+    /// own, which are joined in a fixed order.
     fn vector_then_rest(&mut self, l: &Loop, stop: &str, known: Option<i64>) {
-        if known == Some(1) {
-            return self.block(&l.body);
-        }
-        let (v, lanes) = (names::var(l.var), self.lanes);
-        let mut outer = Vec::new();
-        accumulated(&l.body, &mut outer);
-        for acc in &outer {
-            let start = operations::neutral(self.accs[acc.0 as usize]);
-            self.line(&format!("vf r{}v = vset({start});", acc.0));
-        }
+        let v = names::var(l.var);
+        let lanes = self.lanes;
         if known.is_none_or(|n| n >= lanes) {
+            let mut outer = Vec::new();
+            accumulated(&l.body, &mut outer);
+            for acc in &outer {
+                let start = operations::neutral(self.accs[acc.0 as usize]);
+                self.line(&format!("vf r{}v = vset({start});", acc.0));
+            }
             self.line(&format!("for (; {v} + {lanes} <= {stop}; {v} += {lanes}) {{"));
             self.indent += 1;
             self.as_vector(l);
             self.indent -= 1;
             self.line("}");
+            for acc in &outer {
+                let join = self.accs[acc.0 as usize];
+                let name = format!("r{}", acc.0);
+                let lanes = operations::join_lanes(join, &format!("{name}v"));
+                let joined = operations::join(join, &name, &lanes, false);
+                self.line(&format!("{name} = {joined};"));
+            }
         }
-        // One iteration by itself adds to the accumulators after the lanes have been joined.
-        let single = known.is_some_and(|n| n % lanes == 1);
-        if known.is_none_or(|n| n % lanes > 1) {
-            self.line(&if known.is_none() { format!("if ({v} < {stop}) {{") } else { "{".into() });
-            self.indent += 1;
-            self.as_rest(l, stop, known.map(|n| n % lanes));
-            self.indent -= 1;
-            self.line("}");
-        }
-        for acc in &outer {
-            let join = self.accs[acc.0 as usize];
-            let name = format!("r{}", acc.0);
-            let lanes = operations::join_lanes(join, &format!("{name}v"));
-            let joined = operations::join(join, &name, &lanes, false);
-            self.line(&format!("{name} = {joined};"));
-        }
-        if single {
-            self.line("{");
+        if known.is_none_or(|n| n % lanes != 0) {
+            self.line(&format!("for (; {v} < {stop}; {v}++) {{"));
             self.indented(&l.body);
             self.line("}");
         }

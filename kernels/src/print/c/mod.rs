@@ -77,8 +77,6 @@ struct Printer<'k> {
     accs: &'k [Join],
     /// The variable of the vector loop that is being printed as vectors.
     vector: Option<IndexVar>,
-    /// Whether only its first `rest` lanes count.
-    rest: bool,
     varying: BTreeSet<Scalar>,
     /// Arrays and accumulators that were declared inside the vector loop: their elements are vectors.
     vector_arrays: BTreeSet<Local>,
@@ -96,7 +94,6 @@ impl<'k> Printer<'k> {
             scalars,
             accs,
             vector: None,
-            rest: false,
             varying: BTreeSet::new(),
             vector_arrays: BTreeSet::new(),
             vector_accs: BTreeSet::new(),
@@ -135,7 +132,7 @@ impl<'k> Printer<'k> {
             Stmt::StoreSum(arg, index, value) => {
                 let mut value = self.operand(*value, self.vector.is_some());
                 if self.vector.is_some() {
-                    value = operations::join_lanes(Join::Sum, &self.counted(Join::Sum, value));
+                    value = operations::join_lanes(Join::Sum, &value);
                 }
                 self.line(&format!("a{arg}[{}] = {value};", names::index(index, None)));
             }
@@ -171,17 +168,10 @@ impl<'k> Printer<'k> {
                 let value = self.operand(*value, vector);
                 let lanes = vector && !self.vector_accs.contains(acc);
                 let name = if lanes { format!("r{}v", acc.0) } else { format!("r{}", acc.0) };
-                let join = self.accs[acc.0 as usize];
-                let value = if lanes { self.counted(join, value) } else { value };
-                let joined = operations::join(join, &name, &value, vector);
+                let joined = operations::join(self.accs[acc.0 as usize], &name, &value, vector);
                 self.line(&format!("{name} = {joined};"));
             }
         }
-    }
-
-    /// A vector that is about to be joined across its lanes: those that do not count are neutral.
-    fn counted(&self, join: Join, value: String) -> String {
-        if self.rest { format!("vfirst({value}, rest, {})", operations::neutral(join)) } else { value }
     }
 
     fn elem_of(&self, local: Local) -> Elem {

@@ -20,8 +20,7 @@ impl Printer<'_> {
             Value::Expression(text) => self.line(&format!("const {c_type} {name} = {text};")),
             Value::Lanes(text) => {
                 self.line(&format!("{c_type} {name} = {{0}};"));
-                let lanes = self.each_lane();
-                self.line(&format!("{lanes} {name}[l] = {text};"));
+                self.line(&format!("EACH_LANE {name}[l] = {text};"));
             }
         }
     }
@@ -78,12 +77,7 @@ impl Printer<'_> {
             Expr::Binary(op, a, b) => {
                 // Vectors are shifted by a number, not by a vector.
                 let by = matches!(op, Binary::Shl | Binary::Shr);
-                let mut right = self.operand(*b, vector && !by);
-                let divides = matches!(op, Binary::Div | Binary::Rem) && self.type_of(*b) == Type::I32;
-                if divides && vector && self.rest {
-                    // No machine divides an integer by the zero of a lane that does not count.
-                    right = format!("vifirst({right}, rest, 1)");
-                }
+                let right = self.operand(*b, vector && !by);
                 operations::binary(*op, self.type_of(*a), &self.operand(*a, vector), &right, vector)
             }
             Expr::Select(m, a, b) => operations::select(
@@ -114,13 +108,7 @@ impl Printer<'_> {
         let p = if ty == Type::I32 { "vi" } else { "v" };
         match (vector, self.lane_stride(index)) {
             (false, _) => Value::Expression(format!("{from}[{}]", names::index(index, None))),
-            (true, Some(1)) => {
-                let at = names::index(index, None);
-                Value::Expression(match self.rest {
-                    true => format!("{p}loadn({from} + {at}, rest)"),
-                    false => format!("{p}load({from} + {at})"),
-                })
-            }
+            (true, Some(1)) => Value::Expression(format!("{p}load({from} + {})", names::index(index, None))),
             (true, _) => Value::Lanes(format!("{from}[{}]", self.lane_index(index))),
         }
     }
@@ -135,25 +123,15 @@ impl Printer<'_> {
             }
             (true, Some(1)) => {
                 let value = self.operand(value, true);
-                let at = names::index(index, None);
-                self.line(&match self.rest {
-                    true => format!("{p}storen({to} + {at}, {value}, rest);"),
-                    false => format!("{p}store({to} + {at}, {value});"),
-                });
+                self.line(&format!("{p}store({to} + {}, {value});", names::index(index, None)));
             }
             (true, _) => {
                 let varies = matches!(value, Operand::Scalar(s) if self.varying.contains(&s));
                 let value = names::number(value) + if varies { "[l]" } else { "" };
                 let index = self.lane_index(index);
-                let lanes = self.each_lane();
-                self.line(&format!("{lanes} {to}[{index}] = {value};"));
+                self.line(&format!("EACH_LANE {to}[{index}] = {value};"));
             }
         }
-    }
-
-    /// A loop over the lanes that count.
-    fn each_lane(&self) -> &'static str {
-        if self.rest { "EACH_LANE_BELOW(rest)" } else { "EACH_LANE" }
     }
 
     /// An operand; where a vector is wanted, one that does not vary fills all lanes.
