@@ -84,7 +84,7 @@ impl Session<'_> {
         Val::Error
     }
 
-    fn eval_name(&mut self, env: &mut Env, name: &str, span: Span) -> Val {
+    pub(super) fn eval_name(&mut self, env: &mut Env, name: &str, span: Span) -> Val {
         if let Some(local) = env.local(name) {
             env.used_locals.borrow_mut().insert(local.span);
             return local.value.clone();
@@ -235,6 +235,7 @@ impl Session<'_> {
         match value {
             Val::Number(Number { value: Scalar::Int(i), .. }) => Some(*i),
             Val::Axis(a) => Some(self.size_of(*a) as i64),
+            Val::Axes(list) => Some(self.elements(list) as i64),
             Val::Error => None,
             Val::Number(Number { value: Scalar::Float(f), .. }) => {
                 // The fraction may come from a size that was made up; the kind of number does not.
@@ -260,6 +261,9 @@ impl Session<'_> {
             Val::Axis(a) => {
                 let origin = self.axis_info(*a).origin.clone();
                 Some(Number { value: Scalar::Int(self.size_of(*a) as i64), origin })
+            }
+            Val::Axes(list) => {
+                Some(Number { value: Scalar::Int(self.elements(list) as i64), origin: None })
             }
             _ => None,
         }
