@@ -413,7 +413,7 @@ impl Session<'_> {
         declared: Span,
         choices: Rc<[String]>,
     ) {
-        let config = Config { value, declared, choices };
+        let config = Config { settable: true, value, declared, choices };
         Rc::make_mut(&mut env.scope).config.insert(name.to_string(), config);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::block::Given;
-use super::scope::{Env, Scope};
+use super::scope::{Config, Env, Scope};
 use super::value::{Callee, Initialiser, Number, Origin, Scalar, Val};
 use arch_grammar::ast::{self, BlockItem, ConfigDecl, ConfigTypeKind, Expr, ExprKind, Member};
 use arch_grammar::{Diagnostic, Span, nearest};
@@ -67,7 +67,9 @@ impl Session<'_> {
             Val::Number(_) | Val::Bool(_) | Val::Str(_) | Val::List(_) | Val::None | Val::Word(_) => {
                 let text = self.sources.slice(decl.value.span);
                 let from = format!("= {text} ({})", self.sources.place(decl.span));
-                self.bind_config(env, &name.name, with_origin(value, "", &from), name.span, Rc::from([]));
+                let value = with_origin(value, "", &from);
+                let shared = Config { settable: false, value, declared: name.span, choices: Rc::from([]) };
+                Rc::make_mut(&mut env.scope).config.insert(name.name.clone(), shared);
             }
             other => {
                 let text = format!("a `let` among members is a number, not {}", other.kind());

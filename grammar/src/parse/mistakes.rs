@@ -135,7 +135,7 @@ impl Stop<'_> {
             && self.found_word() != "="
         {
             let misspelt = nearest(word, MEMBER_WORDS);
-            let foreign = ITEM_WORDS.contains(&word) || word == "let" || word == "for";
+            let foreign = ITEM_WORDS.contains(&word) || word == "for";
             let third = self.source.word(self.first + 2);
             let looks_like_one =
                 third == ":" || matches!(self.found_word(), ":" | "(" | "{") || misspelt.is_some();
@@ -145,7 +145,7 @@ impl Stop<'_> {
             let problem = Diagnostic::error("A0017", format!("`{word}` begins no part of a block"), here);
             let problem = problem.label("a member was expected");
             return Some(match (word, misspelt) {
-                ("let" | "for", _) => problem.help("statements stand in the body of `forward`"),
+                ("for", _) => problem.help("statements stand in the body of `forward`"),
                 _ if ITEM_WORDS.contains(&word) => {
                     problem.help(format!("`{word}` stands at the top of a file, outside all braces"))
                 }
