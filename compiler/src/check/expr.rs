@@ -71,6 +71,9 @@ impl Session<'_> {
 
     fn misplaced(&mut self, expr: &Expr) -> Val {
         let what = match expr.kind {
+            ExprKind::Range(None, None) => {
+                "`..` stands last where a layer is declared and hands config values down"
+            }
             ExprKind::Range(..) => "a range stands in a slice, behind `in`, or in `for`",
             ExprKind::Set(_) => "a set of values stands behind `in` in a config",
             ExprKind::Arrow(..) => "`->` stands in the arguments of a view or a layer",
