@@ -99,12 +99,7 @@ const fn uvit(
     Row { name, file: "uvit", item: "UViT", preset, set, params, gflops, normed: 0, gap: 0.0 }
 }
 
-const fn unet(
-    name: &'static str,
-    preset: &'static str,
-    params: &'static str,
-    gflops: &'static str,
-) -> Row {
+const fn unet(name: &'static str, preset: &'static str, params: &'static str, gflops: &'static str) -> Row {
     Row { name, file: "unet", item: "UNet", preset, set: &[], params, gflops, normed: 0, gap: 0.0 }
 }
 

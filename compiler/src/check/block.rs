@@ -369,8 +369,10 @@ impl Session<'_> {
             let name = rest[open + 1..open + close].trim();
             let known = env.local(name).is_some() || env.scope.config.contains_key(name);
             if known || env.axis(name).is_some() {
-                let value = self.eval_name(env, name, text.span);
-                out.push_str(&self.show_value(&value));
+                match self.eval_name(env, name, text.span) {
+                    Val::Str(text) => out.push_str(&text),
+                    value => out.push_str(&self.show_value(&value)),
+                }
             } else {
                 let d = Diagnostic::error("A0101", format!("there is no `{name}` here"), text.span);
                 self.report(d.label("in this text"));

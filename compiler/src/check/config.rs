@@ -74,7 +74,9 @@ impl Session<'_> {
             other => {
                 let text = format!("a `let` among members is a number, not {}", other.kind());
                 let d = Diagnostic::error("A0211", text, decl.value.span);
-                self.report(d.help("axes are declared by `dims`, layers by their name; values stand in `forward`"));
+                self.report(
+                    d.help("axes are declared by `dims`, layers by their name; values stand in `forward`"),
+                );
             }
         }
     }

@@ -265,9 +265,7 @@ impl Session<'_> {
                 let origin = self.axis_info(*a).origin.clone();
                 Some(Number { value: Scalar::Int(self.size_of(*a) as i64), origin })
             }
-            Val::Axes(list) => {
-                Some(Number { value: Scalar::Int(self.elements(list) as i64), origin: None })
-            }
+            Val::Axes(list) => Some(Number { value: Scalar::Int(self.elements(list) as i64), origin: None }),
             _ => None,
         }
     }

@@ -286,7 +286,7 @@ impl Session<'_> {
             config.push((name.name.clone(), value, arg.value.span));
         }
         if let Some(dots) = passes_on {
-            pass_on(env, block, dots.value.span, &mut config);
+            fine &= self.pass_on(env, block, dots.value.span, &mut config);
         }
         // Axis parameters that are tied to a config value may be left out.
         while axes.len() < block.axes.len() {
@@ -297,6 +297,39 @@ impl Session<'_> {
             axes.push(vec![self.new_axis(&param.name.name, usize::try_from(n).ok()?, at)]);
         }
         fine.then_some(Given { axes, config, site: span })
+    }
+
+    /// Gives a layer's block the config values that it has under the same names as the block that declares it,
+    /// but for those that are given. Reports dots that give nothing.
+    fn pass_on(
+        &mut self,
+        env: &Env,
+        block: &ast::BlockItem,
+        dots: Span,
+        config: &mut Vec<(String, Val, Span)>,
+    ) -> bool {
+        let given = config.len();
+        let decls = super::config::config_decls(&block.members);
+        for name in decls.iter().map(|d| &d.name.name) {
+            if let Some(own) = env.scope.config.get(name)
+                && !config[..given].iter().any(|(n, _, _)| n == name)
+            {
+                env.used.borrow_mut().insert(name.clone());
+                config.push((name.clone(), own.value.clone(), dots));
+            }
+        }
+        if config.len() > given {
+            return true;
+        }
+        let text = format!("`..` hands nothing down to `{}`", block.name.name);
+        let d =
+            Diagnostic::error("A0402", text, dots).label("no config value here has a name of its own ones");
+        let names: Vec<&str> = decls.iter().map(|d| d.name.name.as_str()).collect();
+        self.report(match names.is_empty() {
+            true => d.help("it has no config: leave `..` out"),
+            false => d.help(format!("its config: {}", names.join(", "))),
+        });
+        false
     }
 
     fn axis_arguments(&mut self, env: &mut Env, value: &Expr, axes: &mut Vec<Vec<AxisId>>) -> bool {
@@ -375,20 +408,6 @@ impl Session<'_> {
 /// `..` alone.
 fn is_dots(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Range(None, None))
-}
-
-/// Gives a layer's block the config values that it has under the same names as the block that declares it,
-/// but for those that are given.
-fn pass_on(env: &Env, block: &ast::BlockItem, dots: Span, config: &mut Vec<(String, Val, Span)>) {
-    for decl in super::config::config_decls(&block.members) {
-        let name = &decl.name.name;
-        if let Some(own) = env.scope.config.get(name)
-            && !config.iter().any(|(n, _, _)| n == name)
-        {
-            env.used.borrow_mut().insert(name.clone());
-            config.push((name.clone(), own.value.clone(), dots));
-        }
-    }
 }
 
 pub(super) fn collect_layers(value: &Val, out: &mut Vec<Layer>) {

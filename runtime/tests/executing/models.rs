@@ -70,7 +70,8 @@ fn unet_with_all_gradients() {
 
 #[test]
 fn diffussm_with_all_gradients() {
-    let set = [("hidden_size", "20"), ("depth", "2"), ("input_size", "6"), ("num_classes", "5"), ("d_state", "6")];
+    let set =
+        [("hidden_size", "20"), ("depth", "2"), ("input_size", "6"), ("num_classes", "5"), ("d_state", "6")];
     check("diffussm", "DiffuSSM", &set);
     // A long position that is three short ones, which fill no vector.
     check("diffussm", "DiffuSSM", &[&set[..], &[("M", "3"), ("hidden_size", "9")]].concat());
