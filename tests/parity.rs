@@ -5,7 +5,7 @@ mod common;
 use common::{Tensor, Tensors, agree, archc, difference, fixture, folder, manifest, read, write};
 
 /// What a manifest's `config` tells beside the arguments of the original's constructor.
-const NOT_CONFIG: [&str; 10] = [
+const NOT_CONFIG: [&str; 12] = [
     "batch",
     "seed",
     "mode",
@@ -16,6 +16,8 @@ const NOT_CONFIG: [&str; 10] = [
     "d_inner",
     "dt_rank_value",
     "attention_mode",
+    "L",
+    "J",
 ];
 
 /// The manifest's config as `--set`.
@@ -45,7 +47,7 @@ fn inputs(stored: &Tensors, output: &Tensor) -> Tensors {
     let mut inputs: Tensors = stored
         .iter()
         .map(|(n, t)| (public(n), t.clone()))
-        .filter(|(n, _)| ["x", "t", "y"].contains(&n.as_str()))
+        .filter(|(n, _)| ["x", "t", "timesteps", "y"].contains(&n.as_str()))
         .collect();
     if let Some(start) = stored.get("dout") {
         inputs.insert("output.grad".into(), start.clone());
@@ -108,6 +110,17 @@ fn vanishing_gradients(case: &str, results: &Tensors, wanted: &mut Tensors) {
     }
 }
 
+/// The public lesson ignores its labels; DiffuSSM must not: the rows of its table that the case looks up have
+/// gradients in the reference, and the others have none.
+#[test]
+fn labels_of_diffussm_are_used() {
+    let gradients = read(&fixture("diffussm_equations", "grads.safetensors"));
+    let table = &gradients["y_embedder.embedding_table.weight"];
+    let width = table.shape[1];
+    let used: Vec<bool> = table.data.chunks(width).map(|row| row.iter().any(|g| *g != 0.0)).collect();
+    assert_eq!(used, [true, false, false, false, true, true]);
+}
+
 /// One test for each case and form.
 macro_rules! cases {
     ($($name:ident: $case:literal $file:literal $item:literal $form:literal;)*) => {
@@ -149,4 +162,13 @@ cases! {
     mamba_with_biases_executing: "mamba_mixer_bias" "models/mamba.arch" "MambaMixer" "executing";
     mamba_with_biases_interpreter: "mamba_mixer_bias" "models/mamba.arch" "MambaMixer" "interpreter";
     mamba_with_biases_primitive: "mamba_mixer_bias" "models/mamba.arch" "MambaMixer" "primitive";
+    diffussm_lesson_executing: "diffussm" "models/diffussm.arch" "DiffuSSMLesson" "executing";
+    diffussm_lesson_interpreter: "diffussm" "models/diffussm.arch" "DiffuSSMLesson" "interpreter";
+    diffussm_lesson_primitive: "diffussm" "models/diffussm.arch" "DiffuSSMLesson" "primitive";
+    diffussm_executing: "diffussm_equations" "models/diffussm.arch" "DiffuSSM" "executing";
+    diffussm_interpreter: "diffussm_equations" "models/diffussm.arch" "DiffuSSM" "interpreter";
+    diffussm_primitive: "diffussm_equations" "models/diffussm.arch" "DiffuSSM" "primitive";
+    unet_executing: "unet" "models/unet.arch" "UNet" "executing";
+    unet_interpreter: "unet" "models/unet.arch" "UNet" "interpreter";
+    unet_primitive: "unet" "models/unet.arch" "UNet" "primitive";
 }

@@ -11,6 +11,7 @@ pub const STD: &[(&str, &str)] = &[
     ("std/vit.arch", include_str!("../../models/std/vit.arch")),
     ("std/conv.arch", include_str!("../../models/std/conv.arch")),
     ("std/embedding.arch", include_str!("../../models/std/embedding.arch")),
+    ("std/ssm.arch", include_str!("../../models/std/ssm.arch")),
     ("std/losses.arch", include_str!("../../models/std/losses.arch")),
 ];
 
@@ -23,4 +24,6 @@ pub const ZOO: &[(&str, &str)] = &[
     ("mamba", include_str!("../../models/mamba.arch")),
     ("sit", include_str!("../../models/sit.arch")),
     ("uvit", include_str!("../../models/uvit.arch")),
+    ("diffussm", include_str!("../../models/diffussm.arch")),
+    ("unet", include_str!("../../models/unet.arch")),
 ];

@@ -261,7 +261,8 @@ impl Session<'_> {
         for member in members {
             match member {
                 // These were decided before, by `decide`.
-                Member::Config(_) | Member::Preset(_) | Member::Require(_) | Member::Dims(_) => {}
+                Member::Config(_) | Member::Preset(_) | Member::Require(_) => {}
+                Member::Dims(_) | Member::Let(_) => {}
                 Member::Param(p) => self.declare_parameter(env, template, p, true),
                 Member::Buffer(p) => self.declare_parameter(env, template, p, false),
                 Member::Layer(l) => self.declare_layer(env, template, l),
@@ -358,25 +359,23 @@ impl Session<'_> {
         (!near.is_empty()).then(|| format!("divisors of {a} = {x} near {b} = {y}: {}", near.join(" and ")))
     }
 
-    /// A message with its `{values}` filled in.
-    fn fill(&mut self, env: &mut Env, message: &ast::StrLit) -> String {
+    /// A text with its `{values}` filled in.
+    pub(super) fn fill(&mut self, env: &mut Env, text: &ast::StrLit) -> String {
         let mut out = String::new();
-        let mut rest = message.value.as_str();
+        let mut rest = text.value.as_str();
         while let Some(open) = rest.find('{') {
             out.push_str(&rest[..open]);
             let Some(close) = rest[open..].find('}') else { break };
             let name = rest[open + 1..open + close].trim();
-            let value = env.local(name).map(|l| l.value.clone());
-            let value = value.or_else(|| env.scope.config.get(name).map(|c| c.value.clone()));
-            let value = value.or_else(|| env.axis(name));
-            match value {
-                Some(v) => out.push_str(&self.show_value(&v)),
-                None => {
-                    self.report(
-                        Diagnostic::error("A0101", format!("there is no `{name}` here"), message.span)
-                            .label("in this message"),
-                    );
+            let known = env.local(name).is_some() || env.scope.config.contains_key(name);
+            if known || env.axis(name).is_some() {
+                match self.eval_name(env, name, text.span) {
+                    Val::Str(text) => out.push_str(&text),
+                    value => out.push_str(&self.show_value(&value)),
                 }
+            } else {
+                let d = Diagnostic::error("A0101", format!("there is no `{name}` here"), text.span);
+                self.report(d.label("in this text"));
             }
             rest = &rest[open + close + 1..];
         }
@@ -416,7 +415,7 @@ impl Session<'_> {
         declared: Span,
         choices: Rc<[String]>,
     ) {
-        let config = Config { value, declared, choices };
+        let config = Config { settable: true, value, declared, choices };
         Rc::make_mut(&mut env.scope).config.insert(name.to_string(), config);
     }
 }

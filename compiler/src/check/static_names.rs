@@ -29,7 +29,7 @@ impl Session<'_> {
                 if !self.has_error_in(span_of(item)) {
                     self.unused_lets(item);
                     if let Item::Block(block @ BlockItem { variant: None, .. }) = item {
-                        self.unused_configs(item, block);
+                        self.unused_configs(file, item, block);
                     }
                 }
             }
@@ -149,12 +149,14 @@ impl Session<'_> {
                     scope.push((name, false));
                 }
             }
-            Event::Use(name, _) => {
+            Event::Use(name, _) | Event::Braced(name, _) => {
                 let all = scopes.iter_mut().rev().flat_map(|s| s.iter_mut().rev());
                 if let Some((_, used)) = all.into_iter().find(|(n, _)| n.name == name) {
                     *used = true;
                 }
             }
+            // What a layer is given depends on its block.
+            Event::PassOn(_) => scopes.iter_mut().flatten().for_each(|(_, used)| *used = true),
             _ => {}
         });
         for name in unused.into_iter().filter(|n| !n.name.starts_with('_')) {
@@ -164,13 +166,21 @@ impl Session<'_> {
         }
     }
 
-    fn unused_configs(&mut self, item: &Item, block: &BlockItem) {
-        let mut used: FxHashSet<&str> = FxHashSet::default();
-        events(item, &mut |e| {
-            if let Event::Use(n, _) | Event::Braced(n, _) = e {
-                used.insert(n);
-            }
+    fn unused_configs(&mut self, file: usize, item: &Item, block: &BlockItem) {
+        let mut used: FxHashSet<Rc<str>> = FxHashSet::default();
+        let mut layers: Vec<&str> = Vec::new();
+        events(item, &mut |e| match e {
+            Event::Use(n, _) | Event::Braced(n, _) => _ = used.insert(n.into()),
+            Event::PassOn(layer) => layers.push(layer),
+            _ => {}
         });
+        // What only a layer is given is used if the layer's block has it.
+        for layer in layers.into_iter().filter(|l| *l != block.name.name) {
+            let Some(other) = self.lookup_item(file, layer) else { continue };
+            if let Item::Block(other) = &self.files[other.file].ast.items[other.index] {
+                used.extend(config_decls(&other.members).iter().map(|c| Rc::from(c.name.name.as_str())));
+            }
+        }
         for config in config_decls(&block.members) {
             let name = &config.name;
             if !used.contains(name.name.as_str()) && !name.name.starts_with('_') {
