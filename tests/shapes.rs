@@ -127,13 +127,14 @@ impl Case {
         for target in targets {
             let got = results("executing", *target);
             let what = format!("{} with {} for {target:?}", self.item, self.set);
-            // The phase of a sinusoid at t = 250 is known to 2e-5 in f32, and the sum over all frequencies cancels:
-            // luminal's own operators are as far from f64 here.
+            // The phase of a sinusoid at t = 999 is known to 6e-5 only in f32. The gradient of the timestep is a sum
+            // over all frequencies, which may cancel to 0.003 as it does at t = 250.5: such a one is measured by
+            // 0.1, a tenth of what gradients at t = 999 are.
             if let Some(time) = &time {
-                let apart = difference("grad.t", &got["grad.t"], time, 0.0);
-                assert!(apart < 5e-3, "{what}: grad.t is off by {apart:.1e}");
+                let apart = difference("grad.t", &got["grad.t"], time, 0.1);
+                assert!(apart < 5e-5, "{what}: grad.t is off by {apart:.1e}");
             }
-            agree(&what, &got, &wanted, (2e-5, 2e-4));
+            agree(&what, &got, &wanted, (2e-5, 5e-5));
         }
     }
 }

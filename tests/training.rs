@@ -54,28 +54,36 @@ fn scalars(case: &str, key: &str) -> Vec<f64> {
     manifest(case)["scalars"][key].as_array().unwrap().iter().map(|x| x.as_f64().unwrap()).collect()
 }
 
-/// Compares what training changed with what it was to change: a weight of 0.1 would hide a step of 1e-4.
+/// Compares what training changed with the exact changes: a weight of 0.1 would hide a step of 1e-4. Weights are
+/// kept in f32, so that a change is known to half a unit in the last place of its weight.
 /// Adam divides a gradient by its own size, so where a gradient is rounding only, so is its step: the biases of
-/// the keys, which softmax does not see, are a third of `qkv.bias` and left out.
-fn changes(case: &str, file: &str, prefix: &str, after: &Tensors, tolerance: f64) {
+/// the keys, which softmax does not see, are a third of `qkv.bias` and left out. For the same reason changes are
+/// less exact than gradients, and one gradient of ten thousand may be so small that the rounding of the timestep's
+/// sinusoids turns it: one element of a large tensor may be off by more. `exact/dit.py` with nothing but these
+/// sinusoids in f32 is off by 1.05e-3 with weight decay, by 1.8e-3 with learned variance, and there has the same two
+/// elements that are off by 0.66 and 0.018.
+fn changes(case: &str, average: bool, after: &Tensors, tolerance: f64) {
+    let (ours, theirs) = if average { ("ema.", "ema_change.") } else { ("", "change.") };
     let before = read(&fixture(case, "weights.safetensors"));
     let mut compared = 0;
-    for (name, wanted) in read(&fixture(case, file)) {
-        let Some(got) = after.get(&format!("{prefix}{name}")) else {
-            assert_eq!(name, "pos_embed", "only the buffer has no average");
-            continue;
+    for (name, wanted) in exact(case) {
+        let Some(name) = name.strip_prefix(theirs) else { continue };
+        let (before, after) = (&before[name].data, &after[&format!("{ours}{name}")].data);
+        let keys = match before.len() / 3 {
+            third if name.ends_with("attn.qkv.bias") => third..2 * third,
+            _ => 0..0,
         };
-        if name.ends_with("attn.qkv.bias") {
-            continue;
-        }
-        let change = |t: &common::Tensor| {
-            let data = t.data.iter().zip(&before[&name].data).map(|(a, b)| a - b).collect();
-            common::Tensor::floats(&t.shape, data)
-        };
-        let (got, wanted) = (change(got), change(&wanted));
-        let apart =
-            if wanted.largest() == 0.0 { got.largest() } else { difference(&name, &got, &wanted, 0.0) };
-        assert!(apart <= tolerance, "{case}: the change of {prefix}{name} is off by {apart:.1e}");
+        let mut apart: Vec<f64> = (0..before.len())
+            .filter(|i| !keys.contains(i))
+            .map(|i| {
+                assert!(after[i].is_finite(), "{name} has {}", after[i]);
+                let rounding = f64::from(f32::EPSILON) / 2.0 * after[i].abs();
+                ((after[i] - before[i] - wanted.data[i]).abs() - rounding) / wanted.largest()
+            })
+            .collect();
+        apart.sort_by(f64::total_cmp);
+        let most = apart[apart.len() - if apart.len() > 10_000 { 2 } else { 1 }];
+        assert!(most <= tolerance, "{case}: the change of {ours}{name} is off by {most:.1e}");
         compared += 1;
     }
     assert!(compared > 15, "{compared} tensors were compared");
@@ -94,41 +102,51 @@ fn moments(case: &str, after: &Tensors, tolerance: f64) {
     }
 }
 
+/// What the recorded steps give in f64, by `tests/fixtures/exact/dit.py`.
+fn exact(case: &str) -> Tensors {
+    read(&fixture("exact", &format!("{case}.safetensors")))
+}
+
 #[test]
 fn recorded_steps_with_weight_decay() {
     let case = "dit_train_step_wd";
     let base = folder();
     let recipe = digits(base.path(), DIT32, DECAY);
     let dir = replay(case, &recipe, "executing");
-    near("losses", &figures(&dir, "loss"), &scalars(case, "losses"), 2e-5);
-    near("norms", &figures(&dir, "grad_norm"), &scalars(case, "grad_total_l2_norm_per_step"), 1e-4);
+    let exact = exact(case);
+    near("losses", &figures(&dir, "loss"), &exact["losses"].data, 3e-6);
+    near("norms", &figures(&dir, "grad_norm"), &exact["norms"].data, 2e-5);
+    near("losses of the reference", &figures(&dir, "loss"), &scalars(case, "losses"), 5e-6);
+    let norms = scalars(case, "grad_total_l2_norm_per_step");
+    near("norms of the reference", &figures(&dir, "grad_norm"), &norms, 2e-5);
     let after = checkpoint(&dir);
-    changes(case, "weights_after.safetensors", "", &after, 2e-2);
-    changes(case, "ema_after.safetensors", "ema.", &after, 2e-2);
+    changes(case, false, &after, 1.2e-3);
+    changes(case, true, &after, 1.2e-3);
     moments(case, &after, 1e-4);
     let interpreted = checkpoint(&replay(case, &recipe, "interpreter"));
     moments(case, &interpreted, 1e-4);
-    same_state(&after, &interpreted, 2e-4);
+    same_state(&after, &interpreted, 6e-5);
 }
 
-/// At t = 0 the likelihoods of this case are saturated: log of a share of 1e-12, which is lost where f32 takes
-/// the difference of two numbers near one. So losses agree to a few percent, and what is compared closely is
-/// the part of them that no saturation touches.
+/// Four samples a step, of which some are at t = 0, 1 and 999.
 #[test]
 fn recorded_steps_with_learned_variance() {
     let case = "dit_train_step";
     let base = folder();
     let recipe = digits(base.path(), DIT48, LEARNED);
     let dir = replay(case, &recipe, "executing");
-    near("losses", &figures(&dir, "loss"), &scalars(case, "losses"), 3e-2);
-    let outputs = read(&fixture(case, "outputs.safetensors"));
-    let mean = |k: usize| {
-        let mse = &outputs[&format!("step{k}.mse")].data;
-        mse.iter().sum::<f64>() / mse.len() as f64
-    };
-    near("the first squared error", &figures(&dir, "mse")[..1], &[mean(0)], 2e-5);
-    near("squared errors", &figures(&dir, "mse"), &[mean(0), mean(1), mean(2)], 1e-3);
-    moments(case, &checkpoint(&dir), 1e-4);
+    let exact = exact(case);
+    // The rounding of the timestep's sinusoids alone makes up 1.8e-5.
+    near("losses", &figures(&dir, "loss"), &exact["losses"].data, 3e-5);
+    near("norms", &figures(&dir, "grad_norm"), &exact["norms"].data, 3e-5);
+    for part in ["mse", "vb"] {
+        let mean = |k: usize| {
+            let all = &exact[&format!("step{k}.{part}")].data;
+            all.iter().sum::<f64>() / all.len() as f64
+        };
+        near(part, &figures(&dir, part), &[mean(0), mean(1), mean(2)], 3e-5);
+    }
+    changes(case, false, &checkpoint(&dir), 2.5e-3);
 }
 
 /// All moments of Adam, of which the reference kept some, in two forms.

@@ -13,6 +13,7 @@ pub const STD: &[(&str, &str)] = &[
     ("std/embedding.arch", include_str!("../../models/std/embedding.arch")),
     ("std/scan.arch", include_str!("../../models/std/scan.arch")),
     ("std/orders.arch", include_str!("../../models/std/orders.arch")),
+    ("std/ssm.arch", include_str!("../../models/std/ssm.arch")),
     ("std/losses.arch", include_str!("../../models/std/losses.arch")),
 ];
 
@@ -28,4 +29,6 @@ pub const ZOO: &[(&str, &str)] = &[
     ("vim", include_str!("../../models/vim.arch")),
     ("dis", include_str!("../../models/dis.arch")),
     ("zigma", include_str!("../../models/zigma.arch")),
+    ("diffussm", include_str!("../../models/diffussm.arch")),
+    ("unet", include_str!("../../models/unet.arch")),
 ];

@@ -28,7 +28,7 @@ fn models_differentiate_and_clean_up() {
     ];
     let uvit =
         [("embed_dim", "24"), ("depth", "6"), ("img_size", "8"), ("num_classes", "5"), ("num_heads", "3")];
-    let items: [(&str, &str, Settings); 7] = [
+    let items: [(&str, &str, Settings); 8] = [
         ("dit", "DiT", &dit),
         ("dit", "DiTAdaLN", &dit),
         ("dit", "DiTInContext", &dit),
@@ -36,6 +36,7 @@ fn models_differentiate_and_clean_up() {
         ("sit", "SiT", &dit),
         ("uvit", "UViT", &uvit),
         ("mamba", "DiMamba", &dit[..4]),
+        ("diffussm", "DiffuSSM", &dit[..4]),
     ];
     for (model, item, set) in items {
         let Program { mut module, entry, .. } = program(model, item, None, set);

@@ -224,6 +224,8 @@ pub enum Member {
     Require(RequireDecl),
     /// `dims D = hidden_size, T = GH * GW`.
     Dims(DimsDecl),
+    /// `let heads = hidden_size / 64`.
+    Let(LetDecl),
     /// `param A_log: [E, N] = log(1 + iota(N)) @f32 @no_decay`.
     Param(ParamDecl),
     /// `buffer pos_embed: [T, D] = …`.
@@ -320,6 +322,17 @@ pub struct StrLit {
     /// The text with escapes resolved.
     pub value: String,
     /// Where it stands, quotes included.
+    pub span: Span,
+}
+
+/// `let heads = hidden_size / 64` among the members of a block: a value known when the block is checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LetDecl {
+    /// Its name.
+    pub name: Ident,
+    /// Its value.
+    pub value: Expr,
+    /// The whole declaration.
     pub span: Span,
 }
 

@@ -77,6 +77,7 @@ forget_fields! {
     PresetDecl { name, values, span }
     RequireDecl { condition, message, span }
     DimsDecl { dims, span }
+    LetDecl { name, value, span }
     ParamDecl { name, shape, init, attributes, span }
     LayerDecl { name, value, attributes, span }
     MemberIf { condition, then, otherwise, span }
@@ -127,6 +128,7 @@ impl Forget for Member {
             Member::Preset(member) => member.forget(),
             Member::Require(member) => member.forget(),
             Member::Dims(member) => member.forget(),
+            Member::Let(member) => member.forget(),
             Member::Param(member) | Member::Buffer(member) => member.forget(),
             Member::Layer(member) => member.forget(),
             Member::If(member) => member.forget(),

@@ -109,6 +109,7 @@ fn begins_member(source: &Source, start: usize, index: usize) -> bool {
     match source.word(index) {
         "config" | "param" | "buffer" | "preset" => next_is_word && (free || source.first_on_line(index)),
         "dims" => next_is_word && source.word(index + 2) == "=",
+        "let" => true,
         "require" => free && source.word(index + 1) != "=" && index > start,
         "forward" => (free || source.first_on_line(index)) && source.word(index + 1) == "(",
         "if" => free && (source.first_on_line(index) || source.kind(index - 1) == Some(TokenKind::Close)),

@@ -7,7 +7,7 @@ use super::rewrite::{Replacement, rewrite};
 use crate::graph::{AxisId, Builder, DType, Function, Module, Node, Value};
 use crate::interp::{Sizes, Tensor};
 use crate::ops::source::Literal;
-use crate::ops::{Map, Op, ShapeError, batch_first};
+use crate::ops::{Map, Op, ShapeError, View, batch_first};
 use std::sync::Arc;
 
 /// The largest tensor that is made, in elements.
@@ -15,73 +15,99 @@ const LARGEST: usize = 4 << 20;
 
 /// Folds constants.
 pub(super) fn fold(module: &mut Module, source: &Function) -> Result<Function, ShapeError> {
-    let values = evaluate(module, source);
-    // A constant is made only where a node that stays reads it.
-    let mut wanted = vec![false; source.values.len()];
-    let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
-    results.for_each(|id| wanted[id.0 as usize] = true);
-    for node in source.nodes.iter().rev() {
-        let folds = node.outputs.iter().all(|v| is_made(source, node, &values[v.0 as usize]));
-        let is_unread = node.outputs.iter().all(|v| !wanted[v.0 as usize]);
-        if !folds && !is_unread {
-            node.inputs.iter().for_each(|v| wanted[v.0 as usize] = true);
-        }
-    }
+    let wanted = wanted(module, source);
+    let values = evaluate(module, source, &wanted);
     rewrite(module, source, &mut |b, node, _| {
-        let Some(output) = node.outputs.first().filter(|v| wanted[v.0 as usize]) else { return Ok(None) };
-        match &values[output.0 as usize] {
-            Some(tensor) if is_made(source, node, &values[output.0 as usize]) => {
-                made(b, source.value(*output), tensor)
-            }
-            _ => Ok(None),
-        }
+        let Some(output) = node.outputs.first().filter(|v| wanted[v.0 as usize].made) else {
+            return Ok(None);
+        };
+        // An index out of range is an error of the run, not of the compiler: the node stays.
+        values[output.0 as usize].as_ref().map_or(Ok(None), |t| made(b, source.value(*output), t))
     })
 }
 
-/// The value of each constant.
-fn evaluate(module: &Module, source: &Function) -> Vec<Option<Arc<Tensor>>> {
+/// What is wanted of a value.
+#[derive(Clone, Copy, Default)]
+struct Wanted {
+    /// A node that stays reads it.
+    read: bool,
+    /// A constant takes its place.
+    made: bool,
+    /// A constant takes its place or is computed from it.
+    known: bool,
+}
+
+/// What is wanted of each value. A constant is made only where a node that stays reads it, and nothing is
+/// computed that no constant needs: a broadcast initial value would be as large as its parameter.
+fn wanted(module: &Module, source: &Function) -> Vec<Wanted> {
+    let constant = constant(module, source);
+    let mut wanted = vec![Wanted::default(); source.values.len()];
+    let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
+    results.for_each(|id| wanted[id.0 as usize].read = true);
+    for (node, makes) in source.nodes.iter().zip(can_be_made(source, &constant)).rev() {
+        let outputs = || node.outputs.iter().map(|v| v.0 as usize);
+        let read = outputs().any(|v| wanted[v].read);
+        if makes && read {
+            outputs().for_each(|v| (wanted[v].made, wanted[v].known) = (true, true));
+        }
+        let known = outputs().any(|v| wanted[v].known);
+        for v in &node.inputs {
+            let input = &mut wanted[v.0 as usize];
+            input.read |= read && !makes;
+            input.known |= known;
+        }
+    }
+    wanted
+}
+
+/// Whether each value depends on nothing but constants.
+fn constant(module: &Module, source: &Function) -> Vec<bool> {
+    let sizes = Sizes { module, batch: 1 };
+    let mut constant = vec![false; source.values.len()];
+    for node in &source.nodes {
+        let [output] = node.outputs.as_slice() else { continue };
+        let shape = &source.value(*output).shape;
+        constant[output.0 as usize] = node.inputs.iter().all(|v| constant[v.0 as usize])
+            && !matches!(node.op, Op::Input | Op::Call { .. })
+            && !shape.contains(&AxisId::BATCH)
+            && sizes.elements(shape) <= LARGEST;
+    }
+    constant
+}
+
+/// Whether a constant may take the place of each node. Another order of a broadcast's axes is as cheap as the
+/// broadcast itself.
+fn can_be_made(source: &Function, constant: &[bool]) -> Vec<bool> {
+    let mut is_broadcast = vec![false; source.values.len()];
+    let can = |node: &Node| {
+        let is_source = matches!(node.op, Op::Constant(_) | Op::Tensor(_) | Op::Iota(_));
+        let is_truth = node.outputs.iter().any(|v| source.value(*v).storage == DType::Bool);
+        let spreads = match node.op {
+            Op::Map(Map::Broadcast) => true,
+            Op::View(View::Transpose(_)) => is_broadcast[node.inputs[0].0 as usize],
+            _ => false,
+        };
+        node.outputs.iter().for_each(|v| is_broadcast[v.0 as usize] = spreads);
+        !is_source && !is_truth && !spreads && node.outputs.iter().all(|v| constant[v.0 as usize])
+    };
+    source.nodes.iter().map(can).collect()
+}
+
+/// The value of each constant that is wanted.
+fn evaluate(module: &Module, source: &Function, wanted: &[Wanted]) -> Vec<Option<Arc<Tensor>>> {
     let sizes = Sizes { module, batch: 1 };
     let mut values: Vec<Option<Arc<Tensor>>> = vec![None; source.values.len()];
-    for (node, _) in source.nodes.iter().zip(needed(source)).filter(|(_, needed)| *needed) {
+    for node in &source.nodes {
         let [output] = node.outputs.as_slice() else { continue };
         let inputs: Vec<Arc<Tensor>> =
             node.inputs.iter().filter_map(|v| values[v.0 as usize].clone()).collect();
-        let result = source.value(*output);
-        let known = inputs.len() == node.inputs.len()
-            && !matches!(node.op, Op::Input | Op::Call { .. })
-            && !result.shape.contains(&AxisId::BATCH)
-            && sizes.elements(&result.shape) <= LARGEST;
-        if known {
+        if wanted[output.0 as usize].known && inputs.len() == node.inputs.len() {
             let shapes: Vec<&Value> = node.inputs.iter().map(|v| source.value(*v)).collect();
-            // An index out of range is an error of the run, not of the compiler: the node stays.
-            let evaluated = node.op.eval(sizes, &shapes, &inputs, &[result]).ok();
+            let evaluated = node.op.eval(sizes, &shapes, &inputs, &[source.value(*output)]).ok();
             values[output.0 as usize] = evaluated.and_then(|mut tensors| tensors.pop());
         }
     }
     values
-}
-
-/// For each node, whether its value could be wanted: it could be made, or is part of what could be made. The
-/// zeros of a large parameter are a broadcast that nothing reads, and are not written out.
-fn needed(source: &Function) -> Vec<bool> {
-    let mut needed: Vec<bool> = source.nodes.iter().map(|node| could_be_made(source, node)).collect();
-    for (at, node) in source.nodes.iter().enumerate().rev() {
-        if needed[at] {
-            node.inputs.iter().for_each(|input| needed[source.value(*input).node as usize] = true);
-        }
-    }
-    needed
-}
-
-/// Whether a node is replaced by its value.
-fn is_made(source: &Function, node: &Node, value: &Option<Arc<Tensor>>) -> bool {
-    value.is_some() && could_be_made(source, node)
-}
-
-fn could_be_made(source: &Function, node: &Node) -> bool {
-    let is_source = matches!(node.op, Op::Constant(_) | Op::Tensor(_) | Op::Iota(_));
-    let is_truth = node.outputs.iter().any(|v| source.value(*v).storage == DType::Bool);
-    !is_source && !is_truth && node.op != Op::Map(Map::Broadcast)
 }
 
 fn made(b: &mut Builder, value: &Value, tensor: &Tensor) -> Replacement {

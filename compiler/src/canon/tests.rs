@@ -107,6 +107,21 @@ fn constants_fold_but_masks_and_broadcasts_stay() {
     assert_eq!(cleaned(&mut module, id), wanted);
 }
 
+/// An initial value without one of its parameter's axes is no larger than it was written.
+#[test]
+fn a_broadcast_in_another_order_stays() {
+    let mut module = Module::default();
+    let (d, n) = (module.add_axis("D", 3), module.add_axis("N", 2));
+    let mut b = Builder::new(&mut module, "f");
+    let (i, j) = (b.add1(Op::Iota(n), &[]).unwrap(), b.add1(Op::Iota(d), &[]).unwrap());
+    let angle = map(&mut b, Map::Sin, &[i]);
+    let wide = map(&mut b, Map::Broadcast, &[angle, j]);
+    let value = b.add1(Op::View(View::Transpose(vec![d, n])), &[wide]).unwrap();
+    b.output("value", value);
+    let id = b.finish();
+    assert_eq!(cleaned(&mut module, id), ["iota", "tensor", "broadcast", "transpose"]);
+}
+
 #[test]
 fn what_changes_nothing_goes() {
     let mut module = Module::default();

@@ -64,13 +64,6 @@ pub(super) struct Template {
 /// Layers and parameters that one item may have.
 const MOST_TENSORS: usize = 200_000;
 
-/// Whether strings that are filled into a text keep their quotes: they do in messages, and not in names.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quotes {
-    Shown,
-    Bare,
-}
-
 /// What a layer gives a block.
 pub(super) struct Given {
     /// For each axis parameter one entry: the axes of whoever declares the layer (one, or a list).
@@ -268,7 +261,8 @@ impl Session<'_> {
         for member in members {
             match member {
                 // These were decided before, by `decide`.
-                Member::Config(_) | Member::Preset(_) | Member::Require(_) | Member::Dims(_) => {}
+                Member::Config(_) | Member::Preset(_) | Member::Require(_) => {}
+                Member::Dims(_) | Member::Let(_) => {}
                 Member::Param(p) => self.declare_parameter(env, template, p, true),
                 Member::Buffer(p) => self.declare_parameter(env, template, p, false),
                 Member::Layer(l) => self.declare_layer(env, template, l),
@@ -335,7 +329,7 @@ impl Session<'_> {
         }
         let condition = self.sources.slice(require.condition.span).to_string();
         let title = match &require.message {
-            Some(m) => self.fill(env, &m.value, m.span, Quotes::Shown),
+            Some(m) => self.fill(env, m),
             None => format!("`{condition}` does not hold"),
         };
         // The mistake is where the layer is declared, not in the block that states what it needs.
@@ -366,25 +360,22 @@ impl Session<'_> {
     }
 
     /// A text with its `{values}` filled in.
-    pub(super) fn fill(&mut self, env: &mut Env, text: &str, span: Span, quotes: Quotes) -> String {
+    pub(super) fn fill(&mut self, env: &mut Env, text: &ast::StrLit) -> String {
         let mut out = String::new();
-        let mut rest = text;
+        let mut rest = text.value.as_str();
         while let Some(open) = rest.find('{') {
             out.push_str(&rest[..open]);
             let Some(close) = rest[open..].find('}') else { break };
             let name = rest[open + 1..open + close].trim();
-            let value = env.local(name).map(|l| l.value.clone());
-            let value = value.or_else(|| env.scope.config.get(name).map(|c| c.value.clone()));
-            let value = value.or_else(|| env.axis(name));
-            match value {
-                Some(Val::Str(s)) if quotes == Quotes::Bare => out.push_str(&s),
-                Some(v) => out.push_str(&self.show_value(&v)),
-                None => {
-                    self.report(
-                        Diagnostic::error("A0101", format!("there is no `{name}` here"), span)
-                            .label("in this text"),
-                    );
+            let known = env.local(name).is_some() || env.scope.config.contains_key(name);
+            if known || env.axis(name).is_some() {
+                match self.eval_name(env, name, text.span) {
+                    Val::Str(text) => out.push_str(&text),
+                    value => out.push_str(&self.show_value(&value)),
                 }
+            } else {
+                let d = Diagnostic::error("A0101", format!("there is no `{name}` here"), text.span);
+                self.report(d.label("in this text"));
             }
             rest = &rest[open + close + 1..];
         }
@@ -424,7 +415,7 @@ impl Session<'_> {
         declared: Span,
         choices: Rc<[String]>,
     ) {
-        let config = Config { value, declared, choices };
+        let config = Config { settable: true, value, declared, choices };
         Rc::make_mut(&mut env.scope).config.insert(name.to_string(), config);
     }
 }

@@ -38,7 +38,13 @@ impl Session<'_> {
         if matches!(piped, Some((Val::Error, _))) {
             return Val::Error;
         }
-        let target = self.eval(env, callee);
+        let mut target = self.eval(env, callee);
+        // A number cannot be called: `dropout(x, dropout)` has a function and a config value of one name.
+        if let (Val::Number(_), ExprKind::Name(name)) = (&target, &callee.kind)
+            && let Some(function) = self.callee_named(env.scope.file, name)
+        {
+            target = Val::Callee(function);
+        }
         let mut given: Vec<Given<'_>> = Vec::new();
         if let Some((value, at)) = piped {
             given.push(Given { name: None, value: Some(value), expr: None, span: at });

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::block::Given;
-use super::scope::{Env, Scope};
+use super::scope::{Config, Env, Scope};
 use super::value::{Callee, Initialiser, Number, Origin, Scalar, Val};
 use arch_grammar::ast::{self, BlockItem, ConfigDecl, ConfigTypeKind, Expr, ExprKind, Member};
 use arch_grammar::{Diagnostic, Span, nearest};
@@ -37,6 +37,7 @@ impl Session<'_> {
             match member {
                 Member::Config(c) => self.decide_config(env, c, given, tied),
                 Member::Dims(d) => self.block_dims(env, d),
+                Member::Let(l) => self.decide_let(env, l),
                 Member::Require(r) => self.require(env, r, given.site),
                 Member::If(i) => match self.eval_condition(env, &i.condition) {
                     Some(true) => _ = self.decide_members(env, &i.then, given, tied),
@@ -51,6 +52,33 @@ impl Session<'_> {
             }
         }
         true
+    }
+
+    /// A value that members share. Config cannot set it.
+    fn decide_let(&mut self, env: &mut Env, decl: &ast::LetDecl) {
+        let name = &decl.name;
+        if env.scope.config.contains_key(&name.name) {
+            let text = format!("`{}` is a config value already", name.name);
+            return self.report(Diagnostic::error("A0104", text, name.span));
+        }
+        let value = self.eval(env, &decl.value);
+        match value {
+            Val::Error => {}
+            Val::Number(_) | Val::Bool(_) | Val::Str(_) | Val::List(_) | Val::None | Val::Word(_) => {
+                let text = self.sources.slice(decl.value.span);
+                let from = format!("= {text} ({})", self.sources.place(decl.span));
+                let value = with_origin(value, "", &from);
+                let shared = Config { settable: false, value, declared: name.span, choices: Rc::from([]) };
+                Rc::make_mut(&mut env.scope).config.insert(name.name.clone(), shared);
+            }
+            other => {
+                let text = format!("a `let` among members is a number, not {}", other.kind());
+                let d = Diagnostic::error("A0211", text, decl.value.span);
+                self.report(
+                    d.help("axes are declared by `dims`, layers by their name; values stand in `forward`"),
+                );
+            }
+        }
     }
 
     /// Reports config names that the block does not have.

@@ -250,6 +250,10 @@ impl Session<'_> {
                 let size = self.size_of(*a) as f64;
                 Some(self.number(size, false, origin))
             }
+            Val::Axes(list) => {
+                let elements = self.elements(list) as f64;
+                Some(self.number(elements, false, origin))
+            }
             Val::Bool(b) => Some(self.number(f64::from(u8::from(*b)), false, origin)),
             Val::Error => None,
             Val::Absent(_) => {

@@ -14,10 +14,10 @@ pub(super) enum Event<'a> {
     Use(&'a str, Span),
     /// A name where only an axis can stand.
     Axis(&'a str, Span),
-    /// A name in the braces of a message or of `@name`; the place is the whole text.
+    /// A name in the braces of a text; the place is the whole text.
     Braced(&'a str, Span),
-    /// A block that `..` hands config values on to.
-    HandOn(&'a str),
+    /// A layer of the named block is given what config values both have.
+    PassOn(&'a str),
     /// A name that a `let` binds.
     Let(&'a Ident),
     /// Another name that comes into being: a config, a parameter, an axis behind `->`.
@@ -72,7 +72,9 @@ impl<'a> Walk<'_, 'a> {
             self.declare(&axis.name);
             axis.tied.iter().for_each(|t| self.expr(t));
         }
+        self.send(Event::Open);
         self.members(&b.members);
+        self.send(Event::Close);
     }
 
     fn test(&mut self, t: &'a TestItem) {
@@ -95,11 +97,13 @@ impl<'a> Walk<'_, 'a> {
                 Member::Preset(p) => p.values.iter().for_each(|(_, e)| self.expr(e)),
                 Member::Require(r) => {
                     self.expr(&r.condition);
-                    if let Some(m) = &r.message {
-                        braced(&m.value).for_each(|n| self.send(Event::Braced(n, m.span)));
-                    }
+                    r.message.iter().for_each(|m| self.braced(&m.value, m.span));
                 }
                 Member::Dims(d) => self.dims(&d.dims),
+                Member::Let(l) => {
+                    self.expr(&l.value);
+                    self.send(Event::Let(&l.name));
+                }
                 Member::Param(p) | Member::Buffer(p) => {
                     self.shape(&p.shape);
                     p.init.iter().for_each(|e| self.expr(e));
@@ -131,14 +135,18 @@ impl<'a> Walk<'_, 'a> {
     }
 
     fn attributes(&mut self, attributes: &'a [Attribute]) {
-        for (a, arg) in attributes.iter().flat_map(|a| a.args.iter().map(move |arg| (a, arg))) {
+        for arg in attributes.iter().flat_map(|a| &a.args) {
             match &arg.value.kind {
-                ExprKind::Str(text) if a.name.name == "name" => {
-                    braced(text).for_each(|n| self.send(Event::Braced(n, arg.value.span)));
-                }
+                ExprKind::Str(text) => self.braced(text, arg.value.span),
                 _ => self.expr(&arg.value),
             }
         }
+    }
+
+    /// The names between the braces of a text.
+    fn braced(&mut self, text: &'a str, span: Span) {
+        let parts = text.split('{').skip(1).filter_map(|part| part.split_once('}'));
+        parts.for_each(|(name, _)| self.send(Event::Braced(name.trim(), span)));
     }
 
     fn params(&mut self, params: &'a [Param]) {
@@ -256,10 +264,12 @@ impl<'a> Walk<'_, 'a> {
             ExprKind::Call(callee, args) => {
                 self.expr(callee);
                 let name = if let ExprKind::Name(n) = &callee.kind { n.as_str() } else { "" };
-                if args.iter().any(|a| matches!(a.value.kind, ExprKind::Range(None, None))) {
-                    self.send(Event::HandOn(name));
+                for arg in args {
+                    if matches!(arg.value.kind, ExprKind::Range(None, None)) {
+                        self.send(Event::PassOn(name));
+                    }
+                    self.argument(name, &arg.value);
                 }
-                args.iter().for_each(|a| self.argument(name, &a.value));
             }
             ExprKind::Index(base, entries) => {
                 self.expr(base);
@@ -332,11 +342,6 @@ pub(super) fn names<'a>(pattern: &'a Pattern, sink: &mut dyn FnMut(&'a Ident)) {
         Pattern::Name(n) => sink(n),
         Pattern::Tuple(ps, _) => ps.iter().for_each(|p| names(p, sink)),
     }
-}
-
-/// The names between the braces of a text.
-fn braced(text: &str) -> impl Iterator<Item = &str> {
-    text.split('{').skip(1).filter_map(|part| part.split_once('}')).map(|(name, _)| name.trim())
 }
 
 /// The names in the pattern of a rearrangement.

@@ -71,6 +71,9 @@ impl Session<'_> {
 
     fn misplaced(&mut self, expr: &Expr) -> Val {
         let what = match expr.kind {
+            ExprKind::Range(None, None) => {
+                "`..` stands last where a layer is declared and hands config values down"
+            }
             ExprKind::Range(..) => "a range stands in a slice, behind `in`, or in `for`",
             ExprKind::Set(_) => "a set of values stands behind `in` in a config",
             ExprKind::Arrow(..) => "`->` stands in the arguments of a view or a layer",
@@ -84,7 +87,7 @@ impl Session<'_> {
         Val::Error
     }
 
-    fn eval_name(&mut self, env: &mut Env, name: &str, span: Span) -> Val {
+    pub(super) fn eval_name(&mut self, env: &mut Env, name: &str, span: Span) -> Val {
         if let Some(local) = env.local(name) {
             env.used_locals.borrow_mut().insert(local.span);
             return local.value.clone();
@@ -235,6 +238,7 @@ impl Session<'_> {
         match value {
             Val::Number(Number { value: Scalar::Int(i), .. }) => Some(*i),
             Val::Axis(a) => Some(self.size_of(*a) as i64),
+            Val::Axes(list) => Some(self.elements(list) as i64),
             Val::Error => None,
             Val::Number(Number { value: Scalar::Float(f), .. }) => {
                 // The fraction may come from a size that was made up; the kind of number does not.
@@ -261,6 +265,7 @@ impl Session<'_> {
                 let origin = self.axis_info(*a).origin.clone();
                 Some(Number { value: Scalar::Int(self.size_of(*a) as i64), origin })
             }
+            Val::Axes(list) => Some(Number { value: Scalar::Int(self.elements(list) as i64), origin: None }),
             _ => None,
         }
     }

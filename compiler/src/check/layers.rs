@@ -1,12 +1,12 @@
 //! Declaring parameters, buffers and layers.
 
 use super::Session;
-use super::block::{Given, Parameter, Quotes, Template};
+use super::block::{Given, Parameter, Template};
 use super::scope::{Env, Part};
 use super::source::ItemRef;
 use super::value::{Callee, Entry, Layer, Tensor, Val};
 use crate::graph::{AxisId, DType, InputKind};
-use arch_grammar::ast::{self, Arg, Attribute, Expr, ExprKind, LayerDecl, ParamDecl};
+use arch_grammar::ast::{self, Arg, Attribute, Expr, ExprKind, LayerDecl, ParamDecl, StrLit};
 use arch_grammar::{Diagnostic, Span, nearest};
 use std::rc::Rc;
 
@@ -30,7 +30,8 @@ impl Session<'_> {
         {
             stored = s;
         }
-        let public = self.public_name(env, &decl.attributes).unwrap_or_else(|| decl.name.name.clone());
+        let public = self.public_name(&decl.attributes).map(|name| self.fill(env, &name));
+        let public = public.unwrap_or_else(|| decl.name.name.clone());
         let parameter = Parameter {
             name: decl.name.name.clone(),
             public,
@@ -76,11 +77,10 @@ impl Session<'_> {
         }
     }
 
-    /// The name of `@name("…")`, with config values for what stands in braces.
-    fn public_name(&mut self, env: &mut Env, attributes: &[Attribute]) -> Option<String> {
+    fn public_name(&mut self, attributes: &[Attribute]) -> Option<StrLit> {
         let a = attributes.iter().find(|a| a.name.name == "name")?;
         match a.args.first().map(|a| (&a.value.kind, a.value.span)) {
-            Some((ExprKind::Str(s), span)) => Some(self.fill(env, s, span, Quotes::Bare)),
+            Some((ExprKind::Str(s), span)) => Some(StrLit { value: s.clone(), span }),
             _ => {
                 let d = Diagnostic::error("A0105", "`@name` takes a text", a.span);
                 self.report(d.help("write `@name(\"adaLN_modulation.1\")`"));
@@ -111,7 +111,8 @@ impl Session<'_> {
 
     pub(super) fn declare_layer(&mut self, env: &mut Env, template: &mut Template, decl: &LayerDecl) {
         self.known_attributes(&decl.attributes, &["name", "stored"]);
-        let path = self.public_name(env, &decl.attributes).unwrap_or_else(|| decl.name.name.clone());
+        let own_name = || StrLit { value: decl.name.name.clone(), span: decl.name.span };
+        let path = self.public_name(&decl.attributes).unwrap_or_else(own_name);
         let mut value = self.layer_value(env, &decl.value, &path);
         if matches!(value, Val::Error) {
             self.unknown_because_of_an_error();
@@ -124,8 +125,8 @@ impl Session<'_> {
         self.declare_part(env, &decl.name, Part::Layer(value));
     }
 
-    /// The layers of a declaration; `path` is where they hang.
-    pub(super) fn layer_value(&mut self, env: &mut Env, expr: &Expr, path: &str) -> Val {
+    /// The layers of a declaration; `path` is where they hang, with `{values}` that are filled in for each.
+    pub(super) fn layer_value(&mut self, env: &mut Env, expr: &Expr, path: &StrLit) -> Val {
         match &expr.kind {
             ExprKind::Call(callee, args) => self.one_layer(env, callee, args, expr.span, path),
             ExprKind::Name(_) => self.one_layer(env, expr, &[], expr.span, path),
@@ -142,19 +143,22 @@ impl Session<'_> {
                     self.report(d.help("at most 10,000 times are allowed"));
                     return Val::Error;
                 }
-                self.layer_list((0..n).map(|i| (join(path, &i.to_string()), &**layer)), env)
+                self.layer_list((0..n).map(|i| (numbered(path, i), &**layer)), env)
             }
             ExprKind::List(xs) => {
-                let numbered = xs.iter().enumerate();
-                self.layer_list(numbered.map(|(i, x)| (join(path, &i.to_string()), x)), env)
+                let rows = xs.iter().zip(0..);
+                self.layer_list(rows.map(|(x, i)| (numbered(path, i), x)), env)
             }
             ExprKind::ListFor { body, name: counter, iter } => {
                 let Some((from, to)) = self.int_range(env, iter) else { return Val::Error };
                 let mut layers = Vec::new();
+                // A name that says the counter is the name of each; else they are numbered.
+                let named = path.value.contains(&format!("{{{}}}", counter.name));
                 for i in from..to {
                     env.frames.push(super::scope::Frame::default());
                     env.bind(&counter.name, Val::int(i), counter.span);
-                    let layer = self.layer_value(env, body, &join(path, &(i - from).to_string()));
+                    let path = if named { path.clone() } else { numbered(path, i - from) };
+                    let layer = self.layer_value(env, body, &path);
                     env.frames.pop();
                     if matches!(layer, Val::Error) {
                         return Val::Error;
@@ -186,7 +190,7 @@ impl Session<'_> {
     }
 
     /// Layers in a row, each with its path; ends at the first mistake, which the others would repeat.
-    fn layer_list<'e>(&mut self, rows: impl Iterator<Item = (String, &'e Expr)>, env: &mut Env) -> Val {
+    fn layer_list<'e>(&mut self, rows: impl Iterator<Item = (StrLit, &'e Expr)>, env: &mut Env) -> Val {
         let mut layers = Vec::new();
         for (path, layer) in rows {
             match self.layer_value(env, layer, &path) {
@@ -197,7 +201,7 @@ impl Session<'_> {
         Val::List(Rc::new(layers))
     }
 
-    fn one_layer(&mut self, env: &mut Env, callee: &Expr, args: &[Arg], span: Span, path: &str) -> Val {
+    fn one_layer(&mut self, env: &mut Env, callee: &Expr, args: &[Arg], span: Span, path: &StrLit) -> Val {
         let item = match &callee.kind {
             ExprKind::Name(n) if self.is_lost(env.scope.file, n) => return Val::Error,
             ExprKind::Name(n) => match self.callee_named(env.scope.file, n) {
@@ -230,7 +234,8 @@ impl Session<'_> {
             let used = if taken { self.copy_axis(real, &name) } else { real };
             axes.push((own, real, used));
         }
-        let layer = Layer { template, axes, path: path.to_string(), stored: Vec::new() };
+        let path = self.fill(env, path);
+        let layer = Layer { template, axes, path, stored: Vec::new() };
         Val::Layer(Box::new(layer))
     }
 
@@ -247,12 +252,8 @@ impl Session<'_> {
         let mut axes: Vec<Vec<AxisId>> = Vec::new();
         let mut config = Vec::new();
         let mut fine = true;
-        let mut handed_on = None;
-        for arg in args {
-            if matches!(arg.value.kind, ExprKind::Range(None, None)) && arg.name.is_none() {
-                handed_on = Some(arg.value.span);
-                continue;
-            }
+        let passes_on = args.last().filter(|a| a.name.is_none() && is_dots(&a.value));
+        for arg in &args[..args.len() - usize::from(passes_on.is_some())] {
             let Some(name) = &arg.name else {
                 fine &= self.axis_arguments(env, &arg.value, &mut axes);
                 continue;
@@ -284,8 +285,8 @@ impl Session<'_> {
             fine &= !matches!(value, Val::Error);
             config.push((name.name.clone(), value, arg.value.span));
         }
-        if let Some(at) = handed_on {
-            fine &= self.hand_on(env, block, at, &mut config);
+        if let Some(dots) = passes_on {
+            fine &= self.pass_on(env, block, dots.value.span, &mut config);
         }
         // Axis parameters that are tied to a config value may be left out.
         while axes.len() < block.axes.len() {
@@ -298,35 +299,34 @@ impl Session<'_> {
         fine.then_some(Given { axes, config, site: span })
     }
 
-    /// `..` among the arguments of a layer: config values of this block go to those of the same names that are not
-    /// given otherwise. Reports a `..` that hands on nothing.
-    fn hand_on(
+    /// Gives a layer's block the config values that it has under the same names as the block that declares it,
+    /// but for those that are given. Reports dots that give nothing.
+    fn pass_on(
         &mut self,
-        env: &mut Env,
+        env: &Env,
         block: &ast::BlockItem,
-        at: Span,
+        dots: Span,
         config: &mut Vec<(String, Val, Span)>,
     ) -> bool {
-        let before = config.len();
-        for decl in super::config::config_decls(&block.members) {
-            let name = &decl.name.name;
-            if config.iter().any(|(n, _, _)| n == name) {
-                continue;
-            }
-            if let Some(own) = env.scope.config.get(name) {
+        let given = config.len();
+        let decls = super::config::config_decls(&block.members);
+        for name in decls.iter().map(|d| &d.name.name) {
+            if let Some(own) = env.scope.config.get(name)
+                && !config[..given].iter().any(|(n, _, _)| n == name)
+            {
                 env.used.borrow_mut().insert(name.clone());
-                config.push((name.clone(), own.value.clone(), at));
+                config.push((name.clone(), own.value.clone(), dots));
             }
         }
-        if config.len() > before {
+        if config.len() > given {
             return true;
         }
-        let text = format!("`..` hands on nothing to `{}`", block.name.name);
-        let names: Vec<&str> =
-            super::config::config_decls(&block.members).iter().map(|d| d.name.name.as_str()).collect();
-        let d = Diagnostic::error("A0402", text, at).label("no config of this block has a name of its");
+        let text = format!("`..` hands nothing down to `{}`", block.name.name);
+        let d =
+            Diagnostic::error("A0402", text, dots).label("no config value here has a name of its own ones");
+        let names: Vec<&str> = decls.iter().map(|d| d.name.name.as_str()).collect();
         self.report(match names.is_empty() {
-            true => d.help("it has no config; leave out the `..`"),
+            true => d.help("it has no config: leave `..` out"),
             false => d.help(format!("its config: {}", names.join(", "))),
         });
         false
@@ -405,12 +405,22 @@ impl Session<'_> {
     }
 }
 
+/// `..` alone.
+fn is_dots(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Range(None, None))
+}
+
 pub(super) fn collect_layers(value: &Val, out: &mut Vec<Layer>) {
     match value {
         Val::Layer(l) => out.push((**l).clone()),
         Val::List(l) => l.iter().for_each(|v| collect_layers(v, out)),
         _ => {}
     }
+}
+
+/// The path of a layer in a list.
+fn numbered(path: &StrLit, number: i64) -> StrLit {
+    StrLit { value: join(&path.value, &number.to_string()), span: path.span }
 }
 
 /// Two steps of a path; empty steps vanish.

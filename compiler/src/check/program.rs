@@ -136,7 +136,8 @@ impl Session<'_> {
             .map(|(i, r)| (self.module.function(entry).outputs[i].0.clone(), r.axes.clone()))
             .collect();
         let scope = self.templates[template.0].scope.clone();
-        let config = scope.config.iter().map(|(n, c)| (n.clone(), self.show_value(&c.value))).collect();
+        let settable = scope.config.iter().filter(|(_, c)| c.settable);
+        let config = settable.map(|(n, c)| (n.clone(), self.show_value(&c.value))).collect();
         let layers = self.layer_rows(template);
         let mut inputs = inputs;
         for a in &mut inputs {

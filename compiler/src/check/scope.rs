@@ -10,9 +10,11 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 
-/// A config value of a block.
+/// A config value of a block, or a number that its members share.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// Whether it can be set: what a `let` names cannot.
+    pub settable: bool,
     /// Its value.
     pub value: Val,
     /// Where it is declared.

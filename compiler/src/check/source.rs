@@ -49,7 +49,7 @@ pub(super) struct Loaded {
     pub scope: Vec<(String, ItemRef)>,
     /// Names whose import failed or whose item did not parse: using them says nothing more.
     pub lost: Vec<String>,
-    /// For each item whether something in it did not parse.
+    /// For each item whether something in it did not parse, or what it is a variant of is not there.
     pub broken: Vec<bool>,
 }
 

@@ -149,12 +149,14 @@ impl Session<'_> {
                     scope.push((name, false));
                 }
             }
-            Event::Use(name, _) => {
+            Event::Use(name, _) | Event::Braced(name, _) => {
                 let all = scopes.iter_mut().rev().flat_map(|s| s.iter_mut().rev());
                 if let Some((_, used)) = all.into_iter().find(|(n, _)| n.name == name) {
                     *used = true;
                 }
             }
+            // What a layer is given depends on its block.
+            Event::PassOn(_) => scopes.iter_mut().flatten().for_each(|(_, used)| *used = true),
             _ => {}
         });
         for name in unused.into_iter().filter(|n| !n.name.starts_with('_')) {
@@ -165,31 +167,27 @@ impl Session<'_> {
     }
 
     fn unused_configs(&mut self, file: usize, item: &Item, block: &BlockItem) {
-        let mut used: FxHashSet<&str> = FxHashSet::default();
-        let mut others: Vec<&str> = Vec::new();
+        let mut used: FxHashSet<Rc<str>> = FxHashSet::default();
+        let mut layers: Vec<&str> = Vec::new();
         events(item, &mut |e| match e {
-            Event::Use(n, _) | Event::Braced(n, _) => _ = used.insert(n),
-            Event::HandOn(n) => others.push(n),
+            Event::Use(n, _) | Event::Braced(n, _) => _ = used.insert(n.into()),
+            Event::PassOn(layer) => layers.push(layer),
             _ => {}
         });
-        let handed_on: FxHashSet<String> = others.iter().flat_map(|n| self.configs_of(file, n)).collect();
+        // What only a layer is given is used if the layer's block has it.
+        for layer in layers.into_iter().filter(|l| *l != block.name.name) {
+            let Some(other) = self.lookup_item(file, layer) else { continue };
+            if let Item::Block(other) = &self.files[other.file].ast.items[other.index] {
+                used.extend(config_decls(&other.members).iter().map(|c| Rc::from(c.name.name.as_str())));
+            }
+        }
         for config in config_decls(&block.members) {
             let name = &config.name;
-            let used = used.contains(name.name.as_str()) || handed_on.contains(&name.name);
-            if !used && !name.name.starts_with('_') {
+            if !used.contains(name.name.as_str()) && !name.name.starts_with('_') {
                 let text = format!("config `{}` of `{}` is never used", name.name, block.name.name);
                 let d = Diagnostic::warning("A0906", text, name.span).label("setting it changes nothing");
                 self.report(d.help("use it, or remove it"));
             }
-        }
-    }
-
-    /// The names of the config of a block that a file knows by `name`.
-    fn configs_of(&mut self, file: usize, name: &str) -> Vec<String> {
-        let Some(item) = self.lookup_item(file, name) else { return Vec::new() };
-        match &self.files[item.file].ast.items[item.index] {
-            Item::Block(b) => config_decls(&b.members).iter().map(|c| c.name.name.clone()).collect(),
-            _ => Vec::new(),
         }
     }
 

@@ -101,6 +101,7 @@ impl Session<'_> {
     fn members_writing(&mut self, members: &[Member]) {
         let named = members.iter().filter_map(|m| match m {
             Member::Config(c) => Some(&c.name),
+            Member::Let(l) => Some(&l.name),
             Member::Param(p) | Member::Buffer(p) => Some(&p.name),
             Member::Layer(l) => Some(&l.name),
             _ => None,
@@ -126,7 +127,8 @@ impl Session<'_> {
                     self.signature(&f.params, &f.results, ROLES);
                     self.body_writing(&f.body);
                 }
-                Member::Preset(_) | Member::Require(_) | Member::Dims(_) | Member::Lost(_) => {}
+                Member::Preset(_) | Member::Require(_) => {}
+                Member::Dims(_) | Member::Let(_) | Member::Lost(_) => {}
             }
         }
     }

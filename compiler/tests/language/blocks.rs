@@ -199,3 +199,17 @@ fn what_is_never_used_is_said() {
     codes.sort_unstable();
     assert_eq!(codes, ["A0901", "A0902", "A0903"]);
 }
+
+#[test]
+fn the_name_of_an_axis_list_is_the_number_of_its_elements() {
+    let text = "block fill(I.. -> O..) {
+        param weight: [O.., I..] = I + 10 * O
+        forward(x: [I..]) -> [O..] { sum(weight * x, over: I) / I }
+      }
+      block Both(A, B, C) {
+        layer = fill((A, B) -> C)
+        forward(x: [A, B]) -> [C] { layer(x) }
+      }";
+    let case = crate::support::case(text).item("Both").dim("A", 2).dim("B", 3).dim("C", 4);
+    crate::support::assert_close(&case.run(&[("x", &[1.0; 6])]), &[46.0; 4]);
+}

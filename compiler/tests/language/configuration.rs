@@ -123,3 +123,115 @@ fn values_are_passed_down_with_their_types() {
     let found = case(text).item("B").dim("D", 2).run(&[("x", &[1.0, -2.0])]);
     assert_close(&found, &[9.0 + 1.0 + 7.0 + 2000.0, 36.0 + 8.0 + 1000.0]);
 }
+
+const TOWER: &str = "import std.{linear}
+  block Tower(D) {
+    config level: int in 0..
+    config bias: bool = true
+    config act: fn = relu
+    let rest = level - 1
+    layer = linear(D -> D, init: ones, ..) @name(\"layers.{level}\")
+    next  = if level > 0 { Tower(D, level: rest, ..) } @name(\"\")
+    forward(x: [D]) -> [D] {
+      let x = act(layer(x))
+      if level > 0 { next(x) } else { x }
+    }
+  }";
+
+#[test]
+fn dots_hand_config_values_down_under_their_names() {
+    let tower = || case(TOWER).item("Tower").dim("D", 2).set("level", "2");
+    let names: Vec<String> =
+        [2, 1, 0].iter().flat_map(|i| ["weight", "bias"].map(|p| format!("layers.{i}.{p}"))).collect();
+    assert_eq!(tower().compiled().names(), names);
+    assert_eq!(tower().set("bias", "false").compiled().names().len(), 3);
+    assert_close(&tower().run(&[("x", &[1.0, -3.0])]), &[0.0, 0.0]);
+    assert_close(&tower().set("act", "abs").run(&[("x", &[1.0, -3.0])]), &[8.0, 8.0]);
+    // What is given wins over what is handed down.
+    let given = TOWER.replace("level: rest, ..", "level: rest, bias: true, ..");
+    assert_eq!(
+        case(&given)
+            .item("Tower")
+            .dim("D", 2)
+            .set("level", "1")
+            .set("bias", "false")
+            .compiled()
+            .names()
+            .len(),
+        3
+    );
+    // A config value that only a layer is given counts as used.
+    let unused = TOWER.replace("level: rest, ..", "level: rest");
+    assert!(case(&unused).checked().is_empty());
+    let unused = TOWER.replace("act(layer(x))", "layer(x)");
+    assert_eq!(case(&unused).checked(), ["A0906"]);
+    // Dots that give nothing are a mistake.
+    let nothing = TOWER.replace("config bias: bool = true", "");
+    assert_eq!(case(&nothing).item("Tower").dim("D", 2).set("level", "1").codes(), ["A0402"]);
+    // Dots stand last, and only where a layer is declared.
+    let first = TOWER.replace("init: ones, ..", ".., init: ones");
+    assert!(!case(&first).item("Tower").dim("D", 2).set("level", "1").codes().is_empty());
+    let call = TOWER.replace("act(layer(x))", "act(layer(x, ..))");
+    assert!(!case(&call).item("Tower").dim("D", 2).set("level", "1").codes().is_empty());
+}
+
+#[test]
+fn members_share_numbers_that_cannot_be_set() {
+    let tower = || case(TOWER).item("Tower").dim("D", 2).set("level", "2");
+    assert_eq!(tower().set("rest", "0").codes(), ["A0201"]);
+    let program = tower().compiled().program;
+    assert!(program.config.iter().all(|(name, _)| name != "rest"), "{:?}", program.config);
+    let with = |line: &str| {
+        case(&format!("block B(D) {{ config n: int = 2\n{line}\nforward(x: [D]) -> [D] {{ x * n * a }} }}"))
+    };
+    let run = |line: &str| with(line).item("B").dim("D", 1).run(&[("x", &[1.0])])[0];
+    assert_close(
+        &[run("let a = n + 1"), run("let b = [n, 5]\nlet a = b[1]"), run("let a = len([1, 2, 3])")],
+        &[6.0, 10.0, 6.0],
+    );
+    let codes = |line: &str| with(line).item("B").dim("D", 1).codes();
+    assert_eq!(codes("let a = iota(D)"), ["A0211"]);
+    assert_eq!(codes("let a = 1\nlet a = 2"), ["A0104"]);
+    assert_eq!(codes("let n = 1\nlet a = 2"), ["A0104"]);
+    assert_eq!(codes("let a = missing"), ["A0101"]);
+    assert_eq!(with("let a = 1\nlet b = 2").checked(), ["A0904"]);
+}
+
+#[test]
+fn a_name_says_numbers() {
+    let text = |name: &str| {
+        format!(
+            "import std.{{linear}}
+            block B(D) {{
+              config first: int = 3
+              let _tag = \"_b\"
+              layers = [linear(D -> D, bias: false) for i in first + 1..first + 3] @name(\"{name}\")
+              forward(x: [D]) -> [D] {{
+                for layer in layers {{ x <- layer(x) }}
+                x
+              }}
+            }}"
+        )
+    };
+    let names = |name: &str| -> Vec<String> {
+        let compiled = case(&text(name)).item("B").dim("D", 2).compiled();
+        compiled.names().into_iter().map(String::from).collect()
+    };
+    assert_eq!(names("a.{i}"), ["a.4.weight", "a.5.weight"]);
+    assert_eq!(names("a.{i}.b"), ["a.4.b.weight", "a.5.b.weight"]);
+    assert_eq!(names("a{first}"), ["a3.0.weight", "a3.1.weight"]);
+    assert_eq!(names("a{D}"), ["a2.0.weight", "a2.1.weight"]);
+    assert_eq!(names("a{_tag}"), ["a_b.0.weight", "a_b.1.weight"]);
+    assert_eq!(case(&text("a.{j}")).item("B").dim("D", 2).codes(), ["A0101"]);
+}
+
+#[test]
+fn an_operation_may_be_called_beside_a_config_value_of_its_name() {
+    let text = "block B(D) { config sqrt: float = 2.0
+      forward(x: [D]) -> [D] { sqrt(x) * sqrt } }";
+    assert_close(&case(text).item("B").dim("D", 1).run(&[("x", &[9.0])]), &[6.0]);
+    let number = text
+        .replace("sqrt(x) * sqrt", "x * sqrt(x) * half(x)")
+        .replace("config", "config half: int = 2 config");
+    assert_eq!(case(&number).item("B").dim("D", 1).codes(), ["A0403"]);
+}

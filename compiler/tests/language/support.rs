@@ -1,6 +1,6 @@
 //! Compiles a text and runs it in the interpreter.
 
-use arch_compiler::check::{Outcome, Provider, Request, compile};
+use arch_compiler::check::{Outcome, Provider, Request, check_file, compile};
 use arch_compiler::graph::{inline, verify};
 use arch_compiler::interp::{Results, Tensor, fresh_inputs, fresh_parameters, run};
 use arch_compiler::program::{Parameter, Program};
@@ -67,6 +67,12 @@ impl Case {
     /// The codes of all messages.
     pub fn codes(&self) -> Vec<&'static str> {
         self.outcome().diagnostics.iter().map(|d| d.code).collect()
+    }
+
+    /// The codes of what `archc check` says of the whole file, warnings about unused names among it.
+    pub fn checked(&self) -> Vec<&'static str> {
+        let outcome = check_file(&self.files, "test.arch", &self.text, &self.request);
+        outcome.diagnostics.iter().map(|d| d.code).collect()
     }
 
     /// The program; panics with the messages if there is none, or if there are warnings.

@@ -6,7 +6,7 @@ use super::climb::as_range;
 use super::{Build, Parser, Rule, mistakes};
 use crate::ast::{
     Attribute, Body, ConfigDecl, ConfigType, ConfigTypeKind, DimsDecl, Expr, ExprKind, Forward, Ident,
-    LayerDecl, LostMember, Member, MemberIf, Param, ParamDecl, ParamKind, PresetDecl, RequireDecl,
+    LayerDecl, LetDecl, LostMember, Member, MemberIf, Param, ParamDecl, ParamKind, PresetDecl, RequireDecl,
     ResultDecl,
 };
 use crate::nearest::nearest;
@@ -29,6 +29,7 @@ impl Parser<'_> {
             "preset" => Rule::preset,
             "require" => Rule::require,
             "dims" => Rule::dims,
+            "let" => Rule::let_member,
             "param" | "buffer" => Rule::weight,
             "forward" => Rule::forward,
             "if" => Rule::member_if,
@@ -77,6 +78,9 @@ impl Build<'_, '_, '_> {
                 Member::Require(RequireDecl { condition: self.inner_expr(&pair), message, span })
             }
             Rule::dims => Member::Dims(self.dims(pair)),
+            Rule::let_member => {
+                Member::Let(LetDecl { name: self.inner_ident(&pair), value: self.inner_expr(&pair), span })
+            }
             Rule::weight => {
                 let buffer = pair.clone().into_inner().any(|p| p.as_rule() == Rule::kw_buffer);
                 let decl = ParamDecl {

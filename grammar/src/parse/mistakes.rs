@@ -15,8 +15,8 @@ use crate::source::{Source, is_joining_word};
 use crate::span::Span;
 
 /// Words with which a member of a block can begin.
-pub const MEMBER_WORDS: [&str; 8] =
-    ["config", "preset", "require", "dims", "param", "buffer", "forward", "if"];
+pub const MEMBER_WORDS: [&str; 9] =
+    ["config", "preset", "require", "dims", "let", "param", "buffer", "forward", "if"];
 /// Words with which an item can begin.
 pub const ITEM_WORDS: [&str; 6] = ["edition", "import", "fn", "block", "model", "test"];
 /// Attributes, for who forgets the `@`.
@@ -135,7 +135,7 @@ impl Stop<'_> {
             && self.found_word() != "="
         {
             let misspelt = nearest(word, MEMBER_WORDS);
-            let foreign = ITEM_WORDS.contains(&word) || word == "let" || word == "for";
+            let foreign = ITEM_WORDS.contains(&word) || word == "for";
             let third = self.source.word(self.first + 2);
             let looks_like_one =
                 third == ":" || matches!(self.found_word(), ":" | "(" | "{") || misspelt.is_some();
@@ -145,7 +145,7 @@ impl Stop<'_> {
             let problem = Diagnostic::error("A0017", format!("`{word}` begins no part of a block"), here);
             let problem = problem.label("a member was expected");
             return Some(match (word, misspelt) {
-                ("let" | "for", _) => problem.help("statements stand in the body of `forward`"),
+                ("for", _) => problem.help("statements stand in the body of `forward`"),
                 _ if ITEM_WORDS.contains(&word) => {
                     problem.help(format!("`{word}` stands at the top of a file, outside all braces"))
                 }
@@ -305,7 +305,7 @@ impl Stop<'_> {
             Rule::dims => {
                 problem.help(format!("an axis needs a size, as in `dims {} = 16`", self.before_word()))
             }
-            Rule::let_stmt => problem.help("write `let name = value`"),
+            Rule::let_stmt | Rule::let_member => problem.help("write `let name = value`"),
             Rule::layer => problem.help(format!("write `{name} = layer(…)`")),
             _ if self.found_word() == ")" || self.found_word() == "," => {
                 problem.help("a carry needs its first value, as in `h: [E, N] = 0`")

@@ -27,6 +27,8 @@ fn seam() -> BoxedStrategy<String> {
     .boxed()
 }
 
+/// Words that begin a member are left out: `x + dims` at the end of a line is read as a sum that lacks its right
+/// side before a member that is half written.
 fn name() -> BoxedStrategy<String> {
     prop::sample::select(vec![
         "x",
@@ -36,14 +38,11 @@ fn name() -> BoxedStrategy<String> {
         "block",
         "model",
         "over",
-        "config",
         "a_rather_long_name_for_a_value",
         "null",
         "scan",
         "test",
         "of",
-        "dims",
-        "param",
         "yielded",
         "one",
         "reverse",

@@ -9,26 +9,13 @@ use super::process::{Process, Variance};
 /// | --- | --- |
 /// | `signal` | `sqrt_alphas_cumprod` |
 /// | `spread` | `sqrt_one_minus_alphas_cumprod` |
-/// | `recip_signal` | `sqrt_recip_alphas_cumprod` |
-/// | `recip_spread` | `sqrt_recipm1_alphas_cumprod` |
-/// | `mean_start` | `posterior_mean_coef1` |
-/// | `mean_noisy` | `posterior_mean_coef2` |
-/// | `log_variance_posterior` | `posterior_log_variance_clipped` |
-/// | `log_variance_upper` | the log variance that the model's is measured in: `log(betas)` where it is learned, otherwise the fixed one itself |
+/// | `noise_to_signal` | `sqrt_recipm1_alphas_cumprod` |
+/// | `sharpness` | `posterior_mean_coef1 / exp(0.5 * posterior_log_variance_clipped)`: how many standard deviations of the posterior its mean moves when the clean sample moves by 1 |
+/// | `log_variance_range` | how far the log variance that the model's is measured in lies above `posterior_log_variance_clipped`: `log(betas)` where it is learned, otherwise the fixed one itself |
 /// | `first` | 1 where t = 0, otherwise 0 |
 /// | `vb_weight` | what multiplies the variational bound: timesteps / 1000 in `rescaled_mse`, timesteps in `rescaled_kl`, otherwise 1 |
-pub const COEFFICIENTS: [&str; 10] = [
-    "signal",
-    "spread",
-    "recip_signal",
-    "recip_spread",
-    "mean_start",
-    "mean_noisy",
-    "log_variance_posterior",
-    "log_variance_upper",
-    "first",
-    "vb_weight",
-];
+pub const COEFFICIENTS: [&str; 7] =
+    ["signal", "spread", "noise_to_signal", "sharpness", "log_variance_range", "first", "vb_weight"];
 
 /// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -61,20 +48,18 @@ impl Coefficients {
             Loss::RescaledKl => process.len() as f64,
         };
         let row = |i: usize| {
+            let posterior = t.log_variance_small(i);
             let upper = match process.variance {
                 Variance::LearnedRange => t.betas[i].ln(),
-                Variance::FixedSmall => t.log_variance_small(i),
+                Variance::FixedSmall => posterior,
                 Variance::FixedLarge => t.log_variance_large(i),
             };
             [
                 t.sqrt_alphas_cumprod[i],
                 t.sqrt_one_minus_alphas_cumprod[i],
-                t.sqrt_recip_alphas_cumprod[i],
                 t.sqrt_recipm1_alphas_cumprod[i],
-                t.posterior_mean_coef1[i],
-                t.posterior_mean_coef2[i],
-                t.log_variance_small(i),
-                upper,
+                t.posterior_mean_coef1[i] / (0.5 * posterior).exp(),
+                upper - posterior,
                 if i == 0 { 1.0 } else { 0.0 },
                 vb_weight,
             ]

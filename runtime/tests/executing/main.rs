@@ -4,6 +4,7 @@ mod common;
 mod fuzz;
 mod models;
 mod ops;
+mod paper_blocks;
 mod scans;
 mod session;
 mod speed;

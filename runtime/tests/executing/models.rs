@@ -52,3 +52,27 @@ fn mamba_with_all_gradients() {
         [("hidden_size", "20"), ("depth", "1"), ("input_size", "4"), ("num_classes", "5"), ("d_state", "3")];
     check("mamba", "DiMamba", &odd);
 }
+
+#[test]
+fn unet_with_all_gradients() {
+    let set = [
+        ("image_size", "6"),
+        ("in_channels", "1"),
+        ("model_channels", "64"),
+        ("num_res_blocks", "1"),
+        ("attention_resolutions", "[2]"),
+        ("channel_mult", "[0.5, 1]"),
+    ];
+    check("unet", "UNet", &set);
+    let more = [("resblock_updown", "true"), ("use_scale_shift_norm", "true"), ("num_res_blocks", "2")];
+    check("unet", "UNet", &[&set[..], &more[..]].concat());
+}
+
+#[test]
+fn diffussm_with_all_gradients() {
+    let set =
+        [("hidden_size", "20"), ("depth", "2"), ("input_size", "6"), ("num_classes", "5"), ("d_state", "6")];
+    check("diffussm", "DiffuSSM", &set);
+    // A long position that is three short ones, which fill no vector.
+    check("diffussm", "DiffuSSM", &[&set[..], &[("M", "3"), ("hidden_size", "9")]].concat());
+}

@@ -10,7 +10,7 @@ use crate::graph::{AxisId, DType, FuncId, InputKind, verify};
 use crate::interp::{self, RunError};
 use crate::ops::Op;
 use crate::ops::source::{Distribution, Random};
-use arch_grammar::ast::{Expr, ExprKind, Item, Pattern, Stmt, StmtKind, TestItem};
+use arch_grammar::ast::{Expr, ExprKind, Item, Pattern, Stmt, StmtKind, StrLit, TestItem};
 use arch_grammar::{Diagnostic, Span};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -116,6 +116,7 @@ impl Session<'_> {
         while layers.iter().any(|l| l.path == path || l.path.starts_with(&format!("{path}."))) {
             path.push('_');
         }
+        let path = StrLit { value: path, span: name.span };
         let layer = self.layer_value(env, value, &path);
         super::super::layers::collect_layers(&layer, layers);
         env.bind(&name.name, layer, name.span);
