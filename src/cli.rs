@@ -216,7 +216,7 @@ pub struct NewArgs {
 /// Arguments of `test`.
 #[derive(Args)]
 pub struct TestArgs {
-    /// The files.
+    /// The files; a folder means all `.arch` files in it.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Only tests whose name contains this.
@@ -234,7 +234,7 @@ pub struct CompletionsArgs {
 /// Arguments of `check`.
 #[derive(Args)]
 pub struct CheckArgs {
-    /// The files.
+    /// The files; a folder means all `.arch` files in it.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Which item; without it, all are checked.
@@ -245,7 +245,7 @@ pub struct CheckArgs {
 /// Arguments of `fmt`.
 #[derive(Args)]
 pub struct FmtArgs {
-    /// The files; `-` reads from stdin and writes to stdout.
+    /// The files; a folder means all `.arch` files in it, `-` reads from stdin and writes to stdout.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Change nothing; exit 1 if something would change.

@@ -1,5 +1,6 @@
 //! The command line of archc. One command is one file below `commands/`.
 
+mod arch_files;
 mod build;
 mod cli;
 mod commands;

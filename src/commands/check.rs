@@ -1,5 +1,6 @@
 //! `archc check FILE...`
 
+use crate::arch_files::arch_files;
 use crate::cli::{CheckArgs, Output};
 use crate::failure::{Failure, as_json, show_diagnostics};
 use crate::model::read_source;
@@ -10,7 +11,7 @@ use arch_compiler::check;
 pub fn run(args: &CheckArgs, output: &Output) -> Result<(), Failure> {
     let mut errors = 0;
     let mut json = Vec::new();
-    for path in &args.files {
+    for path in &arch_files(&args.files)? {
         let text = read_source(path)?;
         let outcome = check::check_file(&Files, &path.to_string_lossy(), &text, &args.model.request()?);
         let bad = outcome.diagnostics.iter().filter(|d| d.is_error()).count();

@@ -1,5 +1,6 @@
 //! `archc fmt FILE...`
 
+use crate::arch_files::arch_files;
 use crate::cli::{FmtArgs, Output};
 use crate::failure::Failure;
 use crate::model::read_source;
@@ -11,7 +12,7 @@ use std::path::Path;
 /// Formats files in place, or says which are not formatted.
 pub fn run(args: &FmtArgs, output: &Output) -> Result<(), Failure> {
     let mut unformatted = Vec::new();
-    for path in &args.files {
+    for path in &arch_files(&args.files)? {
         let stdin = path == Path::new("-");
         let text = if stdin {
             let mut text = String::new();

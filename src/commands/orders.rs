@@ -28,7 +28,13 @@ pub fn text(program: &Program) -> String {
     for (i, visits) in all.iter().enumerate() {
         let (rows, columns) = grid(program, visits.order.len());
         let scans: Vec<String> = visits.scans.iter().map(usize::to_string).collect();
-        let _ = writeln!(out, "order {} of {}: {rows} x {columns}, of scan {}", i + 1, all.len(), scans.join(", "));
+        let _ = writeln!(
+            out,
+            "order {} of {}: {rows} x {columns}, of scan {}",
+            i + 1,
+            all.len(),
+            scans.join(", ")
+        );
         let mut steps = vec![0; visits.order.len()];
         for (step, at) in visits.order.iter().enumerate() {
             steps[*at as usize] = step;
@@ -62,8 +68,7 @@ pub fn svg(program: &Program) -> String {
             let (row, column) = (*at as usize / columns, *at as usize % columns);
             (left + column * CELL + CELL / 2, top + row * CELL + CELL / 2)
         };
-        let points: Vec<String> =
-            visits.order.iter().map(centre).map(|(x, y)| format!("{x},{y}")).collect();
+        let points: Vec<String> = visits.order.iter().map(centre).map(|(x, y)| format!("{x},{y}")).collect();
         let (w, h) = (columns * CELL, rows * CELL);
         let _ = writeln!(
             out,

@@ -1,5 +1,6 @@
 //! `archc test FILE...`: the tests that a file states of itself.
 
+use crate::arch_files::arch_files;
 use crate::cli::{Output, TestArgs};
 use crate::failure::{Failure, as_json};
 use crate::lowered;
@@ -36,7 +37,7 @@ impl Counts for Lowered {
 pub fn run(args: &TestArgs, output: &Output) -> Result<(), Failure> {
     let (mut passed, mut failed) = (0, 0);
     let mut json = Vec::new();
-    for path in &args.files {
+    for path in &arch_files(&args.files)? {
         let text = read_source(path)?;
         let results = tests::run(&Files, &path.to_string_lossy(), &text, args.filter.as_deref(), &Lowered);
         for r in results {

@@ -136,9 +136,7 @@ fn tensor(view: &TensorView<'_>) -> Tensor {
             (bytes.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(), false)
         }
         Dtype::F64 => (bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(), false),
-        Dtype::I32 => {
-            (bytes.as_chunks().0.iter().map(|b| f64::from(i32::from_le_bytes(*b))).collect(), true)
-        }
+        Dtype::I32 => (bytes.as_chunks().0.iter().map(|b| f64::from(i32::from_le_bytes(*b))).collect(), true),
         Dtype::I64 => (bytes.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b) as f64).collect(), true),
         other => panic!("no test has tensors of {other:?}"),
     };

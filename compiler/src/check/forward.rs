@@ -6,7 +6,7 @@ use super::matching::Slot;
 use super::report::{Site, counted};
 use super::scope::{Env, Frame};
 use super::value::{Entry, Tensor, Val};
-use crate::graph::{AxisId, DType, FuncId, InputKind, ValueId};
+use crate::graph::{AxisId, DType, FuncId, Function, InputKind, ValueId};
 use arch_grammar::ast::{self, ParamKind};
 use arch_grammar::{Diagnostic, Span};
 use std::rc::Rc;
@@ -110,7 +110,7 @@ impl Session<'_> {
         let hidden = std::mem::take(&mut self.context().hidden_order);
         let mut function = self.close();
         let (open, lifted_axes, results) = results?;
-        self.names_apart(&forward, &hidden);
+        self.names_apart(&forward, &function, &hidden);
         if self.error_count() > errors {
             return None;
         }
@@ -198,11 +198,13 @@ impl Session<'_> {
         Tensor { level: 0, value, axes, dtype }
     }
 
-    /// Reports an input that is called as a parameter is in the checkpoint.
-    fn names_apart(&mut self, forward: &ast::Forward, hidden: &[Hidden]) {
+    /// Reports an input that is called as a parameter is in the checkpoint. An input that this configuration lacks
+    /// may be: `B` is given for each sample, or it is stored.
+    fn names_apart(&mut self, forward: &ast::Forward, function: &Function, hidden: &[Hidden]) {
         for param in &forward.params {
             let name = &param.name.name;
-            if let Some(h) = hidden.iter().find(|h| h.name == *name) {
+            let is_there = function.inputs.iter().any(|i| i.kind == InputKind::Argument && i.name == *name);
+            if let Some(h) = hidden.iter().find(|h| is_there && h.name == *name) {
                 let text = format!("`{name}` is an input and the name of a stored tensor");
                 let d =
                     Diagnostic::error("A0104", text, param.name.span).also(h.declared, "the stored tensor");

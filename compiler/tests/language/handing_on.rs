@@ -96,3 +96,21 @@ fn a_number_is_read_behind_a_text() {
         assert_eq!(case(text).set("scan", bad).codes(), ["A0205"], "{bad}");
     }
 }
+
+#[test]
+fn what_is_given_may_be_stored_instead_under_the_same_name() {
+    let text = "block S(D) {
+        config given: bool = true
+        if not given { param kept: [D] = ones @name(\"B\") }
+        forward(x: [D], B: [D] if given) -> [D] { x * (if given { B } else { kept }) }
+      }";
+    let run = |given: &str, inputs: &[(&str, &[f64])]| case(text).dim("D", 1).set("given", given).run(inputs);
+    assert_close(&run("true", &[("x", &[3.0]), ("B", &[5.0])]), &[15.0]);
+    assert_close(&run("false", &[("x", &[3.0])]), &[3.0]);
+    let both = text.replace(
+        "if not given { param kept: [D] = ones @name(\"B\") }",
+        "param kept: [D] = ones @name(\"B\")",
+    );
+    let both = both.replace("x *", "kept * x *");
+    assert_eq!(case(&both).dim("D", 1).codes(), ["A0104"]);
+}
