@@ -32,17 +32,61 @@ Environment:
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 problems found, 2 misuse, 101 our fault.";
 
+const TRAIN: &str = "Examples:
+  archc train recipe.toml
+  archc train recipe.toml --set train.steps=200 --set model.set.depth=4
+  archc train recipe.toml --resume              after Ctrl-C, a crash, or for more steps
+
+Ctrl-C finishes the step and writes a checkpoint. `archc explain R0103` has every key of a recipe.";
+
+const SAMPLE: &str = "Examples:
+  archc sample runs/recipe/checkpoints/last.safetensors --out digits.png
+  archc sample runs/recipe/checkpoints/last.safetensors --labels 3,7 --count 20 --guidance-scale 2 --out digits.npz
+  archc sample --recipe recipe.toml --weights public.safetensors --sampler ddim --steps 50 --out folder";
+
+const BENCH: &str = "Examples:
+  archc bench forward backbone.arch --preset small --batch 32
+  archc bench train-step backbone.arch --preset small --batch 32 --profile
+  archc bench startup backbone.arch --preset small";
+
+const RUN: &str = "Examples:
+  archc run models/mamba.arch --item MambaMixer --set d_model=16 --weights w.safetensors --inputs x.safetensors \
+    --outputs y.safetensors --grad";
+
+/// Numbers beyond this are a slip of the finger: what they ask for fits into no machine.
+const MOST: usize = 1_000_000;
+
+fn whole(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|n| range.contains(n));
+    number.ok_or_else(|| format!("a whole number from {} to {} is wanted", range.start(), range.end()))
+}
+
+/// A number of things of which there is at least one.
+fn some(text: &str) -> Result<usize, String> {
+    whole(text, 1..=MOST)
+}
+
+/// A number of things of which there may be none.
+fn any(text: &str) -> Result<usize, String> {
+    whole(text, 0..=MOST)
+}
+
+/// A number of threads; 0 leaves it to the machine.
+fn threads(text: &str) -> Result<usize, String> {
+    whole(text, 0..=1024)
+}
+
 /// What is shown, and how.
 #[derive(Args)]
 pub struct Output {
     /// Results as JSON on stdout.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
     /// Errors only: no warnings, no progress.
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = "Output")]
     pub quiet: bool,
     /// Notes too.
-    #[arg(long, short, global = true, action = clap::ArgAction::Count)]
+    #[arg(long, short, global = true, action = clap::ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,
 }
 
@@ -113,14 +157,20 @@ pub enum Command {
     /// Write the generated kernels of an item, or compare them with what was written before.
     Kernels(KernelsArgs),
     /// Run a model or block once on tensors from a file.
+    #[command(after_help = RUN)]
     Run(RunArgs),
     /// Train what a recipe says.
+    #[command(after_help = TRAIN)]
     Train(Box<TrainArgs>),
     /// Draw samples from a checkpoint.
+    ///
+    /// What is not given here is taken from the recipe that the checkpoint was trained by.
+    #[command(after_help = SAMPLE)]
     Sample(Box<SampleArgs>),
     /// Draw samples and hold them against the data the model was trained on.
     Eval(Box<EvalArgs>),
     /// Measure how long things take.
+    #[command(after_help = BENCH)]
     Bench(BenchArgs),
     /// Start a project that trains as it stands.
     New(NewArgs),
@@ -169,19 +219,19 @@ pub struct BenchArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Samples at a time.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub batch: usize,
     /// Threads; 0 takes as many as there are cores.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
     /// How often it is measured.
-    #[arg(long, default_value_t = 9, value_name = "R")]
+    #[arg(long, default_value_t = 9, value_parser = some, allow_negative_numbers = true, value_name = "R")]
     pub repeats: usize,
     /// How often it runs before that.
-    #[arg(long, default_value_t = 2, value_name = "R")]
+    #[arg(long, default_value_t = 2, value_parser = any, allow_negative_numbers = true, value_name = "R")]
     pub warmup: usize,
     /// Sampling steps.
-    #[arg(long, default_value_t = 20, value_name = "K")]
+    #[arg(long, default_value_t = 20, value_parser = some, allow_negative_numbers = true, value_name = "K")]
     pub steps: usize,
     /// In which form: `primitive` is the unfused baseline.
     #[arg(long, value_enum, default_value = "executing")]
@@ -269,13 +319,13 @@ pub struct ReportArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Samples for the memory figures.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub batch: usize,
     /// Also count kernels, matrix products, bytes moved and the arena's peak, forward and in training.
     #[arg(long)]
     pub kernels: bool,
     /// How deep the table of layers goes.
-    #[arg(long, default_value_t = 2, value_name = "LEVELS")]
+    #[arg(long, default_value_t = 2, value_parser = any, allow_negative_numbers = true, value_name = "LEVELS")]
     pub depth: usize,
 }
 
@@ -327,7 +377,7 @@ pub struct DevArgs {
     #[arg(long)]
     pub flat: bool,
     /// Samples, for the stages that have a batch.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub batch: usize,
     /// Kernels and luminal graph with gradients of all parameters.
     #[arg(long)]
@@ -355,7 +405,7 @@ pub struct KernelsArgs {
     #[arg(long, value_name = "DIR")]
     pub check: Option<PathBuf>,
     /// Samples.
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, default_value_t = 1, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub batch: usize,
     /// With gradients of all parameters.
     #[arg(long)]
@@ -386,7 +436,7 @@ pub struct RunArgs {
     #[arg(long, value_enum, default_value = "executing")]
     pub form: Form,
     /// Threads; 0 takes as many as there are cores.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
 }
 
@@ -416,7 +466,7 @@ pub struct TrainArgs {
     #[arg(long, value_enum, default_value = "executing")]
     pub form: Form,
     /// Threads; 0 takes as many as there are cores. Results do not depend on it.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
     /// At the end a table of kernels: calls, time, bytes, GB/s, GFLOP/s.
     #[arg(long)]
@@ -455,28 +505,28 @@ pub struct DrawArgs {
     #[arg(long, value_name = "SAFETENSORS")]
     pub weights: Option<PathBuf>,
     /// Labels, `0,1,2` or `all`; they take turns. `null` is none: a sample of no class.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_name = "LABELS")]
     pub labels: Option<String>,
     /// How many samples.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub count: Option<usize>,
     /// `ddpm` (ancestral) or `ddim`.
     #[arg(long)]
     pub sampler: Option<String>,
     /// How many steps, or a respacing such as `ddim20` or `4,3,2`.
-    #[arg(long, value_name = "K")]
+    #[arg(long, allow_negative_numbers = true, value_name = "K")]
     pub steps: Option<String>,
     /// The share of noise in DDIM.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_name = "ETA")]
     pub eta: Option<f64>,
     /// Classifier-free guidance; 1 is none.
-    #[arg(long, value_name = "G")]
+    #[arg(long, allow_negative_numbers = true, value_name = "G")]
     pub guidance_scale: Option<f64>,
     /// How many channels are guided; 3 is what the public DiT code does. All, if left out.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub guidance_channels: Option<usize>,
     /// The seed; sample k depends on it and k alone.
-    #[arg(long, value_name = "S")]
+    #[arg(long, allow_negative_numbers = true, value_name = "S")]
     pub seed: Option<u64>,
     /// Keep the predicted clean sample within [-1, 1].
     #[arg(long)]
@@ -488,7 +538,7 @@ pub struct DrawArgs {
     #[arg(long)]
     pub raw: bool,
     /// Samples at a time.
-    #[arg(long, default_value_t = 64, value_name = "N")]
+    #[arg(long, default_value_t = 64, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub batch: usize,
     /// Any other key of the recipe: --set sample.clip=false.
     #[arg(long, value_name = "SECTION.KEY=VALUE")]
@@ -497,6 +547,6 @@ pub struct DrawArgs {
     #[arg(long, value_enum, default_value = "executing")]
     pub form: Form,
     /// Threads; 0 takes as many as there are cores.
-    #[arg(long, default_value_t = 0, value_name = "N")]
+    #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
 }

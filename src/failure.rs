@@ -34,7 +34,8 @@ impl From<arch_runtime::execute::RunError> for Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
-        Failure::Problem(Problem::new(Code::Machine, error.to_string(), error.help()))
+        let code = if matches!(error, HostError::Refused { .. }) { Code::Fault } else { Code::Machine };
+        Failure::Problem(Problem::new(code, error.to_string(), error.help()))
     }
 }
 
@@ -55,7 +56,7 @@ impl Failure {
                 } else {
                     eprintln!("{p}\n      archc explain {}", p.code.text());
                 }
-                ExitCode::from(1)
+                ExitCode::from(if p.code == Code::Fault { 101 } else { 1 })
             }
             Failure::Misuse(text) => {
                 eprintln!("error: {text}");

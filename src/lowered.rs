@@ -7,6 +7,7 @@ use arch_compiler::{canon, grad};
 use arch_grammar::Sources;
 use arch_kernels::plan::Plan;
 use arch_kernels::{Options, Target, lower};
+use arch_runtime::error::{Code, Problem};
 
 /// Adds a function that also gives the gradients of all parameters.
 pub fn with_gradients(program: &mut Program) -> Result<FuncId, Failure> {
@@ -32,7 +33,7 @@ pub fn plan(
 ) -> Result<Plan, Failure> {
     let flat = inline(&mut program.module, function);
     canon::run(&mut program.module, flat)
-        .map_err(|e| Failure::Misuse(format!("a fault of archc: {}", e.0)))?;
+        .map_err(|e| Problem::new(Code::Fault, e.0, "please report it with this file"))?;
     let options = Options { target, batch, sources: Some(sources) };
     lower(&program.module, program.module.function(flat), &options)
         .map_err(|e| Failure::Misuse(format!("this cannot be compiled: {e}")))

@@ -12,13 +12,18 @@ use std::path::Path;
 
 /// The text of a source file. Bytes that are no UTF-8 reach the parser, which says where they are.
 pub fn read_source(path: &Path) -> Result<String, Failure> {
-    let bytes = std::fs::read(path).map_err(|e| {
-        Problem::new(
-            Code::File,
-            format!("cannot read {}: {e}", path.display()),
-            "check the path; `archc new DIR` makes a project to start from",
-        )
-    })?;
+    let bytes = std::fs::read(path).map_err(|e| Problem::io("read", path, &e))?;
+    let other = match path.extension().and_then(|e| e.to_str()) {
+        Some("toml") => {
+            Some(("a recipe", "`archc train` takes recipes; the architecture is what it names under [model]"))
+        }
+        Some("safetensors") => Some(("a file of tensors", "`archc sample` takes checkpoints")),
+        _ => None,
+    };
+    if let Some((what, help)) = other {
+        let text = format!("{} is {what}, and an architecture (.arch) is wanted", path.display());
+        return Err(Problem::new(Code::File, text, help).into());
+    }
     Ok(match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(e) => String::from_utf8_lossy(e.as_bytes()).into_owned(),

@@ -2,6 +2,7 @@
 
 use crate::cli::{Form, Output};
 use arch_compiler::graph::{FuncId, Module};
+use arch_runtime::device::host::HostError;
 use arch_runtime::execute::interpreter::Interpreter;
 use arch_runtime::execute::{Execute, Prepare, RunError};
 use arch_runtime::luminal::primitive::Primitive;
@@ -42,9 +43,22 @@ pub fn executing(
 /// The same fault, as every form has it.
 pub fn unbuilt(error: &BuildError) -> RunError {
     match error {
+        BuildError::Host(host @ HostError::Refused { .. }) => {
+            RunError::Fault { message: host.to_string(), help: host.help().to_string() }
+        }
         BuildError::Host(host) => {
             RunError::Machine { message: host.to_string(), help: host.help().to_string() }
         }
+        BuildError::Plan(_) | BuildError::Missing(_) => RunError::Fault {
+            message: error.to_string(),
+            help: "please report it; until then use `--form interpreter`".into(),
+        },
+        BuildError::Memory { .. } => RunError::Machine {
+            message: error.to_string(),
+            help: "lower the batch (`--batch`, or `train.batch` with more `train.accumulate`); `archc report FILE \
+                   --kernels --batch N` says what a batch takes"
+                .into(),
+        },
         other => RunError::Unsupported(other.to_string()),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use arch_runtime::error::{Code, Problem};
+use arch_runtime::files::replace;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -55,7 +56,7 @@ fn elements(view: &TensorView<'_>) -> Option<Vec<f64>> {
     })
 }
 
-/// Writes tensors as f32, to a temporary name first, so that a half-written file never has the name asked for.
+/// Writes tensors as f32.
 pub fn write(path: &Path, tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> Result<(), Failure> {
     let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
         .iter()
@@ -69,8 +70,6 @@ pub fn write(path: &Path, tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>) ->
         .collect();
     let views = views.map_err(|e| damaged(path, e))?;
     let all = safetensors::serialize(views, None).map_err(|e| damaged(path, e))?;
-    let temporary = path.with_extension("part");
-    std::fs::write(&temporary, all).map_err(|e| Problem::io("write", &temporary, &e))?;
-    std::fs::rename(&temporary, path).map_err(|e| Problem::io("write", path, &e))?;
+    replace(path, &all).map_err(|e| Problem::io("write", path, &e))?;
     Ok(())
 }

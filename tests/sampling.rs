@@ -189,11 +189,18 @@ fn what_cannot_be_sampled_is_said() {
     sample(&checkpoint, &out, "--labels 3,12").fails(1, &["error[R0601]", "label 12", "0 to 9"]);
     // 10 stands for no label; it has a word, so that nobody draws it by counting one too far.
     sample(&checkpoint, &out, "--labels 10").fails(1, &["error[R0601]", "label 10", "0 to 9", "`null`"]);
+    sample(&checkpoint, &out, "--labels -1").fails(1, &["error[R0601]", "label -1", "0 to 9"]);
     sample(&checkpoint, &out, "--labels seven").fails(1, &["error[R", "seven", "help: "]);
     sample(&checkpoint, &out, "--steps 0").fails(1, &["error[R", "help: "]);
     sample(&checkpoint, &out, "--steps 51").fails(1, &["error[R", "51", "50", "help: "]);
     sample(&checkpoint, &out, "--steps ddim49").fails(1, &["error[R0301]", "49", "50", "help: "]);
-    sample(&checkpoint, &out, "--count 0").fails(1, &["sample.count", "at least 1"]);
+    for words in ["--count 0", "--count -3", "--batch 0", "--threads -1", "--threads 9999"] {
+        let flag = words.split(' ').next().unwrap();
+        sample(&checkpoint, &out, words).fails(2, &[flag, "a whole number from"]);
+    }
+    sample(&checkpoint, &out, "--set sample.count=0").fails(1, &["sample.count", "from 1"]);
+    sample(&checkpoint, &out, "--guidance-scale 2 --guidance-channels 3")
+        .fails(1, &["error[R0603]", "3 channels", "gives 2"]);
     sample(&checkpoint, &out, "--sampler eular").fails(1, &["error[R0103]", "eular", "ddim"]);
     sample(&checkpoint, &base.path().join("x.gif"), "").fails(1, &["error[R0605]", ".gif", ".png"]);
     assert!(!out.exists());
@@ -236,6 +243,24 @@ fn samples_of_no_class_are_asked_for_by_a_word() {
     assert!(apart < 1e-5, "{apart:.1e}");
     let ran = archc("eval --labels null --count 2", &[("", &checkpoint)]);
     ran.fails(1, &["error[R0203]", "label 10", "--labels"]);
+}
+
+#[test]
+fn where_samples_go_is_checked_before_they_are_drawn() {
+    let base = folder();
+    let checkpoint = trained(base.path(), TINY, "");
+    // So many steps that nobody would wait for them.
+    let long = "--form interpreter --set sample.steps=50 --count 1000000";
+    let missing = base.path().join("none/x.png");
+    sample(&checkpoint, &missing, long).fails(1, &["error[R0001]", "x.png", "there is no folder", "none"]);
+    sample(&checkpoint, base.path(), long)
+        .fails(1, &["error[R0605]", "recipe.toml", "1000000", "new or empty"]);
+    let many = base.path().join("many");
+    for count in ["2", "3"] {
+        sample(&checkpoint, &many, &format!("--count {count}")).fine();
+    }
+    sample(&checkpoint, &many, "--count 1").fails(1, &["error[R0605]", "000001.png", "1 sample"]);
+    assert_eq!(std::fs::read_dir(&many).unwrap().count(), 3);
 }
 
 #[test]

@@ -104,14 +104,19 @@ fn begins_item(source: &Source, index: usize) -> bool {
 }
 
 fn begins_member(source: &Source, start: usize, index: usize) -> bool {
-    let next_is_word = source.kind(index + 1) == Some(TokenKind::Word) && source.begins_operand(index + 1);
     let free = source.ends_operand(index - 1);
     match source.word(index) {
-        "config" | "param" | "buffer" | "preset" => next_is_word && (free || source.first_on_line(index)),
-        "dims" => next_is_word && source.word(index + 2) == "=",
+        "config" | "param" | "buffer" | "preset" => {
+            let on_its_own = free || source.first_on_line(index);
+            name_follows(source, index) && on_its_own && is_keyword(source, index)
+        }
+        "dims" => begins_dims(source, index),
         "let" => true,
-        "require" => free && source.word(index + 1) != "=" && index > start,
-        "forward" => (free || source.first_on_line(index)) && source.word(index + 1) == "(",
+        "require" => free && source.word(index + 1) != "=" && index > start + 1,
+        "forward" => {
+            let on_its_own = free || source.first_on_line(index);
+            on_its_own && source.word(index + 1) == "(" && has_result_or_body(source, index + 1)
+        }
         "if" => free && (source.first_on_line(index) || source.kind(index - 1) == Some(TokenKind::Close)),
         _ => {
             source.kind(index) == Some(TokenKind::Word)
@@ -121,6 +126,28 @@ fn begins_member(source: &Source, start: usize, index: usize) -> bool {
     }
 }
 
+/// Whether `dims D =` stands at `index`.
+fn begins_dims(source: &Source, index: usize) -> bool {
+    name_follows(source, index) && source.word(index + 2) == "=" && is_keyword(source, index)
+}
+
+/// Whether the word at `index`, which a name follows, is meant as a keyword. Where a value is awaited, as in `x + dims`,
+/// the name must stand on the same line: `dims` is a name as well, and the next line may begin a part of its own.
+fn is_keyword(source: &Source, index: usize) -> bool {
+    let before = index - 1;
+    let awaited = !source.ends_operand(before) || source.kind(before) == Some(TokenKind::Sign);
+    !awaited || !source.first_on_line(index + 1)
+}
+
+fn name_follows(source: &Source, index: usize) -> bool {
+    source.kind(index + 1) == Some(TokenKind::Word) && source.begins_operand(index + 1)
+}
+
+/// Whether a type or a body follows on the bracket at `open`, and not the rest of an expression.
+fn has_result_or_body(source: &Source, open: usize) -> bool {
+    source.partner(open).is_some_and(|close| matches!(source.word(close + 1), "->" | "{"))
+}
+
 fn begins_statement(source: &Source, start: usize, index: usize) -> bool {
     let word = source.word(index);
     match word {
@@ -128,7 +155,7 @@ fn begins_statement(source: &Source, start: usize, index: usize) -> bool {
         "let" | "yield" | "final" | "assert" | "for" => {
             source.first_on_line(index) || !matches!(source.word(index - 1), "let" | "for" | "=" | "," | ".")
         }
-        "dims" => source.kind(index + 1) == Some(TokenKind::Word) && source.word(index + 2) == "=",
+        "dims" => begins_dims(source, index),
         "if" => source.ends_operand(index - 1) && index > start,
         _ => {
             source.kind(index) == Some(TokenKind::Word)

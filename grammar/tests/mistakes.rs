@@ -111,6 +111,11 @@ fn in_statements() {
         ("1e999", "A0012", 1),
         ("f(x", "A0007", 2),
         ("x[T: 2.. -> (T, S)]", "A0026", 13),
+        ("let y = self.fc(x)", "A0026", 13),
+        ("x.mean(-1)", "A0026", 2),
+        ("let h = fc(x).silu()", "A0026", 14),
+        ("x += h", "A0023", 1),
+        ("x *= 2", "A0023", 1),
     ]);
 }
 
@@ -136,6 +141,22 @@ fn in_items() {
     assert_eq!(places("edition 2025"), ["A0014 1:9"]);
     assert_eq!(places("\n// nothing\n"), ["A0016 3:1"]);
     assert_eq!(places("edition 2026\nfn f(x) = x\nimport std.{a}"), ["A0015 3:1"]);
+}
+
+/// A word that begins a member is a name where a line ends in it, and a member where its own name follows.
+#[test]
+fn words_that_begin_members_are_names_at_the_end_of_a_line() {
+    for word in ["dims", "config", "param", "buffer", "preset", "forward"] {
+        let members =
+            format!("y = x + {word}\n  other = x ..{word}\n  z = x +\n    {word}\n  config w: int = 3");
+        assert_eq!(places(&format!("edition 2026\nblock A(D) {{\n  {members}\n}}\n")), [""; 0], "{word}");
+        let statements = format!("let y = x + {word}\n  let z = y *\n    {word}\n  z");
+        assert_eq!(places(&format!("edition 2026\nfn f(x) {{\n  {statements}\n}}\n")), [""; 0], "{word}");
+    }
+    assert_eq!(places("edition 2026\nblock A(D) {\n  y = x +\n  dims H = 3\n}\n"), ["A0025 3:9"]);
+    assert_eq!(places("edition 2026\nblock A(D) {\n  y = x +\n  config h: int = 3\n}\n"), ["A0025 3:9"]);
+    let forward = "edition 2026\nblock A(D) {\n  y = x +\n  forward(x: [D]) -> [D] { x }\n}\n";
+    assert_eq!(places(forward), ["A0025 3:9"]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What can go wrong outside the compiler, each with a stable code and a way out.
 
-use std::fmt;
+use std::path::Path;
+use std::{fmt, io};
 use thiserror::Error;
 
 /// A problem of a recipe, of data, of a checkpoint, of training or of sampling.
@@ -22,27 +23,51 @@ impl Problem {
         Problem { code, message: message.into(), help: help.into() }
     }
 
-    /// A file that cannot be read or written.
+    /// A file that cannot be read or written: `what` is `read the recipe`, `write`, `make the folder` or the like.
     #[must_use]
-    pub fn io(what: &str, path: &std::path::Path, cause: &std::io::Error) -> Self {
-        Problem::new(
-            Code::File,
-            format!("cannot {what} {}: {cause}", path.display()),
-            "check the path, the permissions and the free space; paths in a recipe are relative to the recipe",
-        )
+    pub fn io(what: &str, path: &Path, cause: &io::Error) -> Self {
+        let help = if cause.kind() == io::ErrorKind::NotFound {
+            missing(path)
+        } else if what.starts_with("read") {
+            "check the path and the permissions".into()
+        } else {
+            "check the path, the permissions and the free space".into()
+        };
+        Problem::new(Code::File, format!("cannot {what} {}: {cause}", path.display()), help)
+    }
+}
+
+/// Where a path that does not exist may have gone wrong.
+fn missing(path: &Path) -> String {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return format!(
+            "there is no folder {}; paths in a recipe are relative to the recipe",
+            folder.display()
+        );
+    };
+    let mut names: Vec<String> =
+        entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    names.sort_unstable();
+    let wanted = path.file_name().unwrap_or_default().to_string_lossy();
+    match nearest(&wanted, names.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {}?", folder.join(near).display()),
+        None => "check the path; paths in a recipe are relative to the recipe".into(),
     }
 }
 
 impl From<crate::execute::RunError> for Problem {
     fn from(error: crate::execute::RunError) -> Self {
-        if let crate::execute::RunError::Machine { message, help } = error {
-            return Problem::new(Code::Machine, message, help);
+        use crate::execute::RunError;
+        match error {
+            RunError::Machine { message, help } => Problem::new(Code::Machine, message, help),
+            RunError::Fault { message, help } => Problem::new(Code::Fault, message, help),
+            other => Problem::new(
+                Code::Execution,
+                other.to_string(),
+                "run again with `--form interpreter` to see whether the program or the compiled form is at fault",
+            ),
         }
-        Problem::new(
-            Code::Execution,
-            error.to_string(),
-            "run again with `--form interpreter` to see whether the program or the compiled form is at fault",
-        )
     }
 }
 
@@ -77,6 +102,7 @@ codes! {
     File = "R0001", "A file or folder cannot be read or written.";
     Execution = "R0002", "A compiled program failed while it ran.";
     Machine = "R0003", "The machine has no C compiler that works or not the instruction set that was asked for, or the compiled kernels cannot be kept.";
+    Fault = "R0004", "archc is at fault: what it made of a program is wrong. The command ends with 101.";
     RecipeSyntax = "R0101", "A recipe is not TOML.";
     RecipeKey = "R0102", "A recipe has a key that does not exist.";
     RecipeValue = "R0103", "A value of a recipe has the wrong type or is out of range.";
@@ -145,6 +171,19 @@ mod tests {
         seen.sort_unstable();
         seen.dedup();
         assert_eq!(seen.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn a_missing_file_has_its_neighbours_named() {
+        let base = tempfile::tempdir().unwrap();
+        std::fs::write(base.path().join("recipe.toml"), "").unwrap();
+        let help = |name: &str| {
+            let path = base.path().join(name);
+            Problem::io("read", &path, &std::fs::read(&path).unwrap_err()).help
+        };
+        assert!(help("recipe.tml").ends_with("recipe.toml?"), "{}", help("recipe.tml"));
+        assert!(help("none/recipe.toml").contains("there is no folder"), "{}", help("none/recipe.toml"));
+        assert!(help("something.else").starts_with("check the path"), "{}", help("something.else"));
     }
 
     #[test]

@@ -47,6 +47,14 @@ pub enum RunError {
         /// What to do about it.
         help: String,
     },
+    /// What was made of the program is wrong: a fault of archc.
+    #[error("{message}")]
+    Fault {
+        /// What is wrong.
+        message: String,
+        /// What to do about it.
+        help: String,
+    },
     /// The form cannot run the program.
     #[error("{0}")]
     Unsupported(String),

@@ -6,6 +6,7 @@ pub mod device;
 pub mod diffusion;
 pub mod error;
 pub mod execute;
+pub mod files;
 pub mod image;
 pub mod interface;
 pub mod luminal;

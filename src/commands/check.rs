@@ -25,7 +25,9 @@ pub fn run(args: &CheckArgs, output: &Output) -> Result<(), Failure> {
             show_diagnostics(&outcome.notes, &outcome.sources, output);
         }
         if bad == 0 && !output.quiet {
-            eprintln!("{}: fine ({})", path.display(), outcome.checked.join(", "));
+            let checked = outcome.checked.join(", ");
+            let what = if checked.is_empty() { "no blocks or models" } else { &checked };
+            eprintln!("{}: fine ({what})", path.display());
         } else if bad > 0 {
             eprintln!("{}: {bad} error{}", path.display(), if bad == 1 { "" } else { "s" });
         }

@@ -8,7 +8,7 @@ use arch_runtime::quality::measure;
 
 /// Draws samples and measures them.
 pub fn run(args: &EvalArgs, output: &Output) -> Result<(), Failure> {
-    let Drawn { samples, recipe, warnings } = sample::draw(&args.sample, output)?;
+    let Drawn { samples, recipe, warnings } = sample::draw(&args.sample, None, output)?;
     let wanted = data::Wanted {
         channels: samples.channels,
         height: samples.height,
@@ -34,7 +34,9 @@ pub fn run(args: &EvalArgs, output: &Output) -> Result<(), Failure> {
         "distance to the nearest real image          {:.2} of that among real images",
         quality.distance_ratio
     );
-    println!("deviation within each class, of the real:");
+    if !quality.deviation_ratios.is_empty() {
+        println!("deviation within each class, of the real:");
+    }
     for (class, ratio) in &quality.deviation_ratios {
         println!("  {class:>3}  {ratio:.2}");
     }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::model::read_source;
 use arch_grammar::Sources;
 use arch_runtime::error::Problem;
+use arch_runtime::files::replace;
 use std::io::Read;
 use std::path::Path;
 
@@ -31,7 +32,7 @@ pub fn run(args: &FmtArgs, output: &Output) -> Result<(), Failure> {
         } else if formatted != text {
             unformatted.push(path.display().to_string());
             if !args.check {
-                std::fs::write(path, formatted).map_err(|e| Problem::io("write", path, &e))?;
+                replace(path, formatted.as_bytes()).map_err(|e| Problem::io("write", path, &e))?;
             }
         }
     }

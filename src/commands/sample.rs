@@ -12,10 +12,11 @@ use arch_runtime::recipe::{self, Recipe};
 use arch_runtime::sample::{self, Noise, PROGRAM, RecordedNoise, Request, Samples};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// Samples, and writes them.
 pub fn run(args: &SampleArgs, output: &Output) -> Result<(), Failure> {
-    let Drawn { samples, recipe, warnings } = draw(&args.source, output)?;
+    let Drawn { samples, recipe, warnings } = draw(&args.source, Some(&args.out), output)?;
     sample::write(&samples, &args.out)?;
     if output.json {
         let object = serde_json::json!({
@@ -40,10 +41,13 @@ pub struct Drawn {
     pub warnings: Vec<serde_json::Value>,
 }
 
-/// Draws samples.
-pub fn draw(args: &DrawArgs, output: &Output) -> Result<Drawn, Failure> {
+/// Draws samples, if they can be written where they are to go.
+pub fn draw(args: &DrawArgs, out: Option<&Path>, output: &Output) -> Result<Drawn, Failure> {
     let (recipe, built, weights) = source(args, output)?;
     let request = Request::new(&recipe.sample, &built.interface)?;
+    if let Some(out) = out {
+        sample::check_output(out, request.labels.len())?;
+    }
     let noise = match &args.noise {
         Some(path) => Noise::Recorded(RecordedNoise::load(path)?),
         None => Noise::Seed(recipe.sample.seed),
@@ -97,7 +101,7 @@ fn overrides(args: &DrawArgs) -> Vec<String> {
         Ok(_) => text.clone(),
         Err(_) => format!("\"{text}\""),
     };
-    set("labels", args.labels.as_ref().map(|l| format!("\"{l}\"")));
+    set("labels", args.labels.as_ref().map(|l| format!("\"{}\"", l.trim())));
     set("count", args.count.map(|n| n.to_string()));
     set("sampler", args.sampler.as_ref().map(|s| format!("\"{s}\"")));
     set("steps", args.steps.as_ref().map(quoted));

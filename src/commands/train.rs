@@ -7,7 +7,7 @@ use crate::profile;
 use crate::session::Chosen;
 use arch_compiler::cost;
 use arch_runtime::checkpoint::{self, Checkpoint};
-use arch_runtime::data::{self, Dataset};
+use arch_runtime::data::{self, Dataset, Split};
 use arch_runtime::error::{Code, Problem};
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::{self, Recipe};
@@ -109,7 +109,8 @@ fn announce(
         macs as f64 / 1e6,
     );
     if let Some(data) = data {
-        eprintln!("data: {} images, {:.0} % held out", data.len(), 100.0 * recipe.data.holdout);
+        let held_out = Split::new(data.len(), recipe.data.holdout).held_out.len();
+        eprintln!("data: {} images, {held_out} of them held out", data.len());
         for skipped in data.skipped.iter().take(10) {
             eprintln!("warning: skipped {skipped}");
         }
@@ -139,12 +140,18 @@ fn finish(folder: &RunFolder, outcome: &Outcome, warnings: Vec<serde_json::Value
         return;
     }
     let word = if *ended == Ended::Finished { "done" } else { "stopped" };
-    let held_out = last.validation_loss.map_or_else(String::new, |v| format!(", validation loss {v:.4}"));
-    eprintln!("{word} at step {}: loss {:.4}{held_out}, {:.0} s", last.step, last.loss, last.seconds);
+    let held_out =
+        last.validation_loss.map_or_else(String::new, |v| format!(", validation loss {}", figure(v)));
+    eprintln!("{word} at step {}: loss {}{held_out}, {:.0} s", last.step, figure(last.loss), last.seconds);
     eprintln!("checkpoint: {}", folder.last_checkpoint().display());
     if let Some(samples) = newest {
         eprintln!("samples:    {}", samples.display());
     }
+}
+
+/// A loss as people read it: a run that went astray has large ones.
+fn figure(loss: f64) -> String {
+    if loss.abs() < 1e4 { format!("{loss:.4}") } else { format!("{loss:.3e}") }
 }
 
 fn newest(folder: &Path) -> Option<PathBuf> {
@@ -181,7 +188,7 @@ impl Observer for Watcher {
         if metric.images_per_second > 0.0 {
             self.speed = metric.images_per_second;
         }
-        let text = format!("loss {:.4}  {:.0} images/s", metric.loss, self.speed);
+        let text = format!("loss {}  {:.0} images/s", figure(metric.loss), self.speed);
         self.bar.set_message(text.clone());
         if !self.bars && !self.quiet && self.told.elapsed().as_secs() >= 60 {
             self.told = std::time::Instant::now();

@@ -66,6 +66,20 @@ fn empty_folders() {
 }
 
 #[test]
+fn a_folder_in_the_place_of_a_file() {
+    let base = folder();
+    let data = images(base.path(), 8);
+    let set = |kind: &str, images: &Path| {
+        train(base.path(), &format!("--set data.kind={kind} --set data.images={}", images.display()))
+    };
+    set("idx", &data).fails(1, &["error[R0201]", "images is a folder", "data.kind", "\"folder\""]);
+    let file = root().join("examples/data/digits-images-idx3-ubyte");
+    set("folder", &file).fails(1, &["error[R0201]", "digits-images-idx3-ubyte is a file", "idx"]);
+    let wide = "--set model.set.input_size=16 --set model.set.in_channels=3";
+    train(base.path(), wide).fails(1, &["1 channel of 8 x 8", "3 channels of 16 x 16", "in_channels = 1"]);
+}
+
+#[test]
 fn damaged_archives() {
     let base = folder();
     digits(base.path(), TINY, QUICK);

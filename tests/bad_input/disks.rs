@@ -57,7 +57,7 @@ fn a_full_disk_keeps_the_checkpoint_before() {
     assert_eq!(std::fs::read(&last).unwrap(), before);
     let checkpoints = std::fs::read_dir(last.parent().unwrap()).unwrap();
     let left: Vec<_> = checkpoints.map(|e| e.unwrap().file_name()).collect();
-    assert!(left.iter().all(|n| !n.to_string_lossy().starts_with(".checkpoint")), "{left:?}");
+    assert!(left.iter().all(|n| !n.to_string_lossy().starts_with(".archc-")), "{left:?}");
     std::fs::remove_file(ballast).unwrap();
     train(dir, "--resume --form interpreter --set train.steps=4").fine();
 }

@@ -165,6 +165,26 @@ fn files_that_are_missing_or_folders() {
 }
 
 #[test]
+fn files_of_another_kind_are_called_by_their_names() {
+    let base = folder();
+    let checkpoint = trained(base.path());
+    let recipe = base.path().join("recipe.toml");
+    let model = crate::common::root().join("models/dit.arch");
+    for command in ["check", "report", "fmt", "bench forward", "test"] {
+        archc(command, &[("", &recipe)]).fails(1, &["recipe.toml is a recipe", ".arch", "archc train"]);
+        archc(command, &[("", &checkpoint)])
+            .fails(1, &["last.safetensors is a file of tensors", "archc sample"]);
+    }
+    archc("train", &[("", &model)]).fails(1, &["dit.arch is an architecture", "recipe", "archc new"]);
+    let out = base.path().join("x.png");
+    sample(&recipe, &out).fails(1, &["error[R0401]", "recipe.toml is a text", "archc train"]);
+    let run = base.path().join("run");
+    sample(&run, &out).fails(1, &["error[R0001]", "folder of a run", "checkpoints/last.safetensors"]);
+    let near = base.path().join("recipe.tml");
+    archc("train", &[("", &near)]).fails(1, &["error[R0001]", "did you mean", "recipe.toml"]);
+}
+
+#[test]
 fn text_that_is_none() {
     let base = folder();
     let file = base.path().join("bytes.arch");

@@ -35,6 +35,21 @@ fn commands_and_options_that_do_not_exist_are_misuse() {
 }
 
 #[test]
+fn more_memory_than_there_is() {
+    let words_of = |batch: usize| format!("bench forward models/dit.arch --preset XL/2 --batch {batch}");
+    let ran = words(&words_of(1_000_000));
+    ran.fails(1, &["error[R0003]", "a batch of 1000000", "GB", "--batch", "archc report"]);
+    words(&words_of(0)).fails(2, &["--batch", "from 1"]);
+    words("bench sample models/dit.arch --steps 0").fails(2, &["--steps", "from 1"]);
+}
+
+#[test]
+fn a_number_that_nobody_can_change_has_multiples() {
+    let ran = words("report models/dit.arch --set hidden_size=10 --set num_heads=1");
+    ran.fails(1, &["error[A0203]", "hidden_size = 10", "multiples of 4", "8 and 12"]);
+}
+
+#[test]
 fn problems_are_json_where_json_is_asked_for() {
     let ran = words("report models/none.arch --json");
     assert_eq!(ran.code, Some(1));
@@ -112,5 +127,13 @@ fn a_compiler_that_fails_is_quoted() {
     std::fs::write(&fake, script).unwrap();
     std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
     let ran = mixer(&base.path().join("cache"), Some(&fake), "executing");
-    ran.fails(1, &["error[R0", "out of luck", "--form interpreter"]);
+    ran.fails(1, &["error[R0003]", "out of luck", "--form interpreter"]);
+    // One that names a line has something against a kernel: that is our fault, and the kernel is shown.
+    let script = script.replace("cc1: out of luck", "kernels.c:8:3: error: out of luck");
+    std::fs::write(&fake, script).unwrap();
+    let ran = mixer(&base.path().join("cache"), Some(&fake), "executing");
+    ran.fails(
+        101,
+        &["error[R0004]", "fault of archc", "out of luck", "void ", "report it", "--form interpreter"],
+    );
 }

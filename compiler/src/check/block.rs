@@ -346,7 +346,7 @@ impl Session<'_> {
         self.report(d);
     }
 
-    /// For `A % b == 0`: which values of `b` would do.
+    /// For `A % b == 0`: which values of `b` would do, or of `A` where `b` is a number that nobody can change.
     fn divisor_help(&mut self, env: &mut Env, condition: &ast::Expr) -> Option<String> {
         let ast::ExprKind::Binary(ast::BinaryOp::Eq, rem, zero) = &condition.kind else { return None };
         let ast::ExprKind::Binary(ast::BinaryOp::Rem, a, b) = &rem.kind else { return None };
@@ -354,6 +354,16 @@ impl Session<'_> {
             return None;
         }
         let (x, y) = (self.eval_int(env, a)?, self.eval_int(env, b)?);
+        if let ast::ExprKind::Int(_) = b.kind {
+            let below = if y > 0 { x.div_euclid(y) * y } else { return None };
+            let near: Vec<String> =
+                [below, below + y].iter().filter(|n| **n > 0).map(i64::to_string).collect();
+            return Some(format!(
+                "multiples of {y} near {} = {x}: {}",
+                self.sources.slice(a.span),
+                near.join(" and ")
+            ));
+        }
         let near: Vec<String> = super::arith::near_divisors(x, y).iter().map(i64::to_string).collect();
         let (a, b) = (self.sources.slice(a.span), self.sources.slice(b.span));
         (!near.is_empty()).then(|| format!("divisors of {a} = {x} near {b} = {y}: {}", near.join(" and ")))

@@ -98,7 +98,9 @@ impl Stop<'_> {
     }
 
     fn diagnostic(&self) -> Diagnostic {
-        let table: [fn(&Self) -> Option<Diagnostic>; 11] = [
+        let table: [fn(&Self) -> Option<Diagnostic>; 13] = [
+            Self::method,
+            Self::assignment_with_an_operator,
             Self::name_taken_for_type,
             Self::wrong_beginning,
             Self::keyword_as_name,
@@ -112,6 +114,39 @@ impl Stop<'_> {
             Self::missing_parenthesis_or_name,
         ];
         table.iter().find_map(|entry| entry(self)).unwrap_or_else(|| self.unexpected())
+    }
+
+    /// `x.mean(-1)`, `self.fc(x)`.
+    fn method(&self) -> Option<Diagnostic> {
+        let dot =
+            [self.found, Some(self.before)].into_iter().flatten().find(|&i| self.source.word(i) == ".")?;
+        if self.rule == Rule::import || dot <= self.first {
+            return None;
+        }
+        let (owner, name) = (self.source.word(dot - 1), self.source.word(dot + 1));
+        let problem = Diagnostic::error("A0026", "`.` cannot stand here", self.source.span(dot, dot + 1));
+        let problem = problem.label("nothing has methods or parts with names");
+        let named = self.source.kind(dot + 1) == Some(TokenKind::Word);
+        Some(match owner {
+            _ if !named => problem,
+            "self" => problem.help(format!("layers and parameters are called by their names: `{name}`")),
+            _ => problem.help(format!("write `{name}(…)` around the value, or `… |> {name}` behind it")),
+        })
+    }
+
+    /// `x += y`.
+    fn assignment_with_an_operator(&self) -> Option<Diagnostic> {
+        let operator = self.before_word();
+        let written = self.found_word() == "=" && matches!(operator, "+" | "-" | "*" | "/" | "%" | "^");
+        if !written || self.rule != Rule::expr_stmt || self.before != self.first + 1 {
+            return None;
+        }
+        let (word, end) = (self.source.word(self.first), self.found? + 1);
+        let text = format!("`{word} {operator}= …` is written otherwise");
+        let problem = Diagnostic::error("A0023", text, self.source.span(self.first, end));
+        Some(problem.label("a new value").help(format!(
+            "write `let {word} = {word} {operator} …`; inside a loop, `{word} <- {word} {operator} …` gives `{word}` its next value"
+        )))
     }
 
     /// `x: [T] y: [D]`: without a comma, `y` reads as the element type of `x`.

@@ -11,8 +11,29 @@ use std::path::Path;
 /// # Errors
 /// If it cannot be read, is truncated or changed, or was written by a newer version.
 pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
+    let inside = path.join("checkpoints/last.safetensors");
+    if inside.is_file() {
+        return Err(Problem::new(
+            Code::File,
+            format!("{} is the folder of a run", path.display()),
+            format!("name its checkpoint: {}", inside.display()),
+        ));
+    }
     let bytes = std::fs::read(path).map_err(|e| Problem::io("read the checkpoint", path, &e))?;
+    if is_text(&bytes) {
+        return Err(Problem::new(
+            Code::CheckpointDamaged,
+            format!("{} is a text, not a checkpoint", path.display()),
+            "a checkpoint is what `archc train` leaves in the folder `checkpoints` of a run",
+        ));
+    }
     parse(&bytes, &path.display().to_string())
+}
+
+/// Whether a file holds lines for people: a safetensors file begins with a length, which has zeros in it.
+fn is_text(bytes: &[u8]) -> bool {
+    let head = &bytes[..bytes.len().min(64)];
+    head.len() > 8 && head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
 }
 
 /// Reads a checkpoint from bytes; `name` is what messages call it.
@@ -23,7 +44,7 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Checkpoint, Problem> {
     let damaged = |why: String| {
         Problem::new(
             Code::CheckpointDamaged,
-            format!("{name}: {why}"),
+            format!("{name} is no whole checkpoint: {why}"),
             "use an earlier checkpoint of the run: its folder `checkpoints` keeps numbered ones",
         )
     };
@@ -64,8 +85,8 @@ pub fn load_weights(path: &Path) -> Result<BTreeMap<String, Stored>, Problem> {
     let damaged = |why: String| {
         Problem::new(
             Code::CheckpointDamaged,
-            format!("{}: {why}", path.display()),
-            "check that it is a complete safetensors file",
+            format!("{} is no readable safetensors file: {why}", path.display()),
+            "the file may be cut short, or of another kind",
         )
     };
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;

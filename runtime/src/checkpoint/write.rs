@@ -2,10 +2,11 @@
 
 use super::{Checkpoint, SCHEMA, Stored, bytes_of, checksum};
 use crate::error::{Code, Problem};
+use crate::files::replace_durably;
 use safetensors::tensor::{Dtype, View};
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 /// Where a checkpoint goes: the file system, or a test that lets it fail.
@@ -23,14 +24,7 @@ pub struct FileSystem;
 
 impl Writer for FileSystem {
     fn replace(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // The temporary file lies in the same folder: a rename within a file system is atomic.
-        let mut file = tempfile::Builder::new().prefix(".checkpoint-").tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        // Without this the rename itself could be lost when the power fails.
-        std::fs::File::open(folder)?.sync_all()
+        replace_durably(path, bytes)
     }
 }
 

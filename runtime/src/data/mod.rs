@@ -56,6 +56,7 @@ pub struct Wanted {
 /// # Errors
 /// If they cannot be read, are damaged, or do not fit the model.
 pub fn open(recipe: &DataRecipe, wanted: Wanted) -> Result<Dataset, Problem> {
+    check_kind(recipe)?;
     let dataset = match recipe.kind {
         DataKind::Idx => idx::open(&recipe.images, recipe.labels.as_deref()),
         DataKind::Folder => folder::open(&recipe.images, wanted, recipe.on_error),
@@ -64,6 +65,28 @@ pub fn open(recipe: &DataRecipe, wanted: Wanted) -> Result<Dataset, Problem> {
     }?;
     dataset.check(wanted)?;
     Ok(dataset)
+}
+
+/// A folder where a file is meant, or the other way round, is a wrong `kind`.
+fn check_kind(recipe: &DataRecipe) -> Result<(), Problem> {
+    let folder = recipe.kind == DataKind::Folder;
+    let wrong = |what: &str, help: &str| {
+        let text = format!("{} is {what}", recipe.images.display());
+        Err(Problem::new(Code::DataFormat, text, help))
+    };
+    if folder && recipe.images.is_file() {
+        return wrong(
+            "a file, but `data.kind` is \"folder\"",
+            "name a folder with a subfolder of images for each class, or another kind: idx, npz, npy",
+        );
+    }
+    if !folder && recipe.images.is_dir() {
+        return wrong(
+            "a folder, but `data.kind` says that it is a file",
+            "name the file in it, or set `data.kind = \"folder\"` for .png and .jpg files",
+        );
+    }
+    Ok(())
 }
 
 impl Dataset {
@@ -118,13 +141,21 @@ impl Dataset {
     pub fn check(&self, wanted: Wanted) -> Result<(), Problem> {
         let has = (self.channels, self.height, self.width);
         if has != (wanted.channels, wanted.height, wanted.width) {
+            let sizes = |(channels, height, width): (usize, usize, usize)| {
+                let s = if channels == 1 { "" } else { "s" };
+                format!("{channels} channel{s} of {height} x {width}")
+            };
             return Err(Problem::new(
                 Code::DataShape,
                 format!(
-                    "the data have {} channels of {} x {}, but the model takes {} channels of {} x {}",
-                    has.0, has.1, has.2, wanted.channels, wanted.height, wanted.width
+                    "the data have {}, but the model takes {}",
+                    sizes(has),
+                    sizes((wanted.channels, wanted.height, wanted.width))
                 ),
-                "set the model's sizes in the recipe, for instance `set = { in_channels = 1, input_size = 8 }`",
+                format!(
+                    "set the model's sizes in the recipe, in the zoo `set = {{ in_channels = {}, input_size = {} }}`",
+                    has.0, has.1
+                ),
             ));
         }
         if self.is_empty() {

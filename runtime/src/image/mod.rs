@@ -2,6 +2,7 @@
 
 use crate::data::to_byte;
 use crate::error::Problem;
+use crate::files::replace;
 use image::{ImageFormat, Rgb, RgbImage};
 use std::io::Cursor;
 use std::path::Path;
@@ -99,7 +100,7 @@ pub fn png(picture: &RgbImage) -> Vec<u8> {
 /// # Errors
 /// If the file cannot be written.
 pub fn write_png(picture: &RgbImage, path: &Path) -> Result<(), Problem> {
-    std::fs::write(path, png(picture)).map_err(|e| Problem::io("write", path, &e))
+    replace(path, &png(picture)).map_err(|e| Problem::io("write", path, &e))
 }
 
 #[cfg(test)]

@@ -61,6 +61,14 @@ pub enum BuildError {
         /// Its sizes in another.
         second: Vec<usize>,
     },
+    /// The system does not have the memory.
+    #[error("a batch of {batch} takes {:.1} GB of memory, which this machine does not give", *bytes as f64 / 1e9)]
+    Memory {
+        /// What all tensors take together.
+        bytes: usize,
+        /// The batch.
+        batch: usize,
+    },
     /// A plan names a kernel that was not loaded: a fault of ours.
     #[error("the kernel of step `{0}` was not loaded; this is a fault of archc")]
     Missing(String),

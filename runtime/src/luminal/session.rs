@@ -82,12 +82,14 @@ impl Session {
         for plan in &plans {
             check::check(plan, target)?;
         }
+        // Compiling takes long: whether there is the memory is found out before it.
+        let layout = Layout::new(&plans)?;
+        let lacking = BuildError::Memory { bytes: layout.bytes, batch };
+        let memory = Arc::new(Memory::new(layout.bytes).ok_or(lacking)?);
+        layout.fill_constants(&plans, &memory);
         let start = Instant::now();
         let kernels = Kernels::load(plans.iter().flat_map(|p| &p.kernels), target, &options.cache)?;
         let compile_time = start.elapsed();
-        let layout = Layout::new(&plans)?;
-        let memory = Arc::new(Memory::new(layout.bytes));
-        layout.fill_constants(&plans, &memory);
         let pool = Arc::new(Pool::new(options.threads));
         let shared = Arc::new(Shared::default());
         let (compiled, remarks) = (kernels.compiled, kernels.remarks.clone());

@@ -12,6 +12,14 @@ use toml::de::DeTable;
 /// If the file cannot be read, is not TOML, or has an unknown key or an unusable value.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Recipe, Problem> {
     let text = std::fs::read_to_string(path).map_err(|e| Problem::io("read the recipe", path, &e))?;
+    if path.extension().is_some_and(|e| e == "arch") {
+        return Err(Problem::new(
+            Code::RecipeSyntax,
+            format!("{} is an architecture, and a recipe is wanted", path.display()),
+            "a recipe is a TOML file that names the architecture: `[model]`, `file = \"backbone.arch\"`; `archc new \
+             DIR` makes one",
+        ));
+    }
     let mut recipe = parse(&text, &path.display().to_string(), overrides)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let absolute = |file: &Path| {
@@ -57,14 +65,24 @@ pub fn parse(text: &str, name: &str, overrides: &[String]) -> Result<Recipe, Pro
                 located(&in_text, Code::RecipeValue, value_help)
             }
             _ => {
-                let place =
-                    if overrides.is_empty() { name.to_string() } else { format!("{name} with --set") };
-                Problem::new(Code::RecipeValue, format!("{place}: {}", error.to_string().trim()), value_help)
+                let guilty = guilty(text, overrides, error.message());
+                let place = guilty.map_or_else(|| name.to_string(), |s| format!("--set {s}"));
+                Problem::new(Code::RecipeValue, format!("{place}: {}", error.message().trim()), value_help)
             }
         }
     })?;
     check_ranges(&recipe)?;
     Ok(recipe)
+}
+
+/// The override that alone has a fault.
+fn guilty<'o>(text: &str, overrides: &'o [String], fault: &str) -> Option<&'o str> {
+    let faulty = |setting: &&String| {
+        let mut table: toml::Table = toml::from_str(text).unwrap_or_default();
+        apply(&mut table, setting).is_ok()
+            && Recipe::deserialize_table(table).is_err_and(|e| e.message() == fault)
+    };
+    overrides.iter().find(faulty).map(String::as_str)
 }
 
 impl Recipe {
@@ -116,15 +134,18 @@ fn apply(table: &mut toml::Table, setting: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// More samples than this at a time are a slip of the finger.
+const MOST: usize = 1_000_000;
+
 /// Checks the numbers whose types allow more than their meanings.
 fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
     let t = &recipe.train;
     let unit = |x: f64| (0.0..1.0).contains(&x);
     let checks = [
         (unit(recipe.data.holdout), "data.holdout", recipe.data.holdout, "at least 0 and below 1"),
-        (t.batch > 0, "train.batch", t.batch as f64, "at least 1"),
+        ((1..=MOST).contains(&t.batch), "train.batch", t.batch as f64, "from 1 to 1000000"),
         (t.accumulate > 0, "train.accumulate", t.accumulate as f64, "at least 1"),
-        (t.steps <= u64::from(u32::MAX), "train.steps", t.steps as f64, "at most 4294967295"),
+        ((1..=u64::from(u32::MAX)).contains(&t.steps), "train.steps", t.steps as f64, "from 1 to 4294967295"),
         (t.log_every > 0, "train.log_every", t.log_every as f64, "at least 1"),
         (
             t.learning_rate.is_finite() && t.learning_rate >= 0.0,
@@ -145,7 +166,12 @@ fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
         ),
         (recipe.diffusion.timesteps > 0, "diffusion.timesteps", 0.0, "at least 1"),
         (recipe.sample.eta >= 0.0, "sample.eta", recipe.sample.eta, "0 or more"),
-        (recipe.sample.count > 0, "sample.count", 0.0, "at least 1"),
+        (
+            (1..=MOST).contains(&recipe.sample.count),
+            "sample.count",
+            recipe.sample.count as f64,
+            "from 1 to 1000000",
+        ),
     ];
     match checks.into_iter().find(|c| !c.0) {
         None => check_memory(t.memory),

@@ -5,7 +5,7 @@ mod output;
 mod request;
 
 pub use noise::{Noise, RecordedNoise};
-pub use output::{Samples, write};
+pub use output::{Samples, check_output, write};
 pub use request::{Request, labels_for};
 
 use crate::diffusion::{Backbone, Process, State, run};

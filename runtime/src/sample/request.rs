@@ -44,7 +44,7 @@ impl Request {
     /// Checks the request against a model.
     ///
     /// # Errors
-    /// If guidance has no null label to push away from.
+    /// If guidance has no null label to push away from, or is for channels that are not there.
     pub fn check(&self, interface: &Interface) -> Result<(), Problem> {
         let Some(input) = &interface.label else {
             return match self.guidance {
@@ -67,7 +67,17 @@ impl Request {
                  for it, declare it (`y: [] int null num_classes`) or set `train.null_label` in the recipe",
             ));
         }
-        Ok(())
+        match self.guidance.and_then(|g| g.channels) {
+            Some(channels) if !(1..=interface.output_channels).contains(&channels) => Err(Problem::new(
+                Code::SampleGuidance,
+                format!(
+                    "{channels} channels are to be guided, but the model gives {}",
+                    interface.output_channels
+                ),
+                "`guidance_channels` is from 1 to what the model gives; left out, all of the prediction are guided",
+            )),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -15,14 +15,24 @@ pub enum HostError {
         tried: String,
     },
     /// The compiler refused a kernel: a fault of ours.
-    #[error("the C compiler {compiler} refused a generated kernel; this is a fault of archc:\n{message}")]
+    #[error(
+        "the C compiler {compiler} refused a generated kernel; this is a fault of archc:\n{message}\n{kernel}"
+    )]
     Refused {
         /// The compiler's command.
         compiler: String,
         /// What it said.
         message: String,
-        /// The kernels' text.
-        text: String,
+        /// The kernel's text.
+        kernel: String,
+    },
+    /// The compiler failed without a word on what it was given.
+    #[error("the C compiler {compiler} failed:\n{message}")]
+    Failed {
+        /// The compiler's command.
+        compiler: String,
+        /// What it said.
+        message: String,
     },
     /// The environment names an instruction set that there is not.
     #[error(
@@ -62,7 +72,11 @@ impl HostError {
                  xcode-select --install), or name one in ARCHC_CC; `--form interpreter` works without one, slowly"
             }
             HostError::Refused { .. } => {
-                "name another compiler in ARCHC_CC, or use `--form interpreter`, which needs none; please report it"
+                "please report it; until then name another compiler in ARCHC_CC, or use `--form interpreter`, which \
+                 needs none"
+            }
+            HostError::Failed { .. } => {
+                "name another compiler in ARCHC_CC, or use `--form interpreter`, which needs none"
             }
             HostError::UnknownTarget { .. } | HostError::UnsupportedTarget { .. } => {
                 "set ARCHC_TARGET to generic, avx2 or avx512, whichever the machine runs, or unset it for the best of these"
@@ -163,10 +177,46 @@ impl CCompiler {
         if message.contains(FULL) {
             return Err(HostError::file(folder, FULL));
         }
-        Err(HostError::Refused {
-            compiler: self.command.clone(),
-            message,
-            text: std::fs::read_to_string(source).unwrap_or_default(),
+        let compiler = self.command.clone();
+        let text = std::fs::read_to_string(source).unwrap_or_default();
+        let name = source.file_name().unwrap_or_default().to_string_lossy();
+        Err(match blamed(&text, &name, &message) {
+            Some(kernel) => HostError::Refused { compiler, message, kernel },
+            None => HostError::Failed { compiler, message },
         })
+    }
+}
+
+/// The kernel that a message names a line of (`kernels.c:12:`). A message that names none is not about the text:
+/// the compiler crashed, or there is no memory for it.
+fn blamed(text: &str, name: &str, message: &str) -> Option<String> {
+    let (_, rest) = message.split_once(&format!("{name}:"))?;
+    let line: usize = rest.split(':').next()?.parse().ok()?;
+    let lines: Vec<&str> = text.lines().collect();
+    let (before, after) = lines.split_at_checked(line.checked_sub(1)?)?;
+    // Kernels are parted by empty lines.
+    let first = before.iter().rposition(|l| l.is_empty()).map_or(0, |at| at + 1);
+    let last = line - 1 + after.iter().position(|l| l.is_empty()).unwrap_or(after.len());
+    Some(lines[first..last].join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_of_the_line_is_quoted() {
+        let text = "#include \"x.h\"\n\nvoid a(void) {\n  one;\n}\n\nvoid b(void) {\n  two;\n}\n";
+        let of = |message: &str| blamed(text, "kernels.c", message);
+        assert_eq!(
+            of("/somewhere/kernels.c:8:3: error: `two`").as_deref(),
+            Some("void b(void) {\n  two;\n}")
+        );
+        assert_eq!(of("kernels.c:3:1: error").as_deref(), Some("void a(void) {\n  one;\n}"));
+        for message in
+            ["cc: fatal error: Killed signal terminated program cc1", "kernels.c: file", "kernels.c:99:1: no"]
+        {
+            assert_eq!(of(message), None, "{message}");
+        }
     }
 }

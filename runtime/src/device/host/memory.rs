@@ -1,6 +1,6 @@
 //! One allocation for everything a session holds.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
 /// Everything starts at multiples of this many bytes.
@@ -29,16 +29,13 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Zeroed memory.
-    ///
-    /// # Panics
-    /// If the size is beyond what an allocation can have.
+    /// Zeroed memory, if the system has so much.
     #[must_use]
-    pub fn new(bytes: usize) -> Self {
-        let layout = Layout::from_size_align(bytes.max(ALIGN), ALIGN).expect("a possible size");
+    pub fn new(bytes: usize) -> Option<Self> {
+        let layout = Layout::from_size_align(bytes.max(ALIGN), ALIGN).ok()?;
         // SAFETY: the layout has a size that is not zero.
-        let Some(base) = NonNull::new(unsafe { alloc_zeroed(layout) }) else { handle_alloc_error(layout) };
-        Memory { base, layout }
+        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        Some(Memory { base, layout })
     }
 
     /// How many bytes there are.

@@ -108,18 +108,15 @@ impl std::fmt::Debug for Pool {
 }
 
 impl Pool {
-    /// A pool that works on `threads` threads.
-    ///
-    /// # Panics
-    /// If the system gives no thread.
+    /// A pool that works on `threads` threads, or on as many as the system gives: results do not depend on it.
     #[must_use]
     pub fn new(threads: usize) -> Self {
         let shared = Arc::new(Shared::default());
         let threads = (1..threads.max(1))
-            .map(|i| {
+            .map_while(|i| {
                 let shared = shared.clone();
                 let builder = std::thread::Builder::new().name(format!("archc-{i}")).stack_size(STACK);
-                builder.spawn(move || shared.serve()).expect("a thread")
+                builder.spawn(move || shared.serve()).ok()
             })
             .collect();
         Pool { shared, threads, turn: Mutex::new(()) }
