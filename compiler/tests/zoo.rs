@@ -1,6 +1,6 @@
 //! The models of the zoo go through every pass of the graph.
 
-use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::check::{NoFiles, Request, check_file, compile};
 use arch_compiler::graph::{InputKind, verify};
 use arch_compiler::program::Program;
 use arch_compiler::{canon, cost, grad, library};
@@ -15,6 +15,16 @@ fn program(model: &str, item: &str, preset: Option<&str>, set: Settings) -> Prog
         Request { item: Some(item.into()), preset: preset.map(Into::into), set, ..Request::default() };
     let outcome = compile(&NoFiles, model, text, &request);
     outcome.program.unwrap_or_else(|| panic!("{model} does not check: {:?}", outcome.diagnostics))
+}
+
+/// Every configuration that `archc check` looks at, and blocks with sizes that suit them.
+#[test]
+fn nothing_is_said_of_the_library() {
+    for (name, text) in library::ZOO.iter().chain(library::STD) {
+        let found = check_file(&NoFiles, &format!("{name}.arch"), text, &Request::default());
+        let said = arch_grammar::render(&found.diagnostics, &found.sources, false);
+        assert!(said.is_empty(), "{said}");
+    }
 }
 
 #[test]

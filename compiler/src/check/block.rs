@@ -120,6 +120,13 @@ impl Session<'_> {
         Some(id)
     }
 
+    /// Forgets all templates but the first `known`: what was found wrong with others was not said, so that whoever
+    /// means their sizes must meet it again.
+    pub(super) fn forget_templates(&mut self, known: usize) {
+        self.templates.truncate(known);
+        self.template_keys.retain(|_, id| id.0 < known);
+    }
+
     fn endless(&mut self, key: &str, block: &BlockItem, site: Span) -> bool {
         let cycle = self.declaring.iter().position(|(k, _)| k == key);
         let deep = self.declaring.len() >= 200;

@@ -281,7 +281,8 @@ impl Session<'_> {
         format!("{} `{}`", value.kind(), self.show_value(value))
     }
 
-    fn in_range(&mut self, env: &mut Env, decl: &ConfigDecl, value: &Val, span: Span) {
+    /// Reports a value outside the range of its config.
+    pub(super) fn in_range(&mut self, env: &mut Env, decl: &ConfigDecl, value: &Val, span: Span) {
         let Some(range) = &decl.range else { return };
         let Some(number) = self.as_number(value) else { return };
         let x = number.value.float();

@@ -242,7 +242,7 @@ impl Session<'_> {
             Val::Error => None,
             Val::Number(Number { value: Scalar::Float(f), .. }) => {
                 // The fraction may come from a size that was made up; the kind of number does not.
-                let given = if self.standin.is_some() { String::new() } else { format!(" {f:?}") };
+                let given = if self.made_up.is_some() { String::new() } else { format!(" {f:?}") };
                 let text = format!("a whole number is wanted here, not the float{given}");
                 let text = text.strip_suffix("the float").map_or(text.clone(), |t| format!("{t}a float"));
                 self.report(Diagnostic::error("A0211", text, span).help("`int(…)` cuts off the fraction"));

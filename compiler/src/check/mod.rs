@@ -12,15 +12,19 @@ mod block;
 mod builtin;
 mod call;
 mod choice;
+mod conditional;
 mod config;
+mod configurations;
 mod context;
 mod events;
+mod existence;
 mod expr;
 mod forward;
 mod index;
 mod init;
 mod inlined;
 mod layers;
+mod made_up;
 mod matching;
 
 mod pairs;
@@ -115,10 +119,8 @@ pub(crate) struct Session<'p> {
     /// `--dim` for the item asked for.
     dims: BTreeMap<String, usize>,
     request: Request,
-    /// A size for axes that nobody gave one, where a block is only checked.
-    standin: Option<usize>,
-    /// Whether such a size was used.
-    made_up: bool,
+    /// Sizes for axes that nobody gave one, where a block is only checked.
+    made_up: Option<made_up::MadeUp>,
 }
 
 impl<'p> Session<'p> {
@@ -144,8 +146,7 @@ impl<'p> Session<'p> {
             training: request.training,
             dims: request.dims.iter().cloned().collect(),
             request: request.clone(),
-            standin: None,
-            made_up: false,
+            made_up: None,
         };
         session.axes.push(AxisInfo::batch());
         session
@@ -193,6 +194,7 @@ pub fn check_file(provider: &dyn Provider, name: &str, text: &str, request: &Req
     let file = session.load(name, text);
     let mut checked = Vec::new();
     if session.asked_dims(file) {
+        session.check_conditions();
         session.check_items(file, &mut checked);
         session.check_names();
     }

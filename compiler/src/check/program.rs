@@ -178,7 +178,8 @@ impl Session<'_> {
         }
     }
 
-    fn top_template(
+    /// The template of an item that stands alone.
+    pub(super) fn top_template(
         &mut self,
         item: ItemRef,
         block: &ast::BlockItem,
@@ -230,9 +231,8 @@ impl Session<'_> {
             if let Some(size) = self.dims.get(name).copied() {
                 return Some(self.dim_axis(name, size, param.span, "from the sizes of the inputs"));
             }
-            if let Some(size) = self.standin {
-                self.made_up = true;
-                return Some(self.dim_axis(name, size, param.span, "a size that was made up for checking"));
+            if let Some((size, from)) = self.made_up_size(name) {
+                return Some(self.dim_axis(name, size, param.span, from));
             }
             let d = Diagnostic::error("A0202", format!("config `{tie}` has no value"), param.span)
                 .label(format!("`{name}` is as long as `{tie}` says"))
@@ -243,9 +243,8 @@ impl Session<'_> {
         if let Some(size) = self.dims.get(name).copied() {
             return Some(self.dim_axis(name, size, param.span, "from the sizes of the inputs"));
         }
-        if let Some(size) = self.standin {
-            self.made_up = true;
-            return Some(self.dim_axis(name, size, param.span, "a size that was made up for checking"));
+        if let Some((size, from)) = self.made_up_size(name) {
+            return Some(self.dim_axis(name, size, param.span, from));
         }
         let d = Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), param.span)
             .help(format!("`{}` stands alone here: give the size with `--dim {name}=16`", block.name.name));
@@ -340,8 +339,8 @@ impl Session<'_> {
         if let Some(i) = open.iter().position(|(n, _)| n == name) {
             return Some(i);
         }
-        self.made_up |= self.standin.is_some() && !self.dims.contains_key(name);
-        let Some(size) = self.dims.get(name).copied().or(self.standin) else {
+        let known = self.dims.get(name).copied();
+        let Some(size) = known.or_else(|| self.made_up_size(name).map(|(size, _)| size)) else {
             let d = Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), span)
                 .also(forward.signature, "it is open in this signature")
                 .help(format!("give the size with `--dim {name}=16`; `archc run` takes it from the inputs"));

@@ -128,7 +128,7 @@ impl Session<'_> {
 
     /// Whether the size of an axis was made up for checking, so that a message must not speak of it.
     pub(super) fn is_made_up(&self, axis: AxisId) -> bool {
-        self.standin == Some(self.size_of(axis))
+        self.made_up.as_ref().is_some_and(|m| m.has(self.size_of(axis)))
     }
 
     /// All messages in the order of the files, the user's first, and of the places in them.

@@ -4,7 +4,7 @@ use super::Session;
 use super::config::{config_decls, with_origin};
 use super::scope::{Env, Scope};
 use super::value::{Callee, Number, Scalar, Val};
-use arch_grammar::ast::{BlockItem, ConfigDecl, ConfigTypeKind, ExprKind, Member, PresetDecl};
+use arch_grammar::ast::{BlockItem, ConfigDecl, ConfigTypeKind, Member, PresetDecl};
 use arch_grammar::{Diagnostic, Span, nearest};
 use std::rc::Rc;
 
@@ -43,7 +43,7 @@ impl Session<'_> {
             settings.config.retain(|(n, _, _)| *n != name);
             settings.config.push((name, value, decl.name.span));
         }
-        self.stand_ins(&decls, &mut settings);
+        self.made_up_values(&decls, &mut settings);
         Some(settings)
     }
 
@@ -140,50 +140,6 @@ impl Session<'_> {
             found => found,
         };
         found.filter(|c| matches!(c, Callee::Builtin(_) | Callee::Function(_))).map(Val::Callee)
-    }
-
-    /// Values for configs without one, where a block is only checked.
-    fn stand_ins(&mut self, decls: &[&ConfigDecl], settings: &mut Settings) {
-        if self.standin.is_none() {
-            return;
-        }
-        for decl in decls {
-            if decl.default.is_some() || settings.config.iter().any(|(n, _, _)| *n == decl.name.name) {
-                continue;
-            }
-            self.made_up = true;
-            // The second attempt takes other numbers, to see which messages depend on them.
-            let second = self.standin != Some(super::whole::STANDIN);
-            let value = match (&decl.ty.kind, decl.range.as_ref().map(|r| &r.kind)) {
-                (_, Some(ExprKind::Set(xs))) => {
-                    match xs.get(usize::from(second && xs.len() > 1)).map(|x| &x.kind) {
-                        Some(ExprKind::Int(i)) => Val::int(*i),
-                        _ => continue,
-                    }
-                }
-                (ConfigTypeKind::Named(n), range) if n.name == "int" => {
-                    let low = match range {
-                        Some(ExprKind::Range(Some(low), _)) => match low.kind {
-                            ExprKind::Int(i) => i,
-                            _ => 2,
-                        },
-                        _ => 2,
-                    };
-                    Val::int(low.max(2).saturating_add(i64::from(second)))
-                }
-                (ConfigTypeKind::Named(n), _) if n.name == "float" => {
-                    Val::Number(Number { value: Scalar::Float(0.5), origin: None })
-                }
-                (ConfigTypeKind::Named(n), _) if n.name == "bool" => Val::Bool(true),
-                (ConfigTypeKind::OneOf(words), _) => match words.first() {
-                    Some(w) => Val::Word(w.name.as_str().into()),
-                    None => continue,
-                },
-                (ConfigTypeKind::Optional(_), _) => Val::None,
-                _ => continue,
-            };
-            settings.config.push((decl.name.name.clone(), value, decl.name.span));
-        }
     }
 
     /// A text as a value of a type; functions are looked up as in the file of the place `at`.

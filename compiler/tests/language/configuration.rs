@@ -1,7 +1,9 @@
 //! Config values, presets, conditional inputs, requirements, roles.
 
 use crate::support::{assert_close, case};
+use arch_compiler::check::{NoFiles, Request, check_file};
 use arch_compiler::program::Role;
+use arch_grammar::render;
 
 const M: &str = "model M {
     preset S { depth: 2, width: 4 }
@@ -234,4 +236,56 @@ fn an_operation_may_be_called_beside_a_config_value_of_its_name() {
         .replace("sqrt(x) * sqrt", "x * sqrt(x) * half(x)")
         .replace("config", "config half: int = 2 config");
     assert_eq!(case(&number).item("B").dim("D", 1).codes(), ["A0403"]);
+}
+
+/// Everything that a configuration may lack is used only where it is there, in ways that a search for uses without
+/// their condition could take for others.
+#[test]
+fn what_may_be_absent_may_be_used_under_conditions_that_imply_its_own() {
+    let text = "edition 2026
+      block Inner(D) {
+        config classes: int = 3
+        forward(x: [D], y: [] int if classes > 0) -> [D] { if classes > 0 { x + y } else { x } }
+      }
+      fn add(x, y, there: bool) = if there { x + y } else { x }
+      model Net(D) {
+        config classes: int in 0.. = 3
+        config kind: one of { plain, gated, both } = plain
+        config depth: int in 1.. = 2
+        config guided: bool = true
+        let labelled = classes > 0
+        require kind != both or classes > 0
+        require labelled or not guided
+        inner  = Inner(D, classes: classes)
+        blocks = Inner(D, classes: classes) repeat depth
+        if kind == plain { gate = Inner(D, classes: 0) } else { gate = Inner(D, classes: 1) }
+        wide   = if kind == both { Inner(D, classes: 2) }
+        forward(x: [D], y: [] int null classes if classes > 0) -> [D] {
+          let x = if classes >= 1 { x * y } else { x }
+          let x = if classes == 0 { x } else { x + y }
+          let x = if labelled { x + y } else { x }
+          let x = if guided { x + y } else { x }
+          let x = if not (classes == 0) and depth > 1 { x + y } else { x }
+          let x = if kind == both { wide(x, y) } else { x }
+          let x = if kind == plain { gate(x) } else { if classes > 0 { gate(x, y) } else { x } }
+          for block in blocks { x <- block(x, y) }
+          for i in 0..classes { x <- if i > 0 { x + y } else { x } }
+          let label = y
+          let more = if classes > 4 { label * 2 }
+          let x = if classes > 5 { x + more } else { x }
+          let y = mean(x, over: D)
+          inner(add(x + y, label, classes > 0), label)
+        }
+      }";
+    let found = check_file(&NoFiles, "test.arch", text, &Request::default());
+    assert!(found.diagnostics.is_empty(), "{}", render(&found.diagnostics, &found.sources, false));
+    let lacks = |from: &str, to: &str, with: &str| {
+        assert!(text.contains(from), "{from}");
+        let found = check_file(&NoFiles, "test.arch", &text.replace(from, to), &Request::default());
+        let said: Vec<_> = found.diagnostics.iter().map(|d| (d.code, d.notes.as_slice())).collect();
+        assert_eq!(said, [("A0406", &[format!("it does not exist with {with}")][..])], "{to}");
+    };
+    lacks("classes > 5", "classes > 3", "classes = 4");
+    lacks("labelled or not guided", "labelled or not guided or depth > 7", "classes = 0");
+    lacks("if labelled {", "if not labelled {", "classes = 0");
 }
