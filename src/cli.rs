@@ -53,6 +53,34 @@ const RUN: &str = "Examples:
   archc run models/mamba.arch --item MambaMixer --set d_model=16 --weights w.safetensors --inputs x.safetensors \
     --outputs y.safetensors --grad";
 
+const IMPORT: &str = "Examples:
+  archc import DiT-XL-2-256x256.pt --model models/dit.arch --preset XL/2 --out dit.safetensors
+  archc sample --recipe recipe.toml --weights dit.safetensors --labels 207 --out latents.npz
+  archc import 0050000.pt --key model --model models/dit.arch --preset B/4 --out raw.safetensors
+  archc import diffusion_pytorch_model.safetensors --mapping dit-diffusers \\
+    --model models/dit.arch --preset XL/2 --out dit.safetensors
+
+Nothing in a checkpoint is run: a pickle that asks for more than tensors and plain data is refused by name. \
+Elements come in bit for bit. Wrappers (`module.`, `_orig_mod.`) are taken off names; buffers that the model \
+computes, such as tables of positions, may be absent.
+
+A mapping is a TOML file of the names that differ. Left stands ours, right theirs; what is in braces is any one \
+part between dots. Several of theirs are joined along the first axis; none, and they do not store it:
+  \"x_embedder.proj.{p}\" = \"patch_embed.proj.{p}\"
+  \"blocks.{i}.attn.qkv.{p}\" = [\"h.{i}.q.{p}\", \"h.{i}.k.{p}\", \"h.{i}.v.{p}\"]
+  \"pos_embed\" = []
+A part that only theirs has stands for copies. timm's names of layers (`attn.qkv`, `mlp.fc1`) are ours already.";
+
+const EXPORT: &str = "Examples:
+  archc export runs/recipe/checkpoints/last.safetensors --out weights.safetensors
+  archc export dit.safetensors --mapping dit-diffusers --out diffusion_pytorch_model.safetensors
+
+In PyTorch:
+  from safetensors.torch import load_file
+  model.load_state_dict(load_file(\"weights.safetensors\"))
+
+What was imported goes out bit for bit. `archc import --help` says what a mapping is.";
+
 /// Numbers beyond this are a slip of the finger: what they ask for fits into no machine.
 const MOST: usize = 1_000_000;
 
@@ -169,6 +197,14 @@ pub enum Command {
     Sample(Box<SampleArgs>),
     /// Draw samples and hold them against the data the model was trained on.
     Eval(Box<EvalArgs>),
+    /// Bring in weights of other programs: PyTorch's `.pt`, safetensors, sharded ones.
+    ///
+    /// Makes one safetensors file under the names of the model, for `run --weights` and `sample --weights`.
+    #[command(after_help = IMPORT)]
+    Import(ImportArgs),
+    /// Write weights under the names of the public code, for `load_state_dict`.
+    #[command(after_help = EXPORT)]
+    Export(ExportArgs),
     /// Measure how long things take.
     #[command(after_help = BENCH)]
     Bench(BenchArgs),
@@ -549,4 +585,48 @@ pub struct DrawArgs {
     /// Threads; 0 takes as many as there are cores.
     #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
+}
+
+/// Arguments of `import`.
+#[derive(Args)]
+pub struct ImportArgs {
+    /// A PyTorch archive (.pt, .pth, .bin), a safetensors file, or the .index.json of a sharded one.
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+    /// The architecture that the weights are for.
+    #[arg(long = "model", value_name = "FILE")]
+    pub file: PathBuf,
+    /// Which item.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Which part of the checkpoint: `ema`, `model`, `state_dict`. Without it the one that fits, and the moving
+    /// average if several do.
+    #[arg(long, value_name = "PART")]
+    pub key: Option<String>,
+    /// How their names become ours: `dit-diffusers`, or a file.
+    #[arg(long, value_name = "NAME|TOML")]
+    pub mapping: Option<String>,
+    /// Leave out tensors that the model does not have.
+    #[arg(long)]
+    pub allow_extra: bool,
+    /// Where to.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub out: PathBuf,
+}
+
+/// Arguments of `export`.
+#[derive(Args)]
+pub struct ExportArgs {
+    /// A checkpoint of `archc train`, or a file of `archc import`.
+    #[arg(value_name = "CHECKPOINT")]
+    pub checkpoint: PathBuf,
+    /// The weights as trained, not their moving average.
+    #[arg(long)]
+    pub raw: bool,
+    /// How our names become theirs: `dit-diffusers`, or a file.
+    #[arg(long, value_name = "NAME|TOML")]
+    pub mapping: Option<String>,
+    /// Where to.
+    #[arg(long, value_name = "SAFETENSORS")]
+    pub out: PathBuf,
 }

@@ -1,6 +1,7 @@
 //! Tensors in safetensors files, as commands read and write them.
 
 use crate::failure::Failure;
+use arch_runtime::checkpoint::{foreign, half};
 use arch_runtime::error::{Code, Problem};
 use arch_runtime::files::replace;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -28,6 +29,9 @@ fn damaged(path: &Path, why: impl std::fmt::Display) -> Failure {
 /// All tensors of a file by name.
 pub fn read(path: &Path) -> Result<BTreeMap<String, Tensor>, Failure> {
     let bytes = std::fs::read(path).map_err(|e| Problem::io("read", path, &e))?;
+    if let Some(problem) = foreign(&bytes, path) {
+        return Err(problem.into());
+    }
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(path, e))?;
     let mut out = BTreeMap::new();
     for (name, view) in file.tensors() {
@@ -49,6 +53,7 @@ fn elements(view: &TensorView<'_>) -> Option<Vec<f64>> {
         Dtype::BF16 => {
             each(bytes, |b: [u8; 2]| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)))
         }
+        Dtype::F16 => each(bytes, |b| f64::from(half(u16::from_le_bytes(b)))),
         Dtype::I64 => each(bytes, |b| i64::from_le_bytes(b) as f64),
         Dtype::I32 => each(bytes, |b| f64::from(i32::from_le_bytes(b))),
         Dtype::U8 | Dtype::BOOL => bytes.iter().map(|b| f64::from(*b)).collect(),

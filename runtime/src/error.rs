@@ -118,6 +118,10 @@ codes! {
     CheckpointTensor = "R0402", "A checkpoint lacks a tensor or holds it in another shape.";
     CheckpointVersion = "R0403", "A checkpoint was written by a newer version.";
     CheckpointWrite = "R0404", "A checkpoint could not be written; the previous one is untouched.";
+    CheckpointFormat = "R0405", "A file is no checkpoint in a layout that is read.";
+    CheckpointUnsafe = "R0406", "A checkpoint asks for more than tensors and plain data. Nothing of it was run.";
+    CheckpointPart = "R0407", "A checkpoint has no part of that name.";
+    Mapping = "R0408", "A mapping of names is malformed or does not fit the tensors.";
     NotFinite = "R0501", "Training met an infinity or a number that is none.";
     Resume = "R0502", "A run cannot be resumed.";
     Replay = "R0503", "A file of recorded training steps does not fit the model.";

@@ -5,8 +5,9 @@ use crate::data::Wanted;
 use crate::diffusion::{Layout, Process};
 use crate::error::{Code, Problem};
 use crate::execute::{Data, Execute, RunError};
-use arch_compiler::graph::Module;
-use arch_compiler::program::{Argument, Program, Role};
+use arch_compiler::graph::{InputKind, Module};
+use arch_compiler::interp::{Tensor, run};
+use arch_compiler::program::{Argument, Parameter, Program, Role};
 use std::collections::BTreeMap;
 
 /// A label input.
@@ -230,33 +231,47 @@ pub fn write_weights(
 /// # Errors
 /// If an initialiser cannot be evaluated: a fault of the compiler.
 pub fn initial_weights(program: &Program, seed: u64) -> Result<BTreeMap<String, Stored>, Problem> {
-    use arch_compiler::graph::InputKind;
-    use arch_compiler::interp::{Tensor, run};
-    let mut weights = BTreeMap::new();
-    for parameter in &program.parameters {
-        let function = program.module.function(parameter.init);
-        let mut inputs = BTreeMap::new();
-        for input in &function.inputs {
-            let InputKind::Random(random) = &input.kind else { continue };
-            let dims = program.module.dims(&function.value(input.value).shape, 1);
-            let mut numbers = vec![0.0; dims.iter().product()];
-            crate::random::fill_initial(seed, random, &mut numbers);
-            let data = numbers.into_iter().map(f64::from).collect();
-            inputs.insert(input.name.clone(), Tensor { dims, data });
-        }
-        let fault = |why: String| {
-            Problem::new(
-                Code::Execution,
-                format!("the initial value of `{}` cannot be found: {why}", parameter.name),
-                "please report this as a fault of the compiler",
-            )
-        };
-        let results = run(&program.module, parameter.init, &inputs, 1).map_err(|e| fault(e.to_string()))?;
-        let value = results.output("value").ok_or_else(|| fault("it gives no `value`".into()))?;
-        let data = value.data.iter().map(|x| *x as f32).collect();
-        weights.insert(parameter.name.clone(), Stored { shape: parameter.stored.clone(), data });
+    let value = |p: &Parameter| Ok((p.name.clone(), initial_value(program, p, seed)?));
+    program.parameters.iter().map(value).collect()
+}
+
+/// Whether something is a buffer that is the same for every seed, such as a table of positions.
+#[must_use]
+pub fn is_computed(program: &Program, parameter: &Parameter) -> bool {
+    let inputs = &program.module.function(parameter.init).inputs;
+    !parameter.trained && !inputs.iter().any(|i| matches!(i.kind, InputKind::Random(_)))
+}
+
+/// The value of such a buffer.
+///
+/// # Errors
+/// As [`initial_weights`].
+pub fn computed_value(program: &Program, parameter: &Parameter) -> Result<Stored, Problem> {
+    initial_value(program, parameter, 0)
+}
+
+fn initial_value(program: &Program, parameter: &Parameter, seed: u64) -> Result<Stored, Problem> {
+    let function = program.module.function(parameter.init);
+    let mut inputs = BTreeMap::new();
+    for input in &function.inputs {
+        let InputKind::Random(random) = &input.kind else { continue };
+        let dims = program.module.dims(&function.value(input.value).shape, 1);
+        let mut numbers = vec![0.0; dims.iter().product()];
+        crate::random::fill_initial(seed, random, &mut numbers);
+        let data = numbers.into_iter().map(f64::from).collect();
+        inputs.insert(input.name.clone(), Tensor { dims, data });
     }
-    Ok(weights)
+    let fault = |why: String| {
+        Problem::new(
+            Code::Execution,
+            format!("the initial value of `{}` cannot be found: {why}", parameter.name),
+            "please report this as a fault of the compiler",
+        )
+    };
+    let results = run(&program.module, parameter.init, &inputs, 1).map_err(|e| fault(e.to_string()))?;
+    let value = results.output("value").ok_or_else(|| fault("it gives no `value`".into()))?;
+    let data = value.data.iter().map(|x| *x as f32).collect();
+    Ok(Stored { shape: parameter.stored.clone(), data })
 }
 
 /// The elements of an input of a function, for a batch.

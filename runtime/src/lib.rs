@@ -5,6 +5,7 @@ pub mod data;
 pub mod device;
 pub mod diffusion;
 pub mod error;
+pub mod exchange;
 pub mod execute;
 pub mod files;
 pub mod image;

@@ -7,7 +7,9 @@ mod dev;
 mod doctor;
 mod eval;
 mod explain;
+mod export;
 mod fmt;
+mod import;
 mod kernels;
 mod new;
 mod orders;
@@ -34,6 +36,8 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Train(args) => train::run(args, output),
         Command::Sample(args) => sample::run(args, output),
         Command::Eval(args) => eval::run(args, output),
+        Command::Import(args) => import::run(args, output),
+        Command::Export(args) => export::run(args, output),
         Command::Bench(args) => bench::run(args, output),
         Command::New(args) => new::run(args, output),
         Command::Test(args) => test::run(args, output),

@@ -20,6 +20,9 @@ pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
         ));
     }
     let bytes = std::fs::read(path).map_err(|e| Problem::io("read the checkpoint", path, &e))?;
+    if let Some(problem) = foreign(&bytes, path) {
+        return Err(problem);
+    }
     if is_text(&bytes) {
         return Err(Problem::new(
             Code::CheckpointDamaged,
@@ -34,6 +37,20 @@ pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
 fn is_text(bytes: &[u8]) -> bool {
     let head = &bytes[..bytes.len().min(64)];
     head.len() > 8 && head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
+}
+
+/// The problem that a file is of PyTorch, if it is: what newcomers have in hand.
+#[must_use]
+pub fn foreign(bytes: &[u8], path: &Path) -> Option<Problem> {
+    // Zip archives, and pickles of the protocols that have a number.
+    let is_archive = bytes.starts_with(b"PK") || matches!(bytes, [0x80, 2..=5, ..]);
+    is_archive.then(|| {
+        Problem::new(
+            Code::CheckpointFormat,
+            format!("{} is a PyTorch archive, not a safetensors file", path.display()),
+            "`archc import` makes one of it: see `archc import --help`",
+        )
+    })
 }
 
 /// Reads a checkpoint from bytes; `name` is what messages call it.
@@ -82,6 +99,9 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Checkpoint, Problem> {
 /// If it cannot be read or is no safetensors file.
 pub fn load_weights(path: &Path) -> Result<BTreeMap<String, Stored>, Problem> {
     let bytes = std::fs::read(path).map_err(|e| Problem::io("read the weights", path, &e))?;
+    if let Some(problem) = foreign(&bytes, path) {
+        return Err(problem);
+    }
     let damaged = |why: String| {
         Problem::new(
             Code::CheckpointDamaged,
@@ -116,8 +136,8 @@ fn floats(file: &SafeTensors<'_>) -> Result<BTreeMap<String, Stored>, String> {
     Ok(tensors)
 }
 
-/// IEEE 754 half precision.
-fn half(bits: u16) -> f32 {
+/// A number of IEEE 754 half precision.
+pub fn half(bits: u16) -> f32 {
     let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
     let exponent = i32::from(bits >> 10 & 0x1f);
     let fraction = f32::from(bits & 0x3ff) / 1024.0;
