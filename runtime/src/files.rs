@@ -1,6 +1,6 @@
 //! Files that appear whole or not at all.
 
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// Writes a file beside `path` and then gives it that name, so that nobody sees a part of it and what was
@@ -9,15 +9,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// Whatever the file system says. `path` then still has what it had.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    beside(path, false, |to| std::fs::write(to, bytes))
-}
-
-/// The same for what writes to a path itself.
-///
-/// # Errors
-/// Those of `write`, and as [`replace`].
-pub fn replace_with(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
-    beside(path, false, write)
+    beside(path, bytes, false)
 }
 
 /// The same, and it is on the disk when this returns.
@@ -25,14 +17,14 @@ pub fn replace_with(path: &Path, write: impl FnOnce(&Path) -> io::Result<()>) ->
 /// # Errors
 /// As [`replace`].
 pub fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    beside(path, true, |to| std::fs::write(to, bytes))
+    beside(path, bytes, true)
 }
 
-fn beside(path: &Path, durably: bool, write: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+fn beside(path: &Path, bytes: &[u8], durably: bool) -> io::Result<()> {
     let target: PathBuf = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let before = std::fs::metadata(&target).ok();
     if before.as_ref().is_some_and(|m| !m.is_file()) {
-        return write(&target);
+        return std::fs::write(&target, bytes);
     }
     let folder = target.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // The temporary file lies in the same folder: a rename within a file system is atomic.
@@ -43,8 +35,8 @@ fn beside(path: &Path, durably: bool, write: impl FnOnce(&Path) -> io::Result<()
         || std::os::unix::fs::PermissionsExt::from_mode(0o666),
         |metadata| metadata.permissions(),
     ));
-    let file = builder.tempfile_in(folder)?;
-    write(file.path())?;
+    let mut file = builder.tempfile_in(folder)?;
+    file.write_all(bytes)?;
     if durably {
         file.as_file().sync_all()?;
     }

@@ -166,6 +166,21 @@ fn a_file_that_cannot_be_written() {
     archc("export", &[("", &small("tiny.safetensors")), ("--out", &out)]).fails(1, &parts);
 }
 
+#[cfg(unix)]
+#[test]
+fn what_is_written_keeps_links_and_rights() {
+    use std::os::unix::fs::PermissionsExt;
+    let base = folder();
+    let [file, link] = ["file", "link"].map(|n| base.path().join(n).with_extension("safetensors"));
+    std::fs::write(&file, "old").unwrap();
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o644)).unwrap();
+    std::os::unix::fs::symlink(&file, &link).unwrap();
+    import(&small("training.pt"), "", &link).fine();
+    assert!(raw(&file) == wanted() && std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o644);
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 2);
+}
+
 #[test]
 fn commands_that_want_weights_send_archives_to_import() {
     let base = folder();

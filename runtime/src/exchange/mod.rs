@@ -20,7 +20,7 @@ pub use import::Match;
 pub use mapping::{BUILT_IN, Mapping};
 
 use crate::error::Problem;
-use crate::files;
+use crate::files::replace;
 use safetensors::Dtype;
 use safetensors::tensor::View;
 use std::borrow::Cow;
@@ -60,11 +60,8 @@ impl View for &Outgoing<'_> {
 fn write(path: &Path, tensors: &BTreeMap<String, Outgoing<'_>>) -> Result<(), Problem> {
     // Loaders of PyTorch weights ask for this.
     let metadata = HashMap::from([("format".to_string(), "pt".to_string())]);
-    files::replace_with(path, |to| {
-        safetensors::serialize_to_file(tensors, Some(metadata), to).map_err(|e| match e {
-            safetensors::SafeTensorError::IoError(e) => e,
-            other => io::Error::other(other),
-        })
-    })
-    .map_err(|e| Problem::io("write", path, &e))
+    safetensors::serialize(tensors, Some(metadata))
+        .map_err(io::Error::other)
+        .and_then(|bytes| replace(path, &bytes))
+        .map_err(|e| Problem::io("write", path, &e))
 }
