@@ -4,8 +4,8 @@ use crate::cli::{Output, ReportArgs};
 use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model};
-use arch_compiler::cost;
 use arch_compiler::program::{Layer, Program};
+use arch_compiler::{canon, cost};
 use arch_grammar::Sources;
 use arch_runtime::device::host;
 
@@ -14,6 +14,7 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { mut program, sources, warnings } = checked;
     let kernels = if args.kernels { Some(counted(&mut program, args.batch, &sources)?) } else { None };
+    let trained = trained(&program)?;
     let total = &program.layers[0];
     let macs = cost::macs(&program.module, program.entry);
     let activations = cost::activation_bytes(&program.module, program.entry) * args.batch as u64;
@@ -23,7 +24,7 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
             "item": program.item,
             "config": program.config.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "params": total.params, "params_with_buffers": total.params_with_buffers,
-            "macs": macs, "activation_bytes": activations, "batch": args.batch, "layers": layers,
+            "macs": macs, "macs_trained": trained, "activation_bytes": activations, "batch": args.batch, "layers": layers,
             "diagnostics": warnings,
         });
         if let (Some(k), Some(object)) = (kernels, report.as_object_mut()) {
@@ -40,11 +41,9 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     println!("{}", program.item);
     println!("  parameters              {:>16}", grouped(total.params as u64));
     println!("  with buffers            {:>16}", grouped(total.params_with_buffers as u64));
-    println!(
-        "  multiply-accumulates    {:>16}   per sample, forward ({:.2} G)",
-        grouped(macs),
-        macs as f64 / 1e9
-    );
+    println!("  multiply-accumulates    {:>16}   per sample, forward ({})", grouped(macs), short(macs));
+    let once = "per sample in training, with all gradients";
+    println!("  {:<23} {:>16}   {once} ({})", "", grouped(trained), short(trained));
     println!(
         "  activations             {:>16}   bytes for a batch of {}, unfused",
         grouped(activations),
@@ -81,6 +80,14 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Multiply-accumulates of the forward pass and the gradients of all parameters.
+fn trained(program: &Program) -> Result<u64, Failure> {
+    let mut both = program.clone();
+    let entry = lowered::with_gradients(&mut both)?;
+    canon::run_all(&mut both.module).map_err(|e| Failure::Misuse(format!("no gradient: {}", e.0)))?;
+    Ok(cost::macs(&both.module, entry))
+}
+
 /// What a plan takes.
 #[derive(Clone, Copy)]
 struct Counted {
@@ -108,6 +115,12 @@ fn counted(program: &mut Program, batch: usize, sources: &Sources) -> Result<[Co
         });
     }
     Ok([out[0], out[1]])
+}
+
+/// A count in the units of the papers' tables.
+fn short(n: u64) -> String {
+    let n = n as f64;
+    if n < 1e8 { format!("{:.2} M", n / 1e6) } else { format!("{:.2} G", n / 1e9) }
 }
 
 fn row_json(program: &Program, layer: &Layer) -> serde_json::Value {
