@@ -188,6 +188,24 @@ impl Session<'_> {
         }
     }
 
+    /// Arguments have their values before a call's axes are looked up: `softmax(flatten(x, (H, W) -> T), over: T)`
+    /// makes its axis itself.
+    fn evaluated<'a>(
+        &mut self,
+        env: &mut Env,
+        params: &[Param],
+        slots: Vec<Option<Given<'a>>>,
+    ) -> Vec<Option<Given<'a>>> {
+        let mut value = |(param, slot): (&Param, Option<Given<'a>>)| match slot {
+            Some(g) if !matches!(param.kind, ParamKind::Axis(_)) => {
+                let value = self.given_value(env, &g);
+                Some(Given { value: Some(value), ..g })
+            }
+            slot => slot,
+        };
+        params.iter().zip(slots).map(&mut value).collect()
+    }
+
     /// A `fn` is expanded where it is called.
     fn call_function(&mut self, env: &mut Env, item: ItemRef, given: &[Given<'_>], span: Span) -> Val {
         let ast = self.files[item.file].ast.clone();
@@ -212,6 +230,7 @@ impl Session<'_> {
         let Some((slots, named)) = self.assign(&name, &function.params, &open, given, span) else {
             return Val::Error;
         };
+        let slots = self.evaluated(env, &function.params, slots);
         let site = Site { span, name: name.as_str().into(), function: true };
         self.within(site, |s| s.expand(env, inner, function, &slots, &named, span)).unwrap_or(Val::Error)
     }
@@ -491,7 +510,10 @@ impl Session<'_> {
         let mut inner = Env::new(scope);
         inner.template = Some(layer.template);
         let open = open_names(&forward.params);
-        let (slots, named) = self.assign(shown, &forward.params, &open, given, span)?;
+        let (mut slots, named) = self.assign(shown, &forward.params, &open, given, span)?;
+        if !named.is_empty() {
+            slots = self.evaluated(env, &forward.params, slots);
+        }
         let explicit = self.explicit_axes(env, &forward.params, &slots, &named)?;
         let to_caller = |a: AxisId| layer.axes.iter().find(|(o, _, _)| *o == a).map_or(a, |(_, c, _)| *c);
         let mut shaped = Vec::new();

@@ -19,6 +19,7 @@ mod context;
 mod events;
 mod existence;
 mod expr;
+mod foreign;
 mod forward;
 mod index;
 mod init;

@@ -4,6 +4,7 @@
 use super::Session;
 use super::config::config_decls;
 use super::events::{Event, events};
+use super::foreign::way_out;
 use super::report::covers;
 use super::source::ItemRef;
 use arch_grammar::ast::{BlockItem, ConfigType, ConfigTypeKind, File, Ident, Item};
@@ -111,9 +112,10 @@ impl Session<'_> {
         if crate::library::STD.iter().any(|(_, t)| t.contains(&marker)) {
             return d.help(format!("`{name}` is in the standard library: `import std.{{{name}}}`"));
         }
-        match near {
-            Some(near) => d.help(format!("did you mean `{near}`?")),
-            None => d,
+        match (way_out(name), near) {
+            (Some(way_out), _) => d.help(way_out),
+            (None, Some(near)) => d.help(format!("did you mean `{near}`?")),
+            (None, None) => d,
         }
     }
 

@@ -274,3 +274,33 @@ fn what_passes_through_two_functions_passes_once() {
     let case = case(text).dim("H", 2).dim("T", 2);
     assert_close(&case.run(&[("x", &[1.0, 3.0, 2.0, 2.0])]), &[0.25, 1.0, 0.5, 1.0]);
 }
+
+#[test]
+fn an_argument_makes_the_axis_that_the_call_names() {
+    let text = "fn total(x, over: axis S) = sum(x, over: S)
+      block reach(E) { forward(x: [T, E]) -> [E] { sum(x, over: T) } }
+      block B(D) {
+        reach = reach(D)
+        forward(x: [H, W, D]) -> [D] {
+          total(flatten(x, (H, W) -> N), over: N) + reach(flatten(x, (H, W) -> M), T: M)
+        }
+      }";
+    let case = case(text).item("B").dim("D", 1).dim("H", 2).dim("W", 2);
+    assert_close(&case.run(&[("x", &[1.0, 2.0, 3.0, 4.0])]), &[20.0]);
+}
+
+#[test]
+fn names_from_elsewhere_are_answered() {
+    let said = |call: &str| {
+        let outcome =
+            case(&format!("block B {{ forward(x: [T]) -> [T] {{ {call} }} }}")).dim("T", 2).outcome();
+        arch_grammar::render(&outcome.diagnostics, &outcome.sources, false)
+    };
+    for (call, help) in [
+        ("roll(x, 1)", "permute(x, T -> S, (iota(T) + 1) % T)"),
+        ("einsum(x, x)", "sum(a * b, over: K)"),
+        ("pad(x, T, left: 1)", "pad(x, T -> S, left: 1)"),
+    ] {
+        assert!(said(call).contains(help), "{}", said(call));
+    }
+}
