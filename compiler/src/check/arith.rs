@@ -288,10 +288,11 @@ impl Session<'_> {
             d = d.also(entry.span, text);
         }
         let (p, q) = (only_a[0].0, only_b[0].0);
-        if self.is_made_up(p) && self.is_made_up(q) {
+        let alike = self.size_of(p) == self.size_of(q);
+        if alike && (self.is_made_up(p) || self.is_made_up(q)) {
             let (p, q) = (self.axis_name(p), self.axis_name(q));
             d = d.help(format!("if they are meant to meet: `rename(…, {q} -> {p})`"));
-        } else if self.size_of(p) == self.size_of(q) {
+        } else if alike {
             let n = self.size_of(p);
             let text = format!(
                 "`{}` and `{}` are both {n} long, but equal size does not make them one axis",

@@ -26,11 +26,28 @@ pub struct AxisInfo {
     pub count: bool,
     /// Where its size came from.
     pub origin: Option<Rc<Origin>>,
+    /// Whether its size is sure not to come from sizes that were made up for checking.
+    pub certain: bool,
 }
 
 impl AxisInfo {
     pub(super) fn batch() -> Self {
-        AxisInfo { declared: Span::default(), parts: None, count: false, origin: None }
+        AxisInfo { declared: Span::default(), parts: None, count: false, origin: None, certain: true }
+    }
+}
+
+/// How long an axis is to be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Length {
+    pub size: usize,
+    /// Whether nothing that was made up for checking has a part in it.
+    pub certain: bool,
+}
+
+impl Length {
+    /// Another size that follows from this one.
+    pub fn changed_to(self, size: usize) -> Self {
+        Length { size, ..self }
     }
 }
 
@@ -38,7 +55,7 @@ impl Session<'_> {
     /// Declares an axis.
     pub(super) fn new_axis(&mut self, name: &str, size: usize, declared: Span) -> AxisId {
         let id = self.module.add_axis(name, size);
-        self.axes.push(AxisInfo { declared, parts: None, count: false, origin: None });
+        self.axes.push(AxisInfo { declared, parts: None, count: false, origin: None, certain: false });
         id
     }
 
@@ -63,10 +80,22 @@ impl Session<'_> {
         id
     }
 
+    /// The length of an axis, for one that is to be as long.
+    pub(super) fn length_of(&self, axis: AxisId) -> Length {
+        Length { size: self.size_of(axis), certain: self.axis_info(axis).certain }
+    }
+
+    /// The length of several axes as one.
+    pub(super) fn length_of_all(&self, axes: &[AxisId]) -> Length {
+        Length { size: self.elements(axes), certain: axes.iter().all(|a| self.axis_info(*a).certain) }
+    }
+
     /// Declares a sum of parts.
     pub(super) fn sum_axis(&mut self, name: &str, parts: Vec<AxisPart>, declared: Span) -> AxisId {
         let size = parts.iter().map(|p| p.size).sum();
+        let certain = parts.iter().filter_map(|p| p.axis).all(|a| self.axis_info(a).certain);
         let id = self.new_axis(name, size, declared);
+        self.axes[id.0 as usize].certain = certain;
         self.axes[id.0 as usize].parts = Some(Rc::new(parts));
         id
     }
@@ -74,7 +103,8 @@ impl Session<'_> {
     /// Declares a count: a nameless axis to be taken apart.
     pub(super) fn count_axis(&mut self, size: usize, declared: Span) -> AxisId {
         let id = self.new_axis(&size.to_string(), size, declared);
-        self.axes[id.0 as usize].count = true;
+        let info = &mut self.axes[id.0 as usize];
+        (info.count, info.certain) = (true, true);
         id
     }
 

@@ -90,7 +90,7 @@ impl Session<'_> {
             return walk(self);
         }
         let name = self.item_name(item).name.into();
-        self.within(Site { span, name, function: false }, walk)
+        self.within(Site { span, name, function: false, bindings: Rc::default() }, walk)
     }
 
     fn instantiate_here(&mut self, item: ItemRef, given: Given) -> Option<TemplateId> {
@@ -182,7 +182,9 @@ impl Session<'_> {
     fn own_axis(&mut self, axis: AxisId, param: &ast::AxisParam) -> AxisId {
         let name = if param.list { self.axis_name(axis) } else { param.name.name.clone() };
         let origin = self.axis_info(axis).origin.clone();
-        self.new_axis_from(&name, self.size_of(axis), param.span, origin)
+        let own = self.new_axis_from(&name, self.size_of(axis), param.span, origin);
+        self.axes[own.0 as usize].certain = self.axis_info(axis).certain;
+        own
     }
 
     fn wrong_axes(&mut self, block: &BlockItem, given: &Given) {

@@ -71,6 +71,37 @@ pub(super) fn find(name: &str) -> Option<&'static str> {
     NAMES.iter().find(|n| **n == name).copied()
 }
 
+/// How an operation is written, where its arguments are not values alone.
+const USAGES: [(&str, &str); 19] = [
+    ("sum", "sum(x, over: D)"),
+    ("mean", "mean(x, over: D)"),
+    ("prod", "prod(x, over: D)"),
+    ("where", "where(condition, a, b)"),
+    ("iota", "iota(T)"),
+    ("dropout", "dropout(x, 0.1)"),
+    ("drop_label", "drop_label(y, 0.1, to: num_classes)"),
+    ("rename", "rename(x, T -> S)"),
+    ("flatten", "flatten(x, (H, W) -> T)"),
+    ("unflatten", "unflatten(x, T -> (H, W))"),
+    ("split", "split(x)` or `split(x, over: Z)"),
+    ("concat", "concat(a, b, into: S)"),
+    ("flip", "flip(x, T)"),
+    ("shift", "shift(x, T, by: 1, fill: 0)"),
+    ("pad", "pad(x, T -> S, left: 1, right: 1)"),
+    ("window", "window(x, T -> (T, K), left: 3)"),
+    ("broadcast", "broadcast(x, T)"),
+    ("permute", "permute(x, T -> Z, order)"),
+    ("rearrange", "rearrange(x, \"T D=(H K) -> H T K\")"),
+];
+
+/// Shows how an operation is written.
+fn with_usage(d: Diagnostic, name: &str) -> Diagnostic {
+    match USAGES.iter().find(|(n, _)| *n == name) {
+        Some((_, usage)) => d.help(format!("write `{usage}`")),
+        None => d,
+    }
+}
+
 fn unary(name: &str) -> Option<Map> {
     Some(match name {
         "abs" => Map::Abs,
@@ -161,24 +192,24 @@ impl Session<'_> {
                     None if named.is_empty() => d.help(format!("`{name}` takes no named arguments")),
                     None => d.help(format!("it takes `{}`", named.join("`, `"))),
                 };
-                self.report(d);
+                self.report(with_usage(d, name));
                 return None;
             }
         }
         if plain.len() < positional.0 || plain.len() > positional.1 {
-            let wanted = if positional.0 == positional.1 {
-                positional.0.to_string()
-            } else {
-                format!("{} to {}", positional.0, positional.1)
+            let wanted = match positional {
+                (least, most) if least == most => least.to_string(),
+                (least, most) if most >= 99 => format!("at least {least}"),
+                (least, most) => format!("{least} to {most}"),
             };
-            let one = positional == (1, 1);
+            let one = positional.0 == 1 && (positional.1 == 1 || positional.1 >= 99);
             let are = if plain.len() == 1 { "is" } else { "are" };
             let text = format!(
                 "`{name}` takes {wanted} argument{}, but {} {are} given",
                 if one { "" } else { "s" },
                 plain.len()
             );
-            self.report(Diagnostic::error("A0401", text, span));
+            self.report(with_usage(Diagnostic::error("A0401", text, span), name));
             return None;
         }
         Some(plain)
@@ -447,6 +478,15 @@ impl Session<'_> {
         let named: &[&str] = if label { &["to"] } else { &[] };
         let args = self.arguments(name, given, (2, 2), named, span)?;
         let t = self.given_tensor(env, args[0])?;
+        if label && t.dtype != DType::Int {
+            let has = self.show_axes(&t.ids());
+            let d = Diagnostic::error("A0315", "`drop_label` takes labels, which are integers", args[0].span)
+                .label(format!("this is {has}, of floats"));
+            self.report(
+                d.help("declare the input as integers, `y: [] int`, and look it up when it was dropped: `table[C: drop_label(y, p, to: …)]`"),
+            );
+            return None;
+        }
         let p = self.given_number(env, args[1])?;
         if !(0.0..1.0).contains(&p) {
             let d = Diagnostic::error("A0204", format!("a share of {p} cannot be dropped"), args[1].span);
@@ -478,7 +518,7 @@ impl Session<'_> {
         let kind =
             InputKind::Random(Random { purpose: purpose.clone(), distribution: Distribution::Uniform });
         let value = self.hidden_input(&purpose, kind, &shape, DType::F32, span);
-        let u = Tensor { level: 0, value, axes: t.axes.clone(), dtype: DType::F32 };
+        let u = Tensor { level: 0, value, axes: t.axes.clone(), dtype: DType::F32, gone: Rc::default() };
         let share = self.number(p, false, span);
         let drop = self.map2(Map::Lt, &u, &share, span);
         let (dropped, kept) = match to {

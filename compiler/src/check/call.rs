@@ -3,12 +3,12 @@
 use super::Session;
 use super::forward::{ArgShape, Built, CallShape};
 use super::layers::join;
-use super::matching::{Bound, Pattern, Slot};
+use super::matching::{Bound, Called, Pattern, Slot};
 use super::pairs::Pairs;
 use super::report::{Site, counted};
 use super::scope::{Env, Frame};
 use super::source::ItemRef;
-use super::value::{Callee, Entry, Layer, Scalar, Tensor, Val};
+use super::value::{Callee, Departure, Entry, Layer, Scalar, Tensor, Val, Way};
 use crate::graph::{AxisId, DType, InputKind, ValueId};
 use crate::ops::{Op, View};
 use arch_grammar::ast::{self, Arg, Expr, ExprKind, Param, ParamKind};
@@ -24,6 +24,18 @@ pub(super) struct Given<'a> {
     pub value: Option<Val>,
     pub expr: Option<&'a Expr>,
     pub span: Span,
+}
+
+/// A call of a layer whose arguments were bound to what its block takes.
+struct LayerCall<'c> {
+    /// The layer, as it is called.
+    shown: &'c str,
+    bound: &'c Bound,
+    /// The arguments, and where they stand.
+    tensors: &'c [(Tensor, Span)],
+    /// How deep in scans the call stands.
+    level: usize,
+    span: Span,
 }
 
 impl Session<'_> {
@@ -231,7 +243,7 @@ impl Session<'_> {
             return Val::Error;
         };
         let slots = self.evaluated(env, &function.params, slots);
-        let site = Site { span, name: name.as_str().into(), function: true };
+        let site = Site { span, name: name.as_str().into(), function: true, bindings: Rc::default() };
         self.within(site, |s| s.expand(env, inner, function, &slots, &named, span)).unwrap_or(Val::Error)
     }
 
@@ -288,7 +300,9 @@ impl Session<'_> {
                 _ => inner.bind(&param.name.name, value, param.name.span),
             }
         }
-        let bound = self.bind(&function.name.name, &shaped, &tensors, &explicit)?;
+        let to = Called { name: &function.name.name, layer: None, span };
+        let bound = self.bind(to, &shaped, &tensors, &explicit)?;
+        self.remember_bindings(&bound);
         let back = self.own_open_axes(&mut inner, &bound);
         for (((t, at), slots), name) in tensors.iter().zip(&bound.args).zip(&places) {
             let t = self.callee_view(t, slots, &back, *at);
@@ -360,7 +374,7 @@ impl Session<'_> {
             for (_, own, caller) in renamed {
                 if t.has(*own) {
                     if t.has(*caller) {
-                        s.twice(&function.name.name, *caller, span);
+                        s.twice(&function.name.name, *caller, bound, span);
                         return None;
                     }
                     t = s.rename(&t, *own, *caller, span, "came back here");
@@ -388,7 +402,7 @@ impl Session<'_> {
         }
     }
 
-    pub(super) fn twice(&mut self, what: &str, axis: AxisId, span: Span) {
+    fn twice(&mut self, what: &str, axis: AxisId, bound: &Bound, span: Span) {
         let name = self.axis_name(axis);
         let d = Diagnostic::error(
             "A0307",
@@ -396,6 +410,7 @@ impl Session<'_> {
             span,
         )
         .help(format!("rename one of the arguments first: `rename(…, {name} -> S)`"));
+        let d = self.with_bindings(d, bound);
         self.report(d);
     }
 
@@ -572,7 +587,8 @@ impl Session<'_> {
                 },
             }
         }
-        let bound = self.bind(shown, &shaped, &tensors, &explicit)?;
+        let to = Called { name: shown, layer: Some(layer.declared), span };
+        let bound = self.bind(to, &shaped, &tensors, &explicit)?;
         self.emit_call(layer, shown, &bound, &tensors, args, span)
     }
 
@@ -617,21 +633,12 @@ impl Session<'_> {
             lifted: bound.lifted.iter().map(|(a, _)| (self.axis_name(*a), self.size_of(*a))).collect(),
         };
         let entries: Vec<Entry> = bound.lifted.iter().map(|(_, e)| e.clone()).collect();
-        let built = self.build_forward(layer.template, &shape, &entries, span)?;
-        self.emit_built(layer, shown, &built, bound, tensors, level, span)
+        let built = self.build_forward(layer.template, &shape, &entries, Some((span, bound)))?;
+        self.emit_built(layer, &built, &LayerCall { shown, bound, tensors, level, span })
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn emit_built(
-        &mut self,
-        layer: &Layer,
-        shown: &str,
-        built: &Rc<Built>,
-        bound: &Bound,
-        tensors: &[(Tensor, Span)],
-        level: usize,
-        span: Span,
-    ) -> Option<Val> {
+    fn emit_built(&mut self, layer: &Layer, built: &Built, call: &LayerCall<'_>) -> Option<Val> {
+        let LayerCall { shown, bound, tensors, level, span } = *call;
         let mut pairs = Pairs::of(&layer.axes);
         for (own, caller) in built.open.iter().zip(bound.open.values()) {
             pairs.add(self, *own, *caller);
@@ -679,19 +686,18 @@ impl Session<'_> {
             let inputs: Vec<ValueId> = inputs.into_iter().map(|(_, v)| v).collect();
             self.add_at(0, Op::Call { function: built.function, axes: pairs.list() }, &inputs, span)
         };
-        let results = self.call_results(shown, built, &pairs, &values, level, span)?;
+        let results = self.call_results(call, built, &pairs, &values)?;
         Some(lifted_as_before(results, &bound.lifted))
     }
 
     fn call_results(
         &mut self,
-        shown: &str,
+        call: &LayerCall<'_>,
         built: &Built,
         pairs: &Pairs,
         values: &[ValueId],
-        level: usize,
-        span: Span,
     ) -> Option<Val> {
+        let LayerCall { shown, bound, tensors, level, span } = *call;
         let how: Rc<str> = format!("`{shown}` gives it").into();
         let mut fresh: Vec<(AxisId, AxisId)> = Vec::new();
         let mut out = Vec::new();
@@ -701,17 +707,19 @@ impl Session<'_> {
                 value: *value,
                 axes: r.axes.iter().map(|a| (pairs.used(*a), Entry { span, how: how.clone() })).collect(),
                 dtype: r.dtype,
+                gone: Rc::default(),
             };
             for own in &r.axes {
                 let (used, real) = (pairs.used(*own), self.real_axis(*own, pairs, &mut fresh));
                 if used != real {
                     if t.has(real) {
-                        self.twice(shown, real, span);
+                        self.twice(shown, real, bound, span);
                         return None;
                     }
                     t = self.rename(&t, used, real, span, "came back here");
                 }
             }
+            t.gone = taken_by_call(shown, tensors, &t, span);
             out.push((r.name.clone(), Val::Tensor(t)));
         }
         Some(if out.len() == 1 {
@@ -757,6 +765,15 @@ impl Session<'_> {
         }
         self.apply(Op::View(View::Rename { from, to }), &[t], axes, t.dtype, span)
     }
+}
+
+/// The axes that a result of a call lacks, because the call takes them or they went before.
+fn taken_by_call(shown: &str, tensors: &[(Tensor, Span)], result: &Tensor, span: Span) -> Rc<[Departure]> {
+    let name: Rc<str> = shown.into();
+    let inputs: Vec<&Tensor> = tensors.iter().map(|(t, _)| t).collect();
+    let axes = inputs.iter().flat_map(|t| t.ids()).filter(|a| !result.has(*a));
+    let taken = axes.map(|axis| Departure { axis, span, way: Way::Taken(name.clone()) }).collect();
+    Tensor::departures(taken, &inputs)
 }
 
 /// The results of a call, with the axes that only passed through coming in where they did before the call.

@@ -175,6 +175,12 @@ impl Session<'_> {
         match &ty.kind {
             ConfigTypeKind::Named(n) if n.name == "init" => self.initialiser(env, expr),
             ConfigTypeKind::Named(n) if n.name == "int" => self.eval_int_value(env, expr),
+            ConfigTypeKind::Named(n) if n.name == "fn" && self.function_meant(expr).is_some() => {
+                let name = self.function_meant(expr).unwrap_or_default();
+                let d = Diagnostic::error("A0205", "a function is wanted here, not its value", expr.span);
+                self.report(d.help(format!("write `{name}` alone: it is called where it is used")));
+                Val::Error
+            }
             ConfigTypeKind::OneOf(words) => match &expr.kind {
                 ExprKind::Name(n) if words.iter().any(|w| w.name == *n) => Val::Word(n.as_str().into()),
                 ExprKind::Name(n) if !env.scope.config.contains_key(n) && env.local(n).is_none() => {
@@ -196,6 +202,21 @@ impl Session<'_> {
             },
             _ => self.eval(env, expr),
         }
+    }
+
+    /// The function that is meant where it is called without arguments or named in a string.
+    fn function_meant(&mut self, expr: &Expr) -> Option<String> {
+        let name = match &expr.kind {
+            ExprKind::Call(callee, args) if args.is_empty() => match &callee.kind {
+                ExprKind::Name(n) => n.clone(),
+                _ => return None,
+            },
+            ExprKind::Str(s) => s.clone(),
+            _ => return None,
+        };
+        let file = self.file_index(expr.span.file);
+        let known = self.callee_named(file, &name);
+        matches!(known, Some(Callee::Builtin(_) | Callee::Function(_))).then_some(name)
     }
 
     fn eval_int_value(&mut self, env: &mut Env, expr: &Expr) -> Val {
@@ -250,7 +271,7 @@ impl Session<'_> {
     }
 
     /// The value as the config's type has it; reports a wrong type.
-    fn fit_config(&mut self, decl: &ConfigDecl, value: Val, span: Span) -> Val {
+    pub(super) fn fit_config(&mut self, decl: &ConfigDecl, value: Val, span: Span) -> Val {
         if matches!(value, Val::Error) {
             return Val::Error;
         }

@@ -10,6 +10,7 @@ use crate::ops::Op;
 use crate::ops::source::Literal;
 use arch_grammar::{Diagnostic, Span};
 use rustc_hash::FxHashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// One function and, for scans, what it took from around it.
@@ -169,8 +170,10 @@ impl Session<'_> {
     ) -> Tensor {
         let level = Self::level_of(inputs);
         let values: Vec<ValueId> = inputs.iter().map(|t| self.at_level(t, level, origin)).collect();
+        let went = super::lacking::went(&op, inputs, &axes, origin);
+        let gone = Tensor::departures(went, inputs);
         let value = self.add_at(level, op, &values, origin)[0];
-        Tensor { level, value, axes, dtype }
+        Tensor { level, value, axes, dtype, gone }
     }
 
     /// The value of a tensor as the function at `level` sees it.
@@ -229,7 +232,7 @@ impl Session<'_> {
         let dtype = if integer { DType::Int } else { DType::F32 };
         let key = (usize::from(integer), value.to_bits());
         if let Some(v) = self.context().numbers.get(&key) {
-            return Tensor { level: 0, value: *v, axes: Vec::new(), dtype };
+            return Tensor { level: 0, value: *v, axes: Vec::new(), dtype, gone: Rc::default() };
         }
         let op = if integer {
             Op::Tensor(Arc::new(Literal { shape: Vec::new(), data: vec![value], integer: true }))
@@ -238,7 +241,7 @@ impl Session<'_> {
         };
         let v = self.add_at(0, op, &[], origin)[0];
         self.context().numbers.insert(key, v);
-        Tensor { level: 0, value: v, axes: Vec::new(), dtype }
+        Tensor { level: 0, value: v, axes: Vec::new(), dtype, gone: Rc::default() }
     }
 
     /// A value as a tensor: tensors as they are, numbers and axes as numbers.

@@ -2,10 +2,10 @@
 
 use super::Session;
 use super::block::TemplateId;
-use super::matching::Slot;
+use super::matching::{Bound, Slot};
 use super::report::{Site, counted};
 use super::scope::{Env, Frame};
-use super::value::{Entry, Tensor, Val};
+use super::value::{Entry, Tensor, Val, Way};
 use crate::graph::{AxisId, DType, FuncId, Function, InputKind, ValueId};
 use arch_grammar::ast::{self, ParamKind};
 use arch_grammar::{Diagnostic, Span};
@@ -80,13 +80,14 @@ impl CallShape {
 }
 
 impl Session<'_> {
-    /// The function of a block for these shapes, made on first use.
+    /// The function of a block for these shapes, made on first use. `call` is the place of the call and how it
+    /// bound its open axes, for messages.
     pub(super) fn build_forward(
         &mut self,
         template: TemplateId,
         shape: &CallShape,
         lifted: &[Entry],
-        site: Span,
+        call: Option<(Span, &Bound)>,
     ) -> Option<Rc<Built>> {
         let key = shape.key();
         if let Some(built) = self.templates[template.0].built.get(&key) {
@@ -94,6 +95,7 @@ impl Session<'_> {
         }
         let Some(forward) = self.templates[template.0].forward.clone() else {
             let name = self.templates[template.0].name.clone();
+            let site = call.map_or(Span::default(), |(span, _)| span);
             let d = Diagnostic::error("A0405", format!("`{name}` has no `forward`"), site);
             self.report(d.help("add `forward(x: [T, D]) -> [T, D] { … }`, or call one of its layers"));
             return None;
@@ -102,10 +104,12 @@ impl Session<'_> {
         let name = self.templates[template.0].name.clone();
         self.open(&name);
         let walk = |s: &mut Self| s.walk_forward(template, &forward, shape, lifted);
-        let results = if site == Span::default() {
-            walk(self)
-        } else {
-            self.within(Site { span: site, name: name.as_str().into(), function: false }, walk)
+        let results = match call {
+            None => walk(self),
+            Some((span, bound)) => {
+                let (name, bindings) = (name.as_str().into(), self.bindings(bound).into());
+                self.within(Site { span, name, function: false, bindings }, walk)
+            }
         };
         let hidden = std::mem::take(&mut self.context().hidden_order);
         let mut function = self.close();
@@ -195,7 +199,7 @@ impl Session<'_> {
         let entry =
             |a: &AxisId| lifted.iter().position(|l| l == a).map_or(own.clone(), |i| entries[i].clone());
         let axes = axes.iter().map(|a| (*a, entry(a))).collect();
-        Tensor { level: 0, value, axes, dtype }
+        Tensor { level: 0, value, axes, dtype, gone: Rc::default() }
     }
 
     /// Reports an input that is called as a parameter is in the checkpoint. An input that this configuration lacks
@@ -295,18 +299,12 @@ impl Session<'_> {
             let mut d = Diagnostic::error("A0303", format!("{what} lacks axis `{name}` of {shown}"), span)
                 .label(format!("this is {has}"))
                 .also(shape.span, "declared here");
-            let twin = t.axes.iter().find(|(b, _)| self.size_of(*b) == self.size_of(*a)).cloned();
-            if let Some((b, entry)) = twin.filter(|(b, _)| !declared.contains(b)) {
-                let other = self.axis_name(b);
-                d = d.also(entry.span, format!("`{other}` came in here: {}", entry.how));
-                if !self.is_made_up(b) {
-                    d = d.remark(format!(
-                        "`{other}` is also {} long, but equal size does not make it `{name}`",
-                        self.size_of(b)
-                    ));
-                }
-                d = d.help(format!("if it is meant: `rename(…, {other} -> {name})`"));
-            } else {
+            let surplus: Vec<AxisId> =
+                t.ids().into_iter().filter(|b| !declared.contains(b) && !lifted.contains(b)).collect();
+            let ways = d.help.len();
+            d = self.way_to_axis(d, t, *a, &surplus);
+            let reduced = t.departure(*a).is_some_and(|gone| gone.way == Way::Reduced);
+            if d.help.len() == ways || reduced {
                 d = d.help(format!("if the same values are meant everywhere: `broadcast(…, {name})`"));
             }
             self.report(d);

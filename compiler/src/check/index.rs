@@ -129,7 +129,7 @@ impl Session<'_> {
         }
         let inner = self.capture(t.value, level, true, span);
         let axes = t.axes.iter().filter(|(a, _)| *a != axis).cloned().collect();
-        Some(Val::Tensor(Tensor { level, value: inner, axes, dtype: t.dtype }))
+        Some(Val::Tensor(Tensor { level, value: inner, axes, dtype: t.dtype, gone: t.gone.clone() }))
     }
 
     /// The tensor moved by `by` positions to the right along `axis`.
@@ -242,7 +242,8 @@ impl Session<'_> {
             self.report(d);
             return None;
         };
-        let target = self.target_name(env, &to.name, to.span, (end - from) as usize)?;
+        let target =
+            self.target_name(env, &to.name, to.span, self.length_of(axis).changed_to((end - from) as usize))?;
         if target != axis && t.has(target) {
             self.already_there(t, target, to.span);
             return None;
@@ -275,24 +276,21 @@ impl Session<'_> {
         let has = self.show_axes(&t.ids());
         let mut d = Diagnostic::error("A0304", format!("this value has no axis `{name}`"), span)
             .label(format!("the value is {has}"));
-        let size = self.size_of(axis);
-        let twin =
-            t.axes.iter().find(|(a, _)| self.axis_name(*a) == name || self.size_of(*a) == size).cloned();
-        if let Some((a, entry)) = twin {
-            let other = self.axis_name(a);
-            d = d.also(entry.span, format!("`{other}` came in here: {}", entry.how));
-            if other == name {
+        let namesake = t.axes.iter().find(|(a, _)| self.axis_name(*a) == name).cloned();
+        match namesake {
+            Some((_, entry)) => {
+                d = d.also(entry.span, format!("`{name}` came in here: {}", entry.how));
                 d = d.remark(format!("it has another axis that is also called `{name}`"));
-            } else if !self.is_made_up(a) {
-                let text = format!("`{other}` is also {size} long, but equal size does not make it `{name}`");
-                d = d.remark(text);
             }
+            None => d = self.way_to_axis(d, t, axis, &t.ids()),
         }
         let names: Vec<String> = t.ids().iter().map(|a| self.axis_name(*a)).collect();
         if t.axes.is_empty() {
             d = d.help("a value without axes needs no reduction");
         } else if let Some(near) = arch_grammar::nearest(&name, names.iter().map(String::as_str)) {
             d = d.help(format!("did you mean `{near}`?"));
+        } else if d.help.is_empty() {
+            d = d.help(format!("name one that it has ({}), or bring `{name}` in before", names.join(", ")));
         }
         self.report(d);
     }

@@ -13,6 +13,7 @@ use arch_grammar::ast::BinaryOp;
 use arch_grammar::{Diagnostic, Span};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// The most elements of a table that is computed while a program is checked.
 const MOST_CONSTANTS: usize = 1 << 22;
@@ -182,7 +183,7 @@ impl Session<'_> {
         let value = self.hidden_input(&purpose, kind, &target.shape, DType::F32, span);
         let entry = Entry { span, how: "the parameter has it".into() };
         let axes: Vec<_> = target.shape.iter().map(|a| (*a, entry.clone())).collect();
-        let t = Tensor { level: 0, value, axes, dtype: DType::F32 };
+        let t = Tensor { level: 0, value, axes, dtype: DType::F32, gone: Rc::default() };
         let factor = self.number(scale, false, span);
         let t = self.tensor_binary(BinaryOp::Mul, &t, &factor, span).unwrap_or(t);
         if offset == 0.0 {

@@ -235,7 +235,7 @@ impl Session<'_> {
             axes.push((own, real, used));
         }
         let path = self.fill(env, path);
-        let layer = Layer { template, axes, path, stored: Vec::new() };
+        let layer = Layer { template, axes, path, stored: Vec::new(), declared: span };
         Val::Layer(Box::new(layer))
     }
 
@@ -401,7 +401,7 @@ impl Session<'_> {
         let entry = Entry { span: p.declared, how };
         let axes = p.shape.iter().map(|a| (*a, entry.clone())).collect();
         let _ = span;
-        Val::Tensor(Tensor { level: 0, value, axes, dtype })
+        Val::Tensor(Tensor { level: 0, value, axes, dtype, gone: Rc::default() })
     }
 }
 

@@ -9,7 +9,7 @@ use super::config::with_origin;
 use super::scope::{Env, Scope};
 use super::settings::Settings;
 use super::source::ItemRef;
-use super::value::{Number, Scalar, Val};
+use super::value::{Number, Origin, Scalar, Val};
 use arch_grammar::ast::{BlockItem, ConfigDecl, ConfigTypeKind, Expr, ExprKind, Member};
 use indexmap::{IndexMap, IndexSet};
 use std::rc::Rc;
@@ -67,11 +67,6 @@ impl MadeUp {
         !self.sizes.is_empty() || !self.values.is_empty()
     }
 
-    /// Whether a size may be one that was made up.
-    pub(super) fn has(&self, size: usize) -> bool {
-        self.sizes.values().any(|s| *s == size)
-    }
-
     /// What was made up, as equations and where they came from.
     pub(super) fn shown(&self) -> Vec<(String, &'static str)> {
         let sizes = self.sizes.iter().map(|(name, size)| (format!("{name} = {size}"), FROM));
@@ -108,6 +103,11 @@ impl MadeUp {
     fn round(&self) -> Option<usize> {
         Some((self.attempt.checked_sub(2)?) / self.likely.len()).filter(|round| *round < ROUNDS)
     }
+}
+
+/// Whether a number was made up.
+pub(super) fn is_made_up(origin: &Origin) -> bool {
+    origin.from == FROM || origin.from == VALUE_FROM
 }
 
 /// A number below `count` that seems arbitrary and is always the same.

@@ -26,6 +26,35 @@ pub(super) struct Bound {
     pub lifted: Vec<(AxisId, Entry)>,
     /// For each argument: its axes in the caller's order, and what each is in the callee.
     pub args: Vec<Vec<(AxisId, Slot)>>,
+    /// For each open axis what bound it.
+    pub by: Vec<Binder>,
+}
+
+/// What bound an open axis: an argument, by the name of its parameter, or the call by name.
+#[derive(Clone, Debug)]
+pub(super) struct Binder {
+    pub parameter: Option<String>,
+    pub span: Span,
+}
+
+/// What is called, for messages.
+#[derive(Clone, Copy)]
+pub(super) struct Called<'c> {
+    pub name: &'c str,
+    /// Where the layer is declared, if it is one.
+    pub layer: Option<Span>,
+    /// The place of the call.
+    pub span: Span,
+}
+
+/// An argument beside the parameter that it goes to.
+struct Handed<'m> {
+    to: Called<'m>,
+    parameter: &'m str,
+    pattern: &'m [Pattern],
+    declared: Span,
+    value: &'m Tensor,
+    span: Span,
 }
 
 /// What an axis of an argument is for the callee.
@@ -76,30 +105,26 @@ impl Session<'_> {
     /// Binds one argument after the other.
     pub(super) fn bind(
         &mut self,
-        callee: &str,
+        to: Called<'_>,
         params: &[(String, Vec<Pattern>, Span)],
         args: &[(Tensor, Span)],
         explicit: &IndexMap<String, AxisId>,
     ) -> Option<Bound> {
-        let mut bound = Bound { open: explicit.clone(), ..Bound::default() };
-        for ((name, pattern, declared), (arg, span)) in params.iter().zip(args) {
-            let slots = self.bind_one(callee, (name, pattern, *declared), arg, *span, &mut bound)?;
+        let by = explicit.iter().map(|_| Binder { parameter: None, span: to.span }).collect();
+        let mut bound = Bound { open: explicit.clone(), by, ..Bound::default() };
+        for ((parameter, pattern, declared), (value, span)) in params.iter().zip(args) {
+            let handed = Handed { to, parameter, pattern, declared: *declared, value, span: *span };
+            let slots = self.bind_one(&handed, &mut bound)?;
             bound.args.push(slots);
         }
         Some(bound)
     }
 
-    fn bind_one(
-        &mut self,
-        callee: &str,
-        (name, pattern, declared): (&str, &[Pattern], Span),
-        arg: &Tensor,
-        span: Span,
-        bound: &mut Bound,
-    ) -> Option<Vec<(AxisId, Slot)>> {
+    fn bind_one(&mut self, handed: &Handed<'_>, bound: &mut Bound) -> Option<Vec<(AxisId, Slot)>> {
+        let arg = handed.value;
         let mut slots: IndexMap<AxisId, Slot> = IndexMap::new();
         // Axes known by identity are found wherever they stand.
-        for p in pattern {
+        for p in handed.pattern {
             let (axis, slot, shown) = match p {
                 Pattern::Known(own, caller) => (*caller, Slot::Known(*own), self.axis_name(*own)),
                 Pattern::Open(n) => match bound.open.get_index_of(n) {
@@ -108,12 +133,13 @@ impl Session<'_> {
                 },
             };
             if !arg.has(axis) || slots.contains_key(&axis) {
-                self.lacks(callee, name, &shown, axis, arg, span, declared);
+                self.lacks(handed, &shown, axis, bound);
                 return None;
             }
             slots.insert(axis, slot);
         }
-        let unbound: Vec<&String> = pattern
+        let unbound: Vec<&String> = handed
+            .pattern
             .iter()
             .filter_map(|p| match p {
                 Pattern::Open(n) if !bound.open.contains_key(n) => Some(n),
@@ -122,23 +148,25 @@ impl Session<'_> {
             .collect();
         let rest: Vec<AxisId> = arg.ids().into_iter().filter(|a| !slots.contains_key(a)).collect();
         if rest.len() < unbound.len() {
-            self.too_few(callee, name, &unbound, arg, span, declared);
+            self.too_few(handed, &unbound, bound);
             return None;
         }
         let lifted = rest.len() - unbound.len();
         if unbound.len() > 1 && lifted > 0 {
-            self.ambiguous(callee, &unbound, &rest, span);
+            self.ambiguous(handed, &unbound, &rest, bound);
             return None;
         }
         for (axis, open) in rest[lifted..].iter().zip(unbound) {
             let (i, _) = bound.open.insert_full(open.clone(), *axis);
+            bound.by.push(Binder { parameter: Some(handed.parameter.to_string()), span: handed.span });
             slots.insert(*axis, Slot::Open(i));
         }
         for axis in &rest[..lifted] {
             let entry = arg.axes.iter().find(|(a, _)| a == axis).map(|(_, e)| e.clone());
             let known = bound.lifted.iter().position(|(a, _)| a == axis);
             let i = known.unwrap_or_else(|| {
-                bound.lifted.push((*axis, entry.unwrap_or(Entry { span, how: "given here".into() })));
+                let given = Entry { span: handed.span, how: "given here".into() };
+                bound.lifted.push((*axis, entry.unwrap_or(given)));
                 bound.lifted.len() - 1
             });
             slots.insert(*axis, Slot::Lifted(i));
@@ -146,75 +174,124 @@ impl Session<'_> {
         Some(arg.ids().into_iter().map(|a| (a, slots[&a].clone())).collect())
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn lacks(
-        &mut self,
-        callee: &str,
-        param: &str,
-        shown: &str,
-        axis: AxisId,
-        arg: &Tensor,
-        span: Span,
-        declared: Span,
-    ) {
-        let has = self.show_axes(&arg.ids());
-        let size = self.size_of(axis);
-        let there = self.axis_name(axis);
+    /// How a call bound its open axes so far, one equation for each and where it came from.
+    pub(super) fn bindings(&self, bound: &Bound) -> Vec<(String, String)> {
+        let each = bound.open.iter().zip(&bound.by).map(|((name, axis), by)| {
+            let (there, size) = (self.axis_name(*axis), self.size_of(*axis));
+            let mut equation = if there == *name { name.clone() } else { format!("{name} = {there}") };
+            if !self.is_made_up(*axis) {
+                equation += &format!(" = {size}");
+            } else if there == *name {
+                equation += &format!(" = {there}");
+            }
+            let place = self.sources.place(by.span);
+            let from = match &by.parameter {
+                Some(parameter) => format!("from `{parameter}` ({place})"),
+                None => format!("named in the call ({place})"),
+            };
+            (equation, from)
+        });
+        each.collect()
+    }
+
+    /// The parameter of a message: where it is declared, or, inside the library, where the layer is.
+    fn with_parameter(&self, d: Diagnostic, handed: &Handed<'_>) -> Diagnostic {
+        match handed.to.layer {
+            Some(layer) if self.is_library(handed.declared) => {
+                d.also(layer, format!("`{}` is declared here", handed.to.name))
+            }
+            _ => d.also(handed.declared, format!("`{}` is declared here", handed.parameter)),
+        }
+    }
+
+    /// Adds to a message how the open axes of the call were bound.
+    pub(super) fn with_bindings(&self, mut d: Diagnostic, bound: &Bound) -> Diagnostic {
+        for (equation, from) in self.bindings(bound) {
+            d = d.fact(equation, from);
+        }
+        d
+    }
+
+    fn lacks(&mut self, handed: &Handed<'_>, shown: &str, axis: AxisId, bound: &Bound) {
+        let (arg, span) = (handed.value, handed.span);
+        let (has, there) = (self.show_axes(&arg.ids()), self.axis_name(axis));
         let alias = if there == shown { String::new() } else { format!(" (`{there}` here)") };
-        let title = format!("`{param}` of `{callee}` needs axis `{shown}`{alias}, but the argument is {has}");
-        let mut d = Diagnostic::error("A0305", title, span)
-            .label(format!("has no axis {}", self.show_axis(axis)))
-            .also(declared, format!("`{param}` is declared here"));
+        let title = format!(
+            "`{}` of `{}` needs axis `{shown}`{alias}, but the argument is {has}",
+            handed.parameter, handed.to.name
+        );
+        let d =
+            Diagnostic::error("A0305", title, span).label(format!("has no axis {}", self.show_axis(axis)));
+        let mut d = self.with_parameter(d, handed);
         let info = self.axis_info(axis).clone();
         if info.declared != Span::default() && info.declared.file == span.file {
             d = d.also(info.declared, format!("`{there}` is declared here"));
         }
-        let twin = arg.axes.iter().find(|(a, _)| self.size_of(*a) == size).cloned();
-        if let Some((twin, entry)) = twin {
-            let name = self.axis_name(twin);
-            d = d
-                .also(entry.span, format!("`{name}` came in here: {}", entry.how))
-                .help(format!("if it is meant: `rename(…, {name} -> {there})`"));
-            if !self.is_made_up(axis) {
-                let text = format!("`{name}` is also {size} long, but equal size does not make it `{there}`");
-                d = d.remark(text);
-            }
-        }
         if let Some(o) = info.origin.as_ref().filter(|_| !self.is_made_up(axis)) {
-            d = d.fact(format!("{there} = {size}"), o.from.clone());
+            d = d.fact(format!("{there} = {}", self.size_of(axis)), o.from.clone());
+        }
+        let known = |a: &AxisId| {
+            handed.pattern.iter().any(|p| match p {
+                Pattern::Known(_, caller) => caller == a,
+                Pattern::Open(n) => bound.open.get(n) == Some(a),
+            })
+        };
+        let surplus: Vec<AxisId> = arg.ids().into_iter().filter(|a| !known(a)).collect();
+        d = self.with_bindings(d, bound);
+        let ways = d.help.len();
+        d = self.way_to_axis(d, arg, axis, &surplus);
+        if d.help.len() == ways {
+            d = d.help(self.without_axis(handed, axis, shown));
         }
         self.report(d);
     }
 
-    fn too_few(
-        &mut self,
-        callee: &str,
-        param: &str,
-        unbound: &[&String],
-        arg: &Tensor,
-        span: Span,
-        declared: Span,
-    ) {
-        let has = self.show_axes(&arg.ids());
+    /// What to do where a value has nothing that could be the axis.
+    fn without_axis(&self, handed: &Handed<'_>, axis: AxisId, shown: &str) -> String {
+        let known = |p: &Pattern| matches!(p, Pattern::Known(_, caller) if *caller == axis);
+        let declared = handed.to.layer.is_some() && handed.pattern.iter().any(known);
+        let axis = self.axis_name(axis);
+        let names: Vec<String> =
+            handed.value.ids().iter().map(|a| format!("`{}`", self.axis_name(*a))).collect();
+        if declared && !names.is_empty() {
+            let (name, names) = (handed.to.name, names.join(", "));
+            return format!(
+                "give it a value with `{axis}`, or declare `{name}` over axes that this one has: {names}"
+            );
+        }
+        format!("give it a value with `{axis}`, or one with another axis for `{shown}` before")
+    }
+
+    fn too_few(&mut self, handed: &Handed<'_>, unbound: &[&String], bound: &Bound) {
+        let has = self.show_axes(&handed.value.ids());
         let wanted: Vec<String> = unbound.iter().map(|n| format!("`{n}`")).collect();
         let title = format!(
-            "`{param}` of `{callee}` needs an axis for {}, but the argument is {has}",
+            "`{}` of `{}` needs an axis for {}, but the argument is {has}",
+            handed.parameter,
+            handed.to.name,
             wanted.join(", ")
         );
-        let d = Diagnostic::error("A0305", title, span)
-            .label("too few axes")
-            .also(declared, format!("`{param}` is declared here"));
+        let d = Diagnostic::error("A0305", title, handed.span).label("too few axes");
+        let mut d = self.with_parameter(d, handed);
+        for gone in handed.value.gone.iter().filter(|g| !self.is_library(g.span)).take(2) {
+            d = self.with_departure(d, gone);
+        }
+        let more = if unbound.len() == 1 { "an axis more" } else { "an axis more for each of these" };
+        let d = self.with_bindings(d, bound).help(format!("give it a value with {more}"));
         self.report(d);
     }
 
-    fn ambiguous(&mut self, callee: &str, unbound: &[&String], rest: &[AxisId], span: Span) {
-        let rest = self.show_axes(rest);
+    fn ambiguous(&mut self, handed: &Handed<'_>, unbound: &[&String], rest: &[AxisId], bound: &Bound) {
+        let callee = handed.to.name;
         let opens: Vec<&str> = unbound.iter().map(|s| s.as_str()).collect();
-        let title = format!("it is not clear which of {rest} are {} of `{callee}`", opens.join(", "));
-        let example = format!("{}: …", opens[0]);
-        let d = Diagnostic::error("A0306", title, span)
+        let shown = self.show_axes(rest);
+        let title = format!("it is not clear which of {shown} are {} of `{callee}`", opens.join(", "));
+        let example = format!("{}: {}", opens[0], rest.first().map_or("…".into(), |a| self.axis_name(*a)));
+        let d = Diagnostic::error("A0306", title, handed.span)
             .label("some of these axes would be lifted")
             .help(format!("say which: `{callee}(…, {example})`"));
+        let d = self.with_parameter(d, handed);
+        let d = self.with_bindings(d, bound);
         self.report(d);
     }
 }

@@ -24,6 +24,7 @@ mod forward;
 mod index;
 mod init;
 mod inlined;
+mod lacking;
 mod layers;
 mod made_up;
 mod matching;

@@ -124,7 +124,7 @@ impl Session<'_> {
         };
         self.distinct_names(template)?;
         let (shape, params) = self.top_call(template, &forward)?;
-        let built = self.build_forward(template, &shape, &[], Span::default()).filter(|_| whole)?;
+        let built = self.build_forward(template, &shape, &[], None).filter(|_| whole)?;
         let inputs = self.arguments_of(block.kind, template, &forward, &built, &params)?;
         let entry = self.entry(&built);
         let parameters = self.parameters(template, entry)?;
@@ -265,7 +265,10 @@ impl Session<'_> {
 
     fn dim_axis(&mut self, name: &str, size: usize, declared: Span, from: &str) -> AxisId {
         let origin = super::value::Origin { name: name.to_string(), from: from.to_string() };
-        self.new_axis_from(name, size, declared, Some(Rc::new(origin)))
+        let certain = !super::made_up::is_made_up(&origin);
+        let axis = self.new_axis_from(name, size, declared, Some(Rc::new(origin)));
+        self.axes[axis.0 as usize].certain = certain;
+        axis
     }
 
     /// The shapes of the arguments of an item that stands alone: the signature's, with the batch.

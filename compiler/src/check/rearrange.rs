@@ -140,8 +140,7 @@ impl Session<'_> {
                     for (n, s) in group {
                         from.push(self.known_axis(env, &t, n, *s)?);
                     }
-                    let size = self.elements(&from);
-                    let to = self.target_name(env, name, *span, size)?;
+                    let to = self.target_name(env, name, *span, self.length_of_all(&from))?;
                     t = self.flatten_to(&t, &from, to, entry.span)?;
                     to
                 }

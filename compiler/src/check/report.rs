@@ -1,6 +1,7 @@
 //! Saying things: where a message points, when it was said before, and in which order messages stand.
 
 use super::Session;
+use super::matching::Bound;
 use super::value::Val;
 use crate::graph::AxisId;
 use arch_grammar::{Diagnostic, Label, Span};
@@ -19,6 +20,8 @@ pub(super) struct Site {
     pub name: Rc<str>,
     /// Whether it is the call of a `fn`, whose body means something else at each call.
     pub function: bool,
+    /// How the call bound its open axes: equations and where they came from.
+    pub bindings: Rc<[(String, String)]>,
 }
 
 impl Session<'_> {
@@ -58,6 +61,7 @@ impl Session<'_> {
         if self.is_library(d.primary.span) {
             let user = self.sites.iter().rev().find(|s| !self.is_library(s.span));
             if let Some(site) = user {
+                d = with_bindings_of(site, d);
                 let what = if site.function { "this call" } else { "this use" };
                 let here = Label { span: site.span, text: format!("in {what} of `{}`", site.name) };
                 let inside = std::mem::replace(&mut d.primary, here);
@@ -71,9 +75,17 @@ impl Session<'_> {
             && !self.is_library(site.span)
             && !covers(site.span, d.primary.span)
         {
-            d = d.also(site.span, format!("in this call of `{}`", site.name));
+            d = with_bindings_of(site, d.also(site.span, format!("in this call of `{}`", site.name)));
         }
         d
+    }
+
+    /// Has messages from inside the call at hand say how it bound its open axes.
+    pub(super) fn remember_bindings(&mut self, bound: &Bound) {
+        let bindings = self.bindings(bound).into();
+        if let Some(site) = self.sites.last_mut() {
+            site.bindings = bindings;
+        }
     }
 
     /// Runs a part of the walk that a place of the program leads into.
@@ -126,9 +138,9 @@ impl Session<'_> {
         axes.iter().fold(1, |n: usize, a| n.saturating_mul(self.size_of(*a)))
     }
 
-    /// Whether the size of an axis was made up for checking, so that a message must not speak of it.
+    /// Whether the size of an axis may come from what was made up for checking, so that a message must not speak of it.
     pub(super) fn is_made_up(&self, axis: AxisId) -> bool {
-        self.made_up.as_ref().is_some_and(|m| m.has(self.size_of(axis)))
+        self.made_up.as_ref().is_some_and(|m| m.is_used()) && !self.axis_info(axis).certain
     }
 
     /// All messages in the order of the files, the user's first, and of the places in them.
@@ -140,6 +152,18 @@ impl Session<'_> {
         });
         all
     }
+}
+
+/// A message about axes from inside a call says how the call bound its open axes.
+fn with_bindings_of(site: &Site, mut d: Diagnostic) -> Diagnostic {
+    let about_axes = matches!(
+        d.code,
+        "A0301" | "A0302" | "A0303" | "A0304" | "A0305" | "A0306" | "A0307" | "A0308" | "A0317"
+    );
+    for (equation, from) in site.bindings.iter().filter(|_| about_axes) {
+        d = d.fact(equation, from);
+    }
+    d
 }
 
 /// Whether one place contains another.

@@ -89,7 +89,7 @@ impl Session<'_> {
             let entry = Entry { span: carry.span, how: format!("carry `{}` has it", carry.name.name).into() };
             let lifted = extra.iter().filter(|a| **a != AxisId::BATCH);
             let axes = lifted.chain(shape).map(|a| (*a, entry.clone())).collect();
-            let t = Tensor { level: 1, value, axes, dtype: DType::F32 };
+            let t = Tensor { level: 1, value, axes, dtype: DType::F32, gone: Rc::default() };
             env.bind(&carry.name.name, Val::Tensor(t), carry.name.span);
         }
         let step = self.step(env, scan);
@@ -293,7 +293,13 @@ impl Session<'_> {
             if i < step.yields.len() {
                 axes.insert(0, (axis, entry.clone()));
             }
-            out.push(Val::Tensor(Tensor { level: 0, value: values[i], axes, dtype: t.dtype }));
+            out.push(Val::Tensor(Tensor {
+                level: 0,
+                value: values[i],
+                axes,
+                dtype: t.dtype,
+                gone: t.gone.clone(),
+            }));
         }
         let _ = span;
         if out.len() == 1 { out.remove(0) } else { Val::Tuple(Rc::new(out)) }

@@ -83,10 +83,12 @@ impl Session<'_> {
         };
         let scope = Scope { file: self.file_index(preset.span.file), ..Scope::default() };
         let mut env = Env::new(Rc::new(scope));
+        let mut fine = true;
         for (key, expr) in &preset.values {
             let Some(decl) = decls.iter().find(|d| d.name.name == key.name) else {
                 if !self.is_to_be_reported(&key.name, key.span) {
-                    return None;
+                    fine = false;
+                    continue;
                 }
                 let names: Vec<&str> = decls.iter().map(|d| d.name.name.as_str()).collect();
                 let d = Diagnostic::error("A0201", format!("there is no config `{}`", key.name), key.span);
@@ -95,11 +97,17 @@ impl Session<'_> {
                     None => d.help(format!("there are: {}", names.join(", "))),
                 };
                 self.report(d);
-                return None;
+                fine = false;
+                continue;
             };
             let value = self.config_value(&mut env, &decl.ty, expr);
+            let value = self.fit_config(decl, value, expr.span);
+            fine &= !matches!(value, Val::Error);
             let from = format!("from preset {name} ({})", self.sources.place(key.span));
             settings.config.push((key.name.clone(), with_origin(value, &key.name, &from), expr.span));
+        }
+        if !fine {
+            return None;
         }
         let Some(suffix) = suffix else { return Some(()) };
         let marked = decls.iter().find(|d| d.attributes.iter().any(|a| a.name.name == "preset_suffix"));

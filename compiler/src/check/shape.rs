@@ -1,7 +1,7 @@
 //! Axes as they are written: in shapes, in the arguments of views and layers, in `dims`.
 
 use super::Session;
-use super::axes::AxisPart;
+use super::axes::{AxisPart, Length};
 use super::scope::{Env, Scope};
 use super::value::{Origin, Val};
 use crate::graph::AxisId;
@@ -57,9 +57,28 @@ impl Session<'_> {
                     };
                     Rc::new(Origin { name: name.name.clone(), from })
                 });
-                Some(self.new_axis_from(&name.name, n, name.span, Some(origin)))
+                let certain = self.is_certain(env, size);
+                let axis = self.new_axis_from(&name.name, n, name.span, Some(origin));
+                self.axes[axis.0 as usize].certain = certain;
+                Some(axis)
             }
         }
+    }
+
+    /// Whether nothing made up has a part in a size.
+    fn is_certain(&self, env: &Env, size: &Expr) -> bool {
+        let mut names = Vec::new();
+        super::expr::names_in(size, &mut names);
+        names.iter().all(|(name, _)| {
+            let value = env.local(name).map(|l| &l.value);
+            let value = value.or_else(|| env.scope.config.get(name).map(|c| &c.value));
+            match (value, env.axis(name)) {
+                (Some(Val::Number(n)), _) => !n.origin.as_deref().is_some_and(super::made_up::is_made_up),
+                (Some(Val::Axis(a)), _) => self.axis_info(*a).certain,
+                (None, Some(Val::Axis(a))) => self.axis_info(a).certain,
+                _ => true,
+            }
+        })
     }
 
     fn dim_value(&mut self, env: &mut Env, size: &Expr) -> Option<DimValue> {
@@ -201,13 +220,13 @@ impl Session<'_> {
     }
 
     /// An axis behind `->`: a name in scope is that axis, another name declares one of that size.
-    pub(super) fn target_axis(&mut self, env: &mut Env, expr: &Expr, size: usize) -> Option<AxisId> {
+    pub(super) fn target_axis(&mut self, env: &mut Env, expr: &Expr, length: Length) -> Option<AxisId> {
         if let ExprKind::Name(n) = &expr.kind {
-            return self.target_name(env, n, expr.span, size);
+            return self.target_name(env, n, expr.span, length);
         }
         let text = self.sources.slice(expr.span).to_string();
         let axis = self.axis_from_expr(env, expr, &text)?;
-        self.same_size(axis, size, expr.span).then_some(axis)
+        self.same_size(axis, length.size, expr.span).then_some(axis)
     }
 
     pub(super) fn target_name(
@@ -215,16 +234,17 @@ impl Session<'_> {
         env: &mut Env,
         name: &str,
         span: Span,
-        size: usize,
+        length: Length,
     ) -> Option<AxisId> {
         if let Some(Val::Axis(a)) = env.axis(name) {
             env.used.borrow_mut().insert(name.to_string());
-            return self.same_size(a, size, span).then_some(a);
+            return self.same_size(a, length.size, span).then_some(a);
         }
-        if !self.can_be_long(size, span) {
+        if !self.can_be_long(length.size, span) {
             return None;
         }
-        let axis = self.new_axis(name, size, span);
+        let axis = self.new_axis(name, length.size, span);
+        self.axes[axis.0 as usize].certain = length.certain;
         env.bind_axis(name, axis);
         Some(axis)
     }

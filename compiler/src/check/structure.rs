@@ -55,7 +55,7 @@ impl Session<'_> {
         for g in &args[1..] {
             let (from, to) = self.arrow(g, "rename")?;
             let from = self.own_axis_of(env, &t, from)?;
-            let target = self.target_axis(env, to, self.size_of(from))?;
+            let target = self.target_axis(env, to, self.length_of(from))?;
             if target != from && t.has(target) {
                 self.already_there(&t, target, to.span);
                 return None;
@@ -82,8 +82,7 @@ impl Session<'_> {
                     return None;
                 }
             }
-            let size = self.elements(&from_axes);
-            let target = self.target_axis(env, to, size)?;
+            let target = self.target_axis(env, to, self.length_of_all(&from_axes))?;
             t = self.flatten_to(&t, &from_axes, target, g.span)?;
         }
         Some(t)
@@ -178,7 +177,10 @@ impl Session<'_> {
         for (k, e) in known.into_iter().zip(names) {
             match (k, &e.kind) {
                 (Some(axes), _) => out.extend(axes),
-                (None, ExprKind::Name(n)) => out.push(self.target_name(env, n, e.span, size / product)?),
+                (None, ExprKind::Name(n)) => {
+                    let length = self.length_of(axis).changed_to(size / product);
+                    out.push(self.target_name(env, n, e.span, length)?);
+                }
                 (None, _) => {}
             }
         }
@@ -421,7 +423,8 @@ impl Session<'_> {
             Some(g) => self.given_number(env, g)?,
             None => 0.0,
         };
-        let target = self.target_axis(env, to, self.size_of(axis) + left + right)?;
+        let target =
+            self.target_axis(env, to, self.length_of(axis).changed_to(self.size_of(axis) + left + right))?;
         if t.has(target) && target != axis {
             self.already_there(&t, target, to.span);
             return None;
@@ -473,7 +476,7 @@ impl Session<'_> {
             return None;
         }
         let count = (length - reach) / stride + 1;
-        let target = self.target_axis(env, windows, count)?;
+        let target = self.target_axis(env, windows, self.length_of(axis).changed_to(count))?;
         if (t.has(target) && target != axis) || t.has(offset) || target == offset {
             self.already_there(&t, if t.has(offset) { offset } else { target }, to.span);
             return None;
@@ -542,7 +545,7 @@ impl Session<'_> {
         let t = self.given_tensor(env, args[0])?;
         let (from, to) = self.arrow(args[1], "permute")?;
         let axis = self.own_axis_of(env, &t, from)?;
-        let target = self.target_axis(env, to, self.size_of(axis))?;
+        let target = self.target_axis(env, to, self.length_of(axis))?;
         if t.has(target) && target != axis {
             self.already_there(&t, target, to.span);
             return None;

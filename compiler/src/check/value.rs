@@ -26,12 +26,73 @@ pub struct Tensor {
     pub axes: Vec<(AxisId, Entry)>,
     /// The type of its elements.
     pub dtype: DType,
+    /// The axes that it does not have any more, the last that went first.
+    pub gone: Rc<[Departure]>,
 }
+
+/// How a value came to lack an axis; shown where the axis is wanted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Departure {
+    /// Which.
+    pub axis: AxisId,
+    /// Where.
+    pub span: Span,
+    /// How.
+    pub way: Way,
+}
+
+/// The way of an axis out of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Way {
+    /// Summed over, or reduced otherwise.
+    Reduced,
+    /// It has another name since.
+    Renamed(AxisId),
+    /// Its positions are in another order since.
+    Permuted(AxisId),
+    /// It is a part of another, with these.
+    Flattened(Rc<[AxisId]>, AxisId),
+    /// It was taken apart.
+    Unflattened(Rc<[AxisId]>),
+    /// It is one of several in a row.
+    Joined(AxisId),
+    /// It is shorter or longer since, as another.
+    Resized(AxisId),
+    /// One position of it was taken, or a row for each of other positions.
+    Indexed,
+    /// What is called takes it.
+    Taken(Rc<str>),
+    /// Otherwise.
+    Ended,
+}
+
+/// A value remembers no more axes than this that it lost.
+const MOST_DEPARTURES: usize = 12;
 
 impl Tensor {
     /// Whether it has an axis.
     pub fn has(&self, axis: AxisId) -> bool {
         self.axes.iter().any(|(a, _)| *a == axis)
+    }
+
+    /// Where an axis went that it does not have any more.
+    pub fn departure(&self, axis: AxisId) -> Option<&Departure> {
+        self.gone.iter().find(|d| d.axis == axis)
+    }
+
+    /// The departures of several values that make one, with those that making it adds.
+    pub fn departures(new: Vec<Departure>, inputs: &[&Tensor]) -> Rc<[Departure]> {
+        if new.is_empty() && inputs.iter().all(|t| t.gone.is_empty()) {
+            return Rc::default();
+        }
+        let mut all = new;
+        for d in inputs.iter().flat_map(|t| t.gone.iter()) {
+            if !all.iter().any(|known| known.axis == d.axis) {
+                all.push(d.clone());
+            }
+        }
+        all.truncate(MOST_DEPARTURES);
+        all.into()
     }
 
     /// Its axes without how they came in.
@@ -98,6 +159,8 @@ pub struct Layer {
     pub path: String,
     /// Parameters that a public checkpoint stores under other sizes.
     pub stored: Vec<(String, Vec<usize>)>,
+    /// Where it is declared.
+    pub declared: Span,
 }
 
 /// What a name that is called stands for.

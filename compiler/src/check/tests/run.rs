@@ -233,7 +233,13 @@ impl Session<'_> {
         let purpose = self.unused_hidden(name.to_string());
         let kind = InputKind::Random(Random { purpose: purpose.clone(), distribution });
         let value = self.hidden_input(&purpose, kind, axes, DType::F32, span);
-        Some(Tensor { level: 0, value, axes: made_here(name, axes, span), dtype: DType::F32 })
+        Some(Tensor {
+            level: 0,
+            value,
+            axes: made_here(name, axes, span),
+            dtype: DType::F32,
+            gone: Rc::default(),
+        })
     }
 
     fn filled_test_tensor(&mut self, number: f64, axes: &[AxisId], span: Span) -> Tensor {
