@@ -1,7 +1,7 @@
 //! The operations of the language: which there are, and how each takes its arguments.
 
 use super::Session;
-use super::call::Given;
+use super::arguments::Given;
 use super::scope::Env;
 use super::value::{Number, Scalar, Tensor, Val};
 use crate::graph::{AxisId, DType, InputKind};

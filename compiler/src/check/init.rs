@@ -1,8 +1,8 @@
 //! Initialisers: what a parameter holds before the first step.
 
 use super::Session;
+use super::arguments::Given;
 use super::block::{Parameter, TemplateId};
-use super::call::Given;
 use super::scope::{Env, InitTarget};
 use super::value::{Callee, Entry, Initialiser, Tensor, Val};
 use crate::graph::{AxisId, DType, FuncId, Function, InputKind, Node, ValueId};

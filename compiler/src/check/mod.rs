@@ -6,6 +6,7 @@
 //! walked once, however often it is repeated.
 
 mod affine;
+mod arguments;
 mod arith;
 mod axes;
 mod block;
@@ -21,10 +22,12 @@ mod existence;
 mod expr;
 mod foreign;
 mod forward;
+mod function_call;
 mod index;
 mod init;
 mod inlined;
 mod lacking;
+mod layer_call;
 mod layers;
 mod made_up;
 mod matching;

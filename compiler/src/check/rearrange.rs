@@ -1,7 +1,7 @@
 //! `rearrange(x, "T D=(H K) -> H T K")`: flatten and unflatten for those who think in einops.
 
 use super::Session;
-use super::call::Given;
+use super::arguments::Given;
 use super::scope::Env;
 use super::value::{Tensor, Val};
 use crate::graph::AxisId;

@@ -1,8 +1,8 @@
 //! Views: rename, flatten, unflatten, split, concat, flip, shift, pad, window, broadcast, permute.
 
 use super::Session;
+use super::arguments::Given;
 use super::axes::AxisPart;
-use super::call::Given;
 use super::index::{replace_axis, with_entry};
 use super::report::counted;
 use super::scope::Env;

@@ -1,7 +1,7 @@
 //! What a test may ask of a layer or of the item under test: parameters, multiply-accumulates, kernels.
 
 use super::super::Session;
-use super::super::call::Given;
+use super::super::arguments::Given;
 use super::super::scope::Env;
 use super::super::value::{Callee, Layer, Val};
 use crate::graph::FuncId;
