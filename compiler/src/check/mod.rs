@@ -6,8 +6,10 @@
 //! walked once, however often it is repeated.
 
 mod affine;
+mod alone;
 mod arguments;
 mod arith;
+mod asked;
 mod axes;
 mod block;
 mod builtin;
@@ -31,11 +33,14 @@ mod layer_call;
 mod layers;
 mod made_up;
 mod matching;
-
 mod pairs;
+mod parameters;
+mod parts;
+mod permute;
 mod program;
 mod rearrange;
 mod report;
+mod reshape;
 mod scan;
 mod scope;
 mod settings;

@@ -20,6 +20,15 @@ struct Step {
     failed: bool,
 }
 
+/// A scan whose axis and initial values are known.
+struct Begun<'s> {
+    scan: &'s ast::Scan,
+    axis: AxisId,
+    /// For each carry its initial value and the axes that are declared.
+    inits: &'s [(Tensor, Vec<AxisId>)],
+    span: Span,
+}
+
 impl Session<'_> {
     pub(super) fn eval_scan(&mut self, env: &mut Env, scan: &ast::Scan, span: Span) -> Val {
         self.scan(env, scan, span).unwrap_or(Val::Error)
@@ -53,8 +62,9 @@ impl Session<'_> {
         // Axes that the block does not name (the batch, lifted heads) lift into carries. Which ones do is
         // known only after a step was walked, so it is walked until no further axis comes in.
         let mut extra: Vec<AxisId> = Vec::new();
+        let begun = Begun { scan, axis, inits: &inits, span };
         for _ in 0..=env.lifted.len() + 1 {
-            match self.attempt(env, scan, axis, &inits, &extra, span)? {
+            match self.attempt(env, &begun, &extra)? {
                 Attempt::Done(value) => return Some(value),
                 Attempt::Lifts(more) => extra = more,
             }
@@ -62,15 +72,9 @@ impl Session<'_> {
         None
     }
 
-    fn attempt(
-        &mut self,
-        env: &mut Env,
-        scan: &ast::Scan,
-        axis: AxisId,
-        inits: &[(Tensor, Vec<AxisId>)],
-        extra: &[AxisId],
-        span: Span,
-    ) -> Option<Attempt> {
+    /// Walks the step with further axes in the carries.
+    fn attempt(&mut self, env: &mut Env, begun: &Begun<'_>, extra: &[AxisId]) -> Option<Attempt> {
+        let Begun { scan, axis, inits, .. } = *begun;
         let function = Function { name: "step".into(), ..Function::default() };
         self.context().levels.push(Level {
             function,
@@ -102,7 +106,7 @@ impl Session<'_> {
         if more.iter().any(|a| !extra.contains(a)) {
             return Some(Attempt::Lifts(more));
         }
-        self.finish_scan(scan, axis, inits, step, level, &carries, span).map(Attempt::Done)
+        self.finish_scan(begun, step, level, &carries).map(Attempt::Done)
     }
 
     /// The axes that lift into the carries: the batch and axes that the block does not name.
@@ -225,17 +229,15 @@ impl Session<'_> {
         }
     }
 
-    #[allow(clippy::too_many_arguments)]
+    /// The node of a scan whose step was walked.
     fn finish_scan(
         &mut self,
-        scan: &ast::Scan,
-        axis: AxisId,
-        inits: &[(Tensor, Vec<AxisId>)],
+        begun: &Begun<'_>,
         step: Step,
         level: Level,
         carries: &[ValueId],
-        span: Span,
     ) -> Option<Val> {
+        let Begun { scan, axis, inits, span } = *begun;
         self.context().levels.push(level);
         let mut outputs: Vec<(String, ValueId)> = Vec::new();
         for ((carry, update), own) in scan.carries.iter().zip(&step.updates).zip(carries) {
@@ -275,34 +277,7 @@ impl Session<'_> {
             body: Arc::new(body),
         };
         let values = self.add_at(0, Op::Scan(op), &inputs, span);
-        Some(self.scan_results(scan, axis, &step, &values, span))
-    }
-
-    fn scan_results(
-        &mut self,
-        scan: &ast::Scan,
-        axis: AxisId,
-        step: &Step,
-        values: &[ValueId],
-        span: Span,
-    ) -> Val {
-        let entry = Entry { span: scan.header, how: "the scan runs over it".into() };
-        let mut out = Vec::new();
-        for (i, t) in step.yields.iter().chain(&step.finals).enumerate() {
-            let mut axes = t.axes.clone();
-            if i < step.yields.len() {
-                axes.insert(0, (axis, entry.clone()));
-            }
-            out.push(Val::Tensor(Tensor {
-                level: 0,
-                value: values[i],
-                axes,
-                dtype: t.dtype,
-                gone: t.gone.clone(),
-            }));
-        }
-        let _ = span;
-        if out.len() == 1 { out.remove(0) } else { Val::Tuple(Rc::new(out)) }
+        Some(scan_results(begun, &step, &values))
     }
 
     /// The initial state with exactly the storage of the carry.
@@ -375,4 +350,24 @@ fn order_inputs(
     ordered.extend(sequences.iter().filter_map(|(_, i)| find(*i, &body.inputs)));
     ordered.extend(constants.iter().filter_map(|(_, i)| find(*i, &body.inputs)));
     body.inputs = ordered;
+}
+
+/// What comes out of a scan: yields along its axis, then what is final.
+fn scan_results(begun: &Begun<'_>, step: &Step, values: &[ValueId]) -> Val {
+    let entry = Entry { span: begun.scan.header, how: "the scan runs over it".into() };
+    let mut out = Vec::new();
+    for (i, t) in step.yields.iter().chain(&step.finals).enumerate() {
+        let mut axes = t.axes.clone();
+        if i < step.yields.len() {
+            axes.insert(0, (begun.axis, entry.clone()));
+        }
+        out.push(Val::Tensor(Tensor {
+            level: 0,
+            value: values[i],
+            axes,
+            dtype: t.dtype,
+            gone: t.gone.clone(),
+        }));
+    }
+    if out.len() == 1 { out.remove(0) } else { Val::Tuple(Rc::new(out)) }
 }

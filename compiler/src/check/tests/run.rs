@@ -2,7 +2,7 @@
 
 use super::super::Session;
 use super::super::block::{Template, TemplateId};
-use super::super::program::Stored;
+use super::super::parameters::Stored;
 use super::super::scope::{Env, Scope};
 use super::super::source::ItemRef;
 use super::super::value::{Callee, Entry, Layer, Tensor, Val};
