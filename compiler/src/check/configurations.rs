@@ -7,33 +7,35 @@ use super::expr::names_in;
 use super::scope::{Config, Env, Scope};
 use super::value::{Number, Scalar, Val};
 use arch_grammar::Span;
-use arch_grammar::ast::{BlockItem, ConfigDecl, ConfigTypeKind, Expr, ExprKind, LetDecl, Member};
+use arch_grammar::ast::{BlockItem, ConfigDecl, ConfigTypeKind, Expr, ExprKind, Ident, Member};
 use std::rc::Rc;
 
 /// No more configurations than this are tried for one use.
 const MOST: usize = 2000;
 
-/// What decides some conditions of a block: the config values that they speak of, the `let`s in between and the
-/// requirements on them.
+/// What decides some conditions of a block: the config values that they speak of, what is computed from these in
+/// between, and the requirements on them.
 struct Deciders<'a> {
     configs: Vec<&'a ConfigDecl>,
-    lets: Vec<&'a LetDecl>,
+    /// `let`s and `dims`.
+    between: Vec<(&'a Ident, &'a Expr)>,
     /// Each with the conditions of the `if`s around it.
     requirements: Vec<(Vec<Guard<'a>>, &'a Expr)>,
 }
 
 impl<'a> Deciders<'a> {
     fn of(block: &'a BlockItem, conditions: &[&Expr]) -> Self {
-        let (mut lets, mut requirements) = (Vec::new(), Vec::new());
-        shared(&block.members, &mut Vec::new(), &mut lets, &mut requirements);
+        let (mut between, mut requirements) = (Vec::new(), Vec::new());
+        shared(&block.members, &mut Vec::new(), &mut between, &mut requirements);
         let mut names = Vec::new();
         conditions.iter().for_each(|c| names_in(c, &mut names));
+        let spoken_of = names.clone();
         let mut known = 0;
         while known < names.len() {
             known = names.len();
-            for decl in &lets {
-                if is_in(&names, &decl.name.name) {
-                    names_in(&decl.value, &mut names);
+            for (name, value) in &between {
+                if is_in(&names, &name.name) {
+                    names_in(value, &mut names);
                 }
             }
             for (guards, condition) in &requirements {
@@ -45,9 +47,11 @@ impl<'a> Deciders<'a> {
         }
         let mut configs = config_decls(&block.members);
         configs.retain(|d| is_in(&names, &d.name.name));
-        lets.retain(|d| is_in(&names, &d.name.name));
+        // Not all configurations may be tried: what the conditions name themselves varies first.
+        configs.sort_by_key(|d| !is_in(&spoken_of, &d.name.name));
+        between.retain(|(name, _)| is_in(&names, &name.name));
         requirements.retain(|(guards, c)| names_of(guards, c).iter().any(|(n, _)| is_in(&names, n)));
-        Deciders { configs, lets, requirements }
+        Deciders { configs, between, requirements }
     }
 }
 
@@ -64,17 +68,18 @@ fn is_in(names: &[(String, Span)], name: &str) -> bool {
 fn shared<'a>(
     members: &'a [Member],
     around: &mut Vec<Guard<'a>>,
-    lets: &mut Vec<&'a LetDecl>,
+    between: &mut Vec<(&'a Ident, &'a Expr)>,
     requirements: &mut Vec<(Vec<Guard<'a>>, &'a Expr)>,
 ) {
     for member in members {
         match member {
-            Member::Let(l) => lets.push(l),
+            Member::Let(l) => between.push((&l.name, &l.value)),
+            Member::Dims(d) => between.extend(d.dims.iter().map(|(name, size)| (name, size))),
             Member::Require(r) => requirements.push((around.clone(), &r.condition)),
             Member::If(i) => {
                 for (branch, holds) in [(&i.then, true), (&i.otherwise, false)] {
                     around.push((&i.condition, holds));
-                    shared(branch, around, lets, requirements);
+                    shared(branch, around, between, requirements);
                     around.pop();
                 }
             }
@@ -124,10 +129,14 @@ impl Session<'_> {
             let config = Config { settable: true, value, declared, choices };
             Rc::make_mut(&mut env.scope).config.insert(decl.name.name.clone(), config);
         }
-        for decl in &deciders.lets {
-            if let Some(value) = self.quietly(|s| s.eval(&mut env, &decl.value)) {
-                let config = Config { settable: false, value, declared: decl.span, choices: Rc::from([]) };
-                Rc::make_mut(&mut env.scope).config.insert(decl.name.name.clone(), config);
+        for (name, value) in &deciders.between {
+            // An axis and a config value may have one name; the config value is the number then.
+            if env.scope.config.contains_key(&name.name) {
+                continue;
+            }
+            if let Some(value) = self.quietly(|s| s.eval(&mut env, value)) {
+                let config = Config { settable: false, value, declared: name.span, choices: Rc::from([]) };
+                Rc::make_mut(&mut env.scope).config.insert(name.name.clone(), config);
             }
         }
         self.is_allowed(&mut env, deciders).then_some(env)
@@ -182,7 +191,7 @@ impl Session<'_> {
     ) -> Vec<Val> {
         let mut numbers: Vec<Scalar> = Vec::new();
         conditions.iter().for_each(|c| literals(c, &mut numbers));
-        deciders.lets.iter().for_each(|l| literals(&l.value, &mut numbers));
+        deciders.between.iter().for_each(|(_, value)| literals(value, &mut numbers));
         deciders.requirements.iter().for_each(|(_, c)| literals(c, &mut numbers));
         decl.range.iter().for_each(|r| literals(r, &mut numbers));
         let mut values = Vec::new();

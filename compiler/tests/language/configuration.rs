@@ -255,7 +255,10 @@ fn what_may_be_absent_may_be_used_under_conditions_that_imply_its_own() {
         config guided: bool = true
         let labelled = classes > 0
         require kind != both or classes > 0
+        config counted: bool = true
+        dims C = classes + 1
         require labelled or not guided
+        require C > 1 or not counted
         inner  = Inner(D, classes: classes)
         blocks = Inner(D, classes: classes) repeat depth
         if kind == plain { gate = Inner(D, classes: 0) } else { gate = Inner(D, classes: 1) }
@@ -265,6 +268,7 @@ fn what_may_be_absent_may_be_used_under_conditions_that_imply_its_own() {
           let x = if classes == 0 { x } else { x + y }
           let x = if labelled { x + y } else { x }
           let x = if guided { x + y } else { x }
+          let x = if counted { x + y } else { x }
           let x = if not (classes == 0) and depth > 1 { x + y } else { x }
           let x = if kind == both { wide(x, y) } else { x }
           let x = if kind == plain { gate(x) } else { if classes > 0 { gate(x, y) } else { x } }
@@ -287,5 +291,6 @@ fn what_may_be_absent_may_be_used_under_conditions_that_imply_its_own() {
     };
     lacks("classes > 5", "classes > 3", "classes = 4");
     lacks("labelled or not guided", "labelled or not guided or depth > 7", "classes = 0");
+    lacks("require C > 1", "require C > 0", "classes = 0");
     lacks("if labelled {", "if not labelled {", "classes = 0");
 }
