@@ -53,6 +53,10 @@ const RUN: &str = "Examples:
   archc run models/mamba.arch --item MambaMixer --set d_model=16 --weights w.safetensors --inputs x.safetensors \
     --outputs y.safetensors --grad";
 
+const VERIFY: &str = "Examples:
+  archc verify block.arch --dim D=24 --dim T=7
+  archc verify models/dit.arch --preset digits --set depth=2";
+
 const IMPORT: &str = "Examples:
   archc import DiT-XL-2-256x256.pt --model models/dit.arch --preset XL/2 --out dit.safetensors
   archc sample --recipe recipe.toml --weights dit.safetensors --labels 207 --out latents.npz
@@ -212,6 +216,12 @@ pub enum Command {
     New(NewArgs),
     /// Run the tests that files state of themselves.
     Test(TestArgs),
+    /// Hold an item's kernels against the f64 interpreter, and its gradients against finite differences.
+    ///
+    /// Inputs are random, and parameters lie near their initial values. Prints how far apart each result and each
+    /// gradient is; exit 1 if one is wrong.
+    #[command(after_help = VERIFY)]
+    Verify(VerifyArgs),
     /// What this machine has of what archc can use.
     Doctor,
     /// Completions for a shell.
@@ -308,6 +318,25 @@ pub struct TestArgs {
     /// Only tests whose name contains this.
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
+}
+
+/// Arguments of `verify`.
+#[derive(Args)]
+pub struct VerifyArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Which item.
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// How many samples.
+    #[arg(long, default_value_t = 2, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub batch: usize,
+    /// Other random numbers.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Threads; 0 takes as many as there are cores.
+    #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
+    pub threads: usize,
 }
 
 /// Arguments of `completions`.

@@ -11,13 +11,29 @@ use arch_runtime::error::{Code, Problem};
 
 /// Adds a function that also gives the gradients of all parameters.
 pub fn with_gradients(program: &mut Program) -> Result<FuncId, Failure> {
+    let names = trained(program);
+    gradients(program, &names)
+}
+
+/// Adds a function that also gives the gradients of all parameters and float inputs.
+pub fn with_all_gradients(program: &mut Program) -> Result<FuncId, Failure> {
+    let names = differentiable(program);
+    gradients(program, &names)
+}
+
+/// The parameters and float inputs of a program, by name.
+pub fn differentiable(program: &Program) -> Vec<String> {
+    let floats = program.inputs.iter().filter(|a| !a.integer);
+    trained(program).into_iter().chain(floats.map(|a| a.name.clone())).collect()
+}
+
+fn trained(program: &Program) -> Vec<String> {
     let entry = program.module.function(program.entry);
-    let names: Vec<String> = program
-        .parameters
-        .iter()
-        .filter(|p| p.trained && entry.input(&p.name).is_some())
-        .map(|p| p.name.clone())
-        .collect();
+    let used = program.parameters.iter().filter(|p| p.trained && entry.input(&p.name).is_some());
+    used.map(|p| p.name.clone()).collect()
+}
+
+fn gradients(program: &mut Program, names: &[String]) -> Result<FuncId, Failure> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     grad::value_and_grad(&mut program.module, program.entry, &names)
         .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))

@@ -18,6 +18,7 @@ mod run;
 mod sample;
 mod test;
 mod train;
+mod verify;
 
 use crate::cli::{Cli, Command};
 use crate::failure::Failure;
@@ -41,6 +42,7 @@ pub fn run(cli: &Cli) -> Result<(), Failure> {
         Command::Bench(args) => bench::run(args, output),
         Command::New(args) => new::run(args, output),
         Command::Test(args) => test::run(args, output),
+        Command::Verify(args) => verify::run(args, output),
         Command::Doctor => doctor::run(output),
         Command::Completions(args) => completions::run(args),
     }

@@ -2,10 +2,10 @@
 
 use crate::cli::{Output, RunArgs};
 use crate::failure::Failure;
+use crate::lowered;
 use crate::model::{self, Checked};
 use crate::session::Chosen;
 use crate::tensors::{self, Tensor};
-use arch_compiler::grad;
 use arch_compiler::program::{Argument, Program};
 use arch_runtime::error::{Code, Problem, nearest};
 use arch_runtime::execute::{Data, Execute, Prepare};
@@ -24,12 +24,10 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     let checked = model::program(&args.file, &request, output).map_err(|f| name_inputs(f, &inputs))?;
     let Checked { mut program, warnings, .. } = checked;
     let batch = check_inputs(&program, &inputs)?;
-    let wrt = if args.grad { differentiable(&program) } else { Vec::new() };
+    let wrt = if args.grad { lowered::differentiable(&program) } else { Vec::new() };
     let mut programs = vec![("forward", program.entry)];
     if args.grad {
-        let names: Vec<&str> = wrt.iter().map(String::as_str).collect();
-        let both = grad::value_and_grad(&mut program.module, program.entry, &names)
-            .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
+        let both = lowered::with_all_gradients(&mut program)?;
         programs = vec![("forward", program.entry), ("grad", both)];
     }
     let form = Chosen::new(args.form, args.threads, output);
@@ -134,13 +132,6 @@ fn check_integers(a: &Argument, t: &Tensor) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-fn differentiable(program: &Program) -> Vec<String> {
-    let entry = program.module.function(program.entry);
-    let trained = program.parameters.iter().filter(|p| p.trained && entry.input(&p.name).is_some());
-    let floats = program.inputs.iter().filter(|a| !a.integer);
-    trained.map(|p| p.name.clone()).chain(floats.map(|a| a.name.clone())).collect()
 }
 
 fn write_weights(

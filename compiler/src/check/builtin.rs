@@ -537,18 +537,8 @@ impl Session<'_> {
         match given.expr.map(|e| &e.kind) {
             Some(ExprKind::Arrow(a, b)) => Some((a, b)),
             _ => {
-                let example = match what {
-                    "flatten" => "flatten(x, (H, W) -> T)",
-                    "unflatten" => "unflatten(x, T -> (H, W))",
-                    "pad" => "pad(x, T -> S, left: 1)",
-                    "window" => "window(x, T -> (T, K), left: K - 1)",
-                    "permute" => "permute(x, T -> S, order)",
-                    _ => "rename(x, T -> S)",
-                };
                 let d = Diagnostic::error("A0401", format!("`{what}` takes `from -> to`"), given.span);
-                self.report(
-                    d.help(format!("write for example `{example}`: the result's axis has a name, too")),
-                );
+                self.report(with_usage(d, what));
                 None
             }
         }

@@ -12,6 +12,7 @@ mod call;
 #[cfg(test)]
 pub(crate) mod check;
 mod derive;
+mod differences;
 mod forward;
 mod pullback;
 mod scan;
@@ -22,6 +23,7 @@ mod step;
 mod tests;
 
 pub use derive::{Derivative, Derivatives, Read};
+pub use differences::{Difference, differences};
 pub(crate) use pullback::{Pullback, Pulled};
 
 use crate::graph::{AxisId, Builder, DType, FuncId, Function, InputKind, Module, ValueId, inline_some};

@@ -36,6 +36,12 @@ pub fn fresh_inputs(module: &Module, function: FuncId, seed: &str, batch: usize)
     random.collect()
 }
 
+/// Normal random numbers from a seed in words.
+#[must_use]
+pub fn noise(seed: &str, dims: &[usize]) -> Tensor {
+    draw(&Random { purpose: "noise".into(), distribution: Distribution::Normal }, seed, dims.to_vec())
+}
+
 /// Random numbers as an input wants them.
 fn draw(random: &Random, seed: &str, dims: Vec<usize>) -> Tensor {
     let mut source = Source(hashed(&format!("{seed}\n{}", random.purpose)));

@@ -4,7 +4,7 @@
 mod fresh;
 mod tensor;
 
-pub use fresh::{fresh_inputs, fresh_parameters};
+pub use fresh::{fresh_inputs, fresh_parameters, noise};
 pub use tensor::Tensor;
 pub(crate) use tensor::{Operand, Sizes, walk};
 

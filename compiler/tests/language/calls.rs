@@ -299,7 +299,7 @@ fn names_from_elsewhere_are_answered() {
     for (call, help) in [
         ("roll(x, 1)", "permute(x, T -> S, (iota(T) + 1) % T)"),
         ("einsum(x, x)", "sum(a * b, over: K)"),
-        ("pad(x, T, left: 1)", "pad(x, T -> S, left: 1)"),
+        ("pad(x, T, left: 1)", "pad(x, T -> S, left: 1, right: 1)"),
     ] {
         assert!(said(call).contains(help), "{}", said(call));
     }

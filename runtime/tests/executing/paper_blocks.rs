@@ -1,11 +1,11 @@
 //! The page of blocks from papers: every text on it is checked, its tests are run, its gradients are held
 //! against finite differences, and its kernels against the interpreter.
 
-use super::common::{Fill, Numbers, Terms, compare};
+use super::common::{Fill, Terms, compare};
 use arch_compiler::check::tests::{NoCounts, run};
 use arch_compiler::check::{NoFiles, Request, check_file, compile};
 use arch_compiler::graph::{FuncId, Module};
-use arch_compiler::interp::{self, Tensor};
+use arch_compiler::interp::{Tensor, noise};
 use arch_compiler::{grad, program::Program};
 use std::collections::BTreeMap;
 
@@ -51,44 +51,19 @@ fn check(block: &str, dims: &[(&str, usize)], set: &[(&str, &str)]) {
     }
 }
 
-/// Central differences of sum(output * G) in the interpreter, in a random direction of each input: they are
-/// right to about the square of the step.
 fn gradients_agree(block: &str, module: &Module, entry: FuncId, both: FuncId) {
     let batch = 2;
-    let mut numbers = Numbers(5);
-    let mut random = |dims: &[usize]| {
-        let data = (0..dims.iter().product()).map(|_| f64::from(numbers.float())).collect();
-        Tensor { dims: dims.to_vec(), data }
-    };
     let f = module.function(both);
-    let given: BTreeMap<String, Tensor> = f
-        .inputs
-        .iter()
-        .map(|input| (input.name.clone(), random(&module.dims(&f.value(input.value).shape, batch))))
-        .collect();
-    let results = interp::run(module, both, &given, batch).expect("gradients run").outputs;
-    let inputs: Vec<String> = module.function(entry).inputs.iter().map(|i| i.name.clone()).collect();
-    let (cotangent, of) = (format!("{}.grad", results[0].0), &given[&format!("{}.grad", results[0].0)]);
-    let value = |inputs: &BTreeMap<String, Tensor>| {
-        let output = &interp::run(module, entry, inputs, batch).expect("the block runs").outputs[0].1;
-        output.data.iter().zip(&of.data).map(|(y, g)| y * g).sum::<f64>()
-    };
-    for name in &inputs {
-        let gradient = &results.iter().find(|(n, _)| *n == format!("grad.{name}")).expect("a gradient").1;
-        let direction = random(&gradient.dims);
-        let at = |step: f64| {
-            let mut moved = given.clone();
-            moved.remove(&cotangent);
-            let data = &mut moved.get_mut(name).unwrap().data;
-            data.iter_mut().zip(&direction.data).for_each(|(x, d)| *x += step * d);
-            value(&moved)
-        };
-        let step = 1e-5;
-        let difference = (at(step) - at(-step)) / (2.0 * step);
-        let product: f64 = gradient.data.iter().zip(&direction.data).map(|(g, d)| g * d).sum();
-        assert!(gradient.data.iter().any(|g| *g != 0.0), "{block}: {name} matters");
-        let apart = (difference - product).abs() / product.abs().max(1.0);
-        assert!(apart < 1e-6, "{block}: the gradient of {name} is {product}, differences say {difference}");
+    let random = |name: &str, value| noise(name, &module.dims(&f.value(value).shape, batch));
+    let given: BTreeMap<String, Tensor> =
+        f.inputs.iter().map(|input| (input.name.clone(), random(&input.name, input.value))).collect();
+    let names: Vec<&str> = module.function(entry).inputs.iter().map(|i| i.name.as_str()).collect();
+    let found =
+        grad::differences(module, (entry, both), &given, &names, batch, &mut |_| {}).expect("it runs");
+    assert_eq!(found.len(), names.len());
+    for d in found {
+        assert!(d.gradient != 0.0, "{block}: {} matters", d.name);
+        assert!(d.apart < 1e-6, "{block}: {d:?}");
     }
 }
 
