@@ -18,13 +18,14 @@ edition 2026
 model Tiny {
   config num_classes: int = 10
   config scale: float = 0.1
+  config p: float = 0.0
   dims C = 1, H = 8, W = 8, K = num_classes + 1
   param weight: [C, H, W] = 0.5
   param table: [K, C, H, W] = normal(0.02)
 
   forward(x: [C, H, W], t: [], y: [] int null num_classes) -> [C, H, W] {
     let y = drop_label(y, 0.3, to: num_classes)
-    x * weight + table[K: y] + scale * t / 1000 * x
+    dropout(x * weight, p) + table[K: y] + scale * t / 1000 * x
   }
 }
 ";
@@ -125,6 +126,19 @@ fn watcher(stop_at: Option<u64>) -> Watcher {
 
 fn new_folder(setting: &Setting) -> RunFolder {
     RunFolder::create(&setting.base.path().join("run")).unwrap()
+}
+
+#[test]
+fn held_out_samples_lose_nothing() {
+    // The weights stay as they are, whatever training drops.
+    let validation = |p: &str| {
+        let setting = setting(&["train.learning_rate=1e-12", p]);
+        let folder = new_folder(&setting);
+        go(&setting, &folder, None, &mut watcher(None)).unwrap();
+        folder.read_metrics().last().unwrap().validation_loss.unwrap()
+    };
+    let (none, half) = (validation("model.set.p=0.0"), validation("model.set.p=0.5"));
+    assert!((none - half).abs() < 1e-6 * none, "{half} with dropout, {none} without");
 }
 
 #[test]

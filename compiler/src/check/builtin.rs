@@ -524,7 +524,11 @@ impl Session<'_> {
         let (dropped, kept) = match to {
             Some((null, at)) => (self.number(null as f64, true, at), t.clone()),
             None => {
-                let scale = self.number(1.0 / (1.0 - p), false, span);
+                // No draw is as large as 1: that stands for no dropout, where a program of training is evaluated.
+                let (one, more) = (self.number(1.0, false, span), self.number(1.0 / (1.0 - p), false, span));
+                let drawn = self.map2(Map::Lt, &u, &one, span);
+                let scale =
+                    self.apply(Op::Map(Map::Where), &[&drawn, &more, &one], t.axes.clone(), DType::F32, span);
                 (self.number(0.0, false, span), self.map2(Map::Mul, &t, &scale, span))
             }
         };

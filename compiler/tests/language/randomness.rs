@@ -63,6 +63,35 @@ fn training_draws_numbers_by_path() {
 }
 
 #[test]
+fn ones_in_place_of_draws_leave_values_as_they_are() {
+    let compiled = case(DROPS).item("B").dim("D", 2).dim("T", 3).training().compiled();
+    let (x, ones) = (wave(6), [1.0; 6]);
+    let found = compiled.run(&[
+        ("drops.0.dropout0", &ones),
+        ("drops.0.dropout1", &ones),
+        ("drops.1.dropout0", &ones),
+        ("drops.1.dropout1", &ones),
+        ("label_dropout0", &[1.0]),
+        ("table", &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]),
+        ("x", &x),
+        ("y", &[0.0]),
+    ]);
+    let wanted: Vec<f64> = x.iter().enumerate().map(|(i, v)| v + [1.0, 2.0][i % 2]).collect();
+    assert_close(&found.outputs[0].1.data, &wanted);
+}
+
+#[test]
+fn a_dropped_path_is_lost_as_a_whole() {
+    let text = "block B(D) { forward(x: [T, D]) -> [T, D] { drop_path(x, 0.25) } }";
+    let compiled = case(text).dim("D", 2).dim("T", 3).training().compiled();
+    let x = wave(6);
+    let run = |draw: f64| compiled.run(&[("dropout0", &[draw]), ("x", &x)]).outputs[0].1.data.clone();
+    assert_close(&run(0.2), &[0.0; 6]);
+    let wanted: Vec<f64> = x.iter().map(|v| v / 0.75).collect();
+    assert_close(&run(0.3), &wanted);
+}
+
+#[test]
 fn one_layer_called_twice_drops_differently() {
     let text = "block Drop(D) { forward(x: [D]) -> [D] { dropout(x, 0.5) } }
       block B(D) { d = Drop(D)  forward(x: [D]) -> [D] { d(d(x)) } }";

@@ -151,8 +151,8 @@ impl<'a> Programs<'a> {
             let shape = &function.value(input.value).shape;
             let samples = batch.labels.len();
             let elements: usize = self.built.module.dims(shape, samples).iter().product();
-            // Outside of training nothing is dropped: no uniform number below 1 is larger.
-            let mut numbers = vec![1.0 - f32::EPSILON / 2.0; elements];
+            // Outside of training nothing is dropped, which is what a number that no draw gives says: 1.
+            let mut numbers = vec![1.0; elements];
             if training {
                 let stream = Stream::new(self.seed, &random.purpose);
                 if shape.first() == Some(&AxisId::BATCH) {
