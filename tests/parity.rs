@@ -204,4 +204,13 @@ cases! {
     unet_executing: "unet" "models/unet.arch" "UNet" "executing";
     unet_interpreter: "unet" "models/unet.arch" "UNet" "interpreter";
     unet_primitive: "unet" "models/unet.arch" "UNet" "primitive";
+    uvit_with_other_options_executing: "uvit_options" "models/uvit.arch" "UViT" "executing";
+    uvit_with_other_options_interpreter: "uvit_options" "models/uvit.arch" "UViT" "interpreter";
+    uvit_with_other_options_primitive: "uvit_options" "models/uvit.arch" "UViT" "primitive";
+    mamba2_in_groups_executing: "mamba2_mixer_grouped" "models/mamba.arch" "Mamba2Mixer" "executing";
+    mamba2_in_groups_interpreter: "mamba2_mixer_grouped" "models/mamba.arch" "Mamba2Mixer" "interpreter";
+    mamba2_in_groups_primitive: "mamba2_mixer_grouped" "models/mamba.arch" "Mamba2Mixer" "primitive";
+    zigma_on_eight_hilbert_paths_executing: "zigma_hilbert8" "models/zigma.arch" "ZigMa" "executing";
+    zigma_on_eight_hilbert_paths_interpreter: "zigma_hilbert8" "models/zigma.arch" "ZigMa" "interpreter";
+    zigma_on_eight_hilbert_paths_primitive: "zigma_hilbert8" "models/zigma.arch" "ZigMa" "primitive";
 }
