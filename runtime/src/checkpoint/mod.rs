@@ -7,7 +7,7 @@
 mod read;
 mod write;
 
-pub use read::{foreign, half, load, load_weights, parse};
+pub use read::{foreign, half, has_header, load, load_weights, parse};
 pub use write::{FileSystem, Writer, save, save_with};
 
 use crate::error::{Code, Problem, nearest};

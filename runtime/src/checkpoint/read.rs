@@ -39,12 +39,19 @@ fn is_text(bytes: &[u8]) -> bool {
     head.len() > 8 && head.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace())
 }
 
+/// Whether a file begins as safetensors files do: eight bytes of a length, then the bracket of a header. The length
+/// alone may look like another format's mark, 640 like a pickle's and 19280 like a zip archive's.
+#[must_use]
+pub fn has_header(bytes: &[u8]) -> bool {
+    bytes.get(8) == Some(&b'{')
+}
+
 /// The problem that a file is of PyTorch, if it is: what newcomers have in hand.
 #[must_use]
 pub fn foreign(bytes: &[u8], path: &Path) -> Option<Problem> {
     // Zip archives, and pickles of the protocols that have a number.
-    let is_archive = bytes.starts_with(b"PK") || matches!(bytes, [0x80, 2..=5, ..]);
-    is_archive.then(|| {
+    let is_marked = bytes.starts_with(b"PK") || matches!(bytes, [0x80, 2..=5, ..]);
+    (is_marked && !has_header(bytes)).then(|| {
         Problem::new(
             Code::CheckpointFormat,
             format!("{} is a PyTorch archive, not a safetensors file", path.display()),
@@ -151,7 +158,18 @@ pub fn half(bits: u16) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::half;
+    use super::{foreign, half};
+    use std::path::Path;
+
+    #[test]
+    fn headers_of_any_length_are_not_taken_for_archives() {
+        let file = |length: u64| [&length.to_le_bytes()[..], b"{\"a\":"].concat();
+        for length in [640, 896, 1152, 1408, 19_280, 215_888] {
+            assert!(foreign(&file(length), Path::new("x")).is_none(), "{length}");
+        }
+        assert!(foreign(b"PK\x03\x04\x14\x00\x08\x08\x08\x00", Path::new("x")).is_some());
+        assert!(foreign(b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j", Path::new("x")).is_some());
+    }
 
     #[test]
     fn half_precision() {

@@ -1,6 +1,7 @@
 //! Tensors of a file in any layout that is read, found by what the file begins with.
 
 use super::{pytorch, sharded};
+use crate::checkpoint::has_header;
 use crate::error::{Code, Problem};
 use safetensors::{Dtype, SafeTensors};
 use std::borrow::Cow;
@@ -48,7 +49,7 @@ impl Archive {
             is_ours: false,
         };
         let beginning = beginning(path)?;
-        if beginning.starts_with(b"PK") {
+        if is_zip(&beginning) {
             archive.entries = pytorch::zip(path)?;
         } else if is_safetensors(path, &beginning) {
             archive.layout = "a safetensors file".into();
@@ -102,7 +103,7 @@ impl Archive {
 
     /// Takes the tensors that the index says a shard has.
     fn add_shard(&mut self, shard: &Path, names: &[String]) -> Result<(), Problem> {
-        if beginning(shard)?.starts_with(b"PK") {
+        if is_zip(&beginning(shard)?) {
             let mut there = pytorch::zip(shard)?;
             self.entries.extend(names.iter().filter_map(|n| there.remove_entry(n)));
         } else {
@@ -135,10 +136,14 @@ fn beginning(path: &Path) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-/// A length, then the bracket of a JSON; a file that says in its name that it is one is read as one.
+fn is_zip(beginning: &[u8]) -> bool {
+    beginning.starts_with(b"PK") && !has_header(beginning)
+}
+
+/// What begins as one; a file that says in its name that it is one is read as one.
 fn is_safetensors(path: &Path, beginning: &[u8]) -> bool {
     let named = path.extension().is_some_and(|e| e == "safetensors");
-    named && !beginning.starts_with(b"version https://") || beginning.get(8) == Some(&b'{')
+    named && !beginning.starts_with(b"version https://") || has_header(beginning)
 }
 
 pub(super) fn damaged(path: &Path, why: &str) -> Problem {
