@@ -165,7 +165,7 @@ fn finish_outputs(
 
 /// Puts the inputs of a function into an order.
 pub(super) fn order_inputs(function: &mut Function, order: &[ValueId]) {
-    function.inputs.sort_by_key(|input| order.iter().position(|v| *v == input.value));
+    function.inputs.sort_by_cached_key(|input| order.iter().position(|v| *v == input.value));
 }
 
 /// What a backward pass reads, as inputs, outputs and kept things of the forward function.
