@@ -160,3 +160,25 @@ fn every_kind_of_output_is_written() {
         assert!((a - b).abs() <= 1.0 / 255.0 + 1e-6, "{a} {b}");
     }
 }
+
+/// The public DiT code guides three channels of four, and others do so with 32.
+#[test]
+fn guidance_is_of_all_channels_unless_fewer_are_asked_for() {
+    let wide = Interface { channels: 4, height: 1, width: 1, output_channels: 4, ..interface() };
+    let process = Process::new(Schedule::Linear, 100, Predict::Epsilon, Variance::FixedSmall).unwrap();
+    let channel = |index: usize, guidance_scale: f64, guidance_channels: Option<usize>| {
+        let steps = Steps::Number(4);
+        let recipe =
+            SampleRecipe { steps, count: 6, guidance_scale, guidance_channels, ..SampleRecipe::default() };
+        let request = Request::new(&recipe, &wide).unwrap();
+        let mut stub = Stub { batch: 6, x: Vec::new(), labels: Vec::new(), runs: 0 };
+        let drawn = draw(&mut stub, &wide, &process, &request, &Noise::Seed(1), &mut |_| {}).unwrap();
+        drawn.data.chunks(4).map(|sample| sample[index]).collect::<Vec<f32>>()
+    };
+    let plain = |index| channel(index, 1.0, None);
+    for index in 0..4 {
+        assert_ne!(channel(index, 3.0, None), plain(index), "channel {index} is guided");
+    }
+    assert_ne!(channel(2, 3.0, Some(3)), plain(2));
+    assert_eq!(channel(3, 3.0, Some(3)), plain(3));
+}
