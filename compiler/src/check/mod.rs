@@ -58,7 +58,8 @@ mod writing;
 pub use source::{NoFiles, Provider};
 pub use value::Scalar;
 
-use crate::graph::Module;
+use crate::graph::{FuncId, Module};
+use crate::ops::ShapeError;
 use crate::program::Program;
 use arch_grammar::{Diagnostic, Sources};
 use axes::AxisInfo;
@@ -175,13 +176,22 @@ pub fn compile(provider: &dyn Provider, name: &str, text: &str, request: &Reques
     let program = if session.has_errors() { None } else { session.program(file) };
     let mut program = program.filter(|_| !session.has_errors());
     if let Some(p) = &mut program
-        && let Err(e) = crate::canon::run_all(&mut p.module)
+        && let Err(e) = clean_up(p)
     {
         session.fault(&e.0);
         program = None;
     }
     let diagnostics = session.ordered();
     Outcome { program, sources: session.sources, diagnostics, notes: session.notes }
+}
+
+/// Cleans up what runs more than once. Initial values are computed once, if at all, by the interpreter: cleaning
+/// them up would compute a table of positions to no end.
+fn clean_up(program: &mut Program) -> Result<(), ShapeError> {
+    let mut once = vec![false; program.module.functions.len()];
+    program.parameters.iter().for_each(|p| once[p.init.0 as usize] = true);
+    let rest = (0..once.len() as u32).filter(|id| !once[*id as usize]);
+    rest.map(FuncId).try_for_each(|id| crate::canon::run(&mut program.module, id))
 }
 
 /// What checking a whole file found.

@@ -5,7 +5,7 @@ use super::block::TemplateId;
 use super::forward::Built;
 use super::scope::Env;
 use super::source::ItemRef;
-use crate::graph::{AxisId, DType, FuncId, InputKind, ValueId};
+use crate::graph::{AxisId, DType, FuncId, InputKind, Module, ValueId};
 use crate::ops::{Map, Op, View};
 use crate::program::{Argument, Program, Role};
 use arch_grammar::ast::{self, BlockKind, Param};
@@ -16,9 +16,12 @@ impl Session<'_> {
     /// The program of the item that the request names.
     pub(super) fn program(&mut self, file: usize) -> Option<Program> {
         let item = self.asked_item(file)?;
-        self.item_program(item)
+        let program = self.item_program(item)?;
+        Some(Program { module: self.module.clone(), ..program })
     }
 
+    /// The program of an item, its functions still in the session: checking a file makes one for every preset
+    /// and looks at none of them.
     pub(super) fn item_program(&mut self, item: ItemRef) -> Option<Program> {
         self.fuel = super::report::FUEL;
         self.errors_before = self.error_count();
@@ -66,7 +69,7 @@ impl Session<'_> {
             a.below = a.integer.then(|| self.looked_up(entry, &a.name)).flatten();
         }
         Some(Program {
-            module: self.module.clone(),
+            module: Module::default(),
             entry,
             item: block.name.name.clone(),
             parameters,
