@@ -1,5 +1,6 @@
 //! The arguments of every command.
 
+use arch_runtime::recipe::MOST_SAMPLES;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -85,9 +86,6 @@ In PyTorch:
 
 What was imported goes out bit for bit. `archc import --help` says what a mapping is.";
 
-/// Numbers beyond this are a slip of the finger: what they ask for fits into no machine.
-const MOST: usize = 1_000_000;
-
 fn whole(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, String> {
     let number = text.parse().ok().filter(|n| range.contains(n));
     number.ok_or_else(|| format!("a whole number from {} to {} is wanted", range.start(), range.end()))
@@ -95,12 +93,12 @@ fn whole(text: &str, range: std::ops::RangeInclusive<usize>) -> Result<usize, St
 
 /// A number of things of which there is at least one.
 fn some(text: &str) -> Result<usize, String> {
-    whole(text, 1..=MOST)
+    whole(text, 1..=MOST_SAMPLES)
 }
 
 /// A number of things of which there may be none.
 fn any(text: &str) -> Result<usize, String> {
-    whole(text, 0..=MOST)
+    whole(text, 0..=MOST_SAMPLES)
 }
 
 /// A number of threads; 0 leaves it to the machine.
@@ -329,7 +327,7 @@ pub struct VerifyArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// How many samples.
-    #[arg(long, default_value_t = 2, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, default_value_t = 2, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub batch: usize,
     /// Other random numbers.
     #[arg(long, default_value_t = 0)]

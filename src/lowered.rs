@@ -11,7 +11,7 @@ use arch_runtime::error::{Code, Problem};
 
 /// Adds a function that also gives the gradients of all parameters.
 pub fn with_gradients(program: &mut Program) -> Result<FuncId, Failure> {
-    let names = trained(program);
+    let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
     gradients(program, &names)
 }
 
@@ -24,13 +24,7 @@ pub fn with_all_gradients(program: &mut Program) -> Result<FuncId, Failure> {
 /// The parameters and float inputs of a program, by name.
 pub fn differentiable(program: &Program) -> Vec<String> {
     let floats = program.inputs.iter().filter(|a| !a.integer);
-    trained(program).into_iter().chain(floats.map(|a| a.name.clone())).collect()
-}
-
-fn trained(program: &Program) -> Vec<String> {
-    let entry = program.module.function(program.entry);
-    let used = program.parameters.iter().filter(|p| p.trained && entry.input(&p.name).is_some());
-    used.map(|p| p.name.clone()).collect()
+    program.trained().into_iter().chain(floats.map(|a| a.name.as_str())).map(String::from).collect()
 }
 
 fn gradients(program: &mut Program, names: &[String]) -> Result<FuncId, Failure> {

@@ -1,7 +1,10 @@
 //! What a function costs: multiply-accumulates, as papers count them, and the memory that values take.
 
+use crate::canon;
+use crate::grad::{GradError, value_and_grad};
 use crate::graph::{AxisId, DType, FuncId, Function, Module, Value};
 use crate::ops::{Map, Op, Reduce};
+use crate::program::Program;
 
 /// Multiply-accumulates of a function for one sample: its contractions, those of a scan's step as often as it
 /// is taken, and those of the functions it calls. Lookups, views, maps and reductions count nothing.
@@ -17,6 +20,33 @@ pub fn macs(module: &Module, function: FuncId) -> u64 {
         let body = &scan.body;
         (0..body.nodes.len()).map(|at| step_macs(module, body, at)).sum::<u64>() * steps
     })
+}
+
+/// Multiply-accumulates for one sample in training: of the results and the gradients of all parameters.
+///
+/// # Errors
+/// If a parameter has no gradient.
+pub fn trained_macs(program: &Program) -> Result<u64, GradError> {
+    let mut module = program.module.clone();
+    let known = module.functions.len() as u32;
+    let both = value_and_grad(&mut module, program.entry, &program.trained())?;
+    // What was there is clean already.
+    (known..module.functions.len() as u32).try_for_each(|id| canon::run(&mut module, FuncId(id)))?;
+    Ok(macs(&module, both))
+}
+
+/// A count with its digits in groups: `674,834,720`.
+#[must_use]
+pub fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// A step of a scan may leave the product and the sum of a contraction apart.

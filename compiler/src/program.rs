@@ -27,6 +27,16 @@ pub struct Program {
     pub layers: Vec<Layer>,
 }
 
+impl Program {
+    /// The parameters that are trained, by name. One that nothing uses has no gradient.
+    #[must_use]
+    pub fn trained(&self) -> Vec<&str> {
+        let entry = self.module.function(self.entry);
+        let used = self.parameters.iter().filter(|p| p.trained && entry.input(&p.name).is_some());
+        used.map(|p| p.name.as_str()).collect()
+    }
+}
+
 /// A tensor of the checkpoint.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parameter {

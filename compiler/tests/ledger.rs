@@ -3,8 +3,9 @@
 //! `ARCH_BLESS=1 cargo test -p arch-compiler --test ledger` writes the page anew.
 
 use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::cost::grouped;
 use arch_compiler::program::Program;
-use arch_compiler::{canon, cost, grad, library};
+use arch_compiler::{cost, library};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -220,25 +221,10 @@ fn program(row: &Row) -> Program {
 }
 
 fn count(row: &Row) -> Count {
-    let Program { mut module, entry, parameters, layers, .. } = program(row);
-    let forward = cost::macs(&module, entry);
-    let trained: Vec<&str> = parameters.iter().filter(|p| p.trained).map(|p| p.name.as_str()).collect();
-    let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
-    canon::run_all(&mut module).expect("the clean-ups fit");
-    Count { params: layers[0].params, forward, trained: cost::macs(&module, both) }
-}
-
-/// A number with its digits in groups.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
+    let program = program(row);
+    let forward = cost::macs(&program.module, program.entry);
+    let trained = cost::trained_macs(&program).expect("parameters have gradients");
+    Count { params: program.layers[0].params, forward, trained }
 }
 
 /// Giga-operations with as many decimals as the paper prints, or two.

@@ -16,7 +16,7 @@ pub fn run(args: &ExportArgs, output: &Output) -> Result<(), Failure> {
         println!("{object}");
     } else if !output.quiet {
         let which = if exported.averaged { "the moving average" } else { "the weights" };
-        let elements = super::report::grouped(exported.elements as u64);
+        let elements = arch_compiler::cost::grouped(exported.elements as u64);
         eprintln!("{}: {which}, {} tensors, {elements} numbers", args.out.display(), exported.tensors);
     }
     Ok(())

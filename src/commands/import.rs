@@ -29,7 +29,7 @@ pub fn run(args: &ImportArgs, output: &Output) -> Result<(), Failure> {
         println!("{object}");
     } else if !output.quiet {
         say(args, &archive, &matched);
-        let elements = super::report::grouped(elements as u64);
+        let elements = arch_compiler::cost::grouped(elements as u64);
         eprintln!("{}: `{}`, {tensors} tensors, {elements} numbers", args.out.display(), program.item);
     }
     Ok(())

@@ -4,9 +4,8 @@ use crate::cli::{Output, ReportArgs};
 use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model};
-use arch_compiler::graph::FuncId;
+use arch_compiler::cost::{self, grouped};
 use arch_compiler::program::{Layer, Program};
-use arch_compiler::{canon, cost};
 use arch_grammar::Sources;
 use arch_runtime::device::host;
 
@@ -15,7 +14,7 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { mut program, sources, warnings } = checked;
     let kernels = if args.kernels { Some(counted(&mut program, args.batch, &sources)?) } else { None };
-    let trained = trained(&program)?;
+    let trained = cost::trained_macs(&program).map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
     let total = &program.layers[0];
     let macs = cost::macs(&program.module, program.entry);
     let activations = cost::activation_bytes(&program.module, program.entry) * args.batch as u64;
@@ -81,18 +80,6 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Multiply-accumulates of the forward pass and the gradients of all parameters.
-fn trained(program: &Program) -> Result<u64, Failure> {
-    let mut both = program.clone();
-    let known = both.module.functions.len() as u32;
-    let entry = lowered::with_gradients(&mut both)?;
-    // What was there is clean already.
-    (known..both.module.functions.len() as u32)
-        .try_for_each(|id| canon::run(&mut both.module, FuncId(id)))
-        .map_err(|e| Failure::Misuse(format!("no gradient: {}", e.0)))?;
-    Ok(cost::macs(&both.module, entry))
-}
-
 /// What a plan takes.
 #[derive(Clone, Copy)]
 struct Counted {
@@ -134,17 +121,4 @@ fn row_json(program: &Program, layer: &Layer) -> serde_json::Value {
         "params_with_buffers": layer.params_with_buffers,
         "macs": layer.function.map(|f| cost::macs(&program.module, f)),
     })
-}
-
-/// `674,834,720`.
-pub fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
 }

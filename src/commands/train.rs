@@ -105,7 +105,7 @@ fn announce(
     eprintln!(
         "{}: {} parameters, {:.1} M multiply-accumulates per sample",
         built.inference.item,
-        super::report::grouped(params as u64),
+        arch_compiler::cost::grouped(params as u64),
         macs as f64 / 1e6,
     );
     if let Some(data) = data {

@@ -109,8 +109,8 @@ fn numbers(
     Ok(given)
 }
 
-/// How far the results of a form are from those that are wanted, each as a share of its largest element. What
-/// is zero but for rounding, as what a norm takes away again, is held against the largest gradient.
+/// How far the results of a form are from those that are wanted, each as a share of its largest element. A gradient
+/// below a hundredth of the largest one, as of what a norm takes away again, is held against that hundredth.
 fn distances(
     program: &Program,
     both: FuncId,
@@ -137,12 +137,14 @@ fn distances(
     }
     session.run("grad")?;
     let largest = |t: &Tensor| t.data.iter().fold(0.0f64, |m, x| m.max(x.abs()));
-    let gradients = wanted.iter().filter(|(name, _)| name.starts_with("grad."));
+    let is_gradient = |name: &str| name.starts_with("grad.");
+    let gradients = wanted.iter().filter(|(name, _)| is_gradient(name));
     let floor = 1e-2 * gradients.fold(0.0f64, |m, (_, t)| m.max(largest(t)));
     let mut out = Vec::new();
     for (name, value) in wanted {
         let mut data = vec![0.0; value.data.len()];
         session.read(name, &mut data)?;
+        let floor = if is_gradient(name) { floor } else { 0.0 };
         let scale = largest(value).max(floor).max(f64::MIN_POSITIVE);
         let apart = data.iter().zip(&value.data).map(|(a, b)| (f64::from(*a) - b).abs());
         // A number that is none is as far away as can be.

@@ -42,7 +42,11 @@ impl Session<'_> {
             let from = format!("from the command line (--dim {name}={size})");
             return Some(self.dim_axis(name, size, param.span, &from));
         }
-        if let Some(ast::Expr { kind: ExprKind::Name(tie), .. }) = &param.tied {
+        let tie = match &param.tied {
+            Some(ast::Expr { kind: ExprKind::Name(tie), .. }) => Some(tie),
+            _ => None,
+        };
+        if let Some(tie) = tie {
             let told = settings.config.iter().find(|(n, _, _)| n == tie).map(|(_, v, at)| (v.clone(), *at));
             let value = match told {
                 Some(v) => Some(v),
@@ -64,17 +68,6 @@ impl Session<'_> {
                 }
                 return Some(self.dim_axis(name, n, param.span, &from));
             }
-            if let Some(size) = self.dims.get(name).copied() {
-                return Some(self.dim_axis(name, size, param.span, "from the sizes of the inputs"));
-            }
-            if let Some((size, from)) = self.made_up_size(name) {
-                return Some(self.dim_axis(name, size, param.span, from));
-            }
-            let d = Diagnostic::error("A0202", format!("config `{tie}` has no value"), param.span)
-                .label(format!("`{name}` is as long as `{tie}` says"))
-                .help(format!("give it with `--set {tie}=…` or `--dim {name}=…`"));
-            self.report(d);
-            return None;
         }
         if let Some(size) = self.dims.get(name).copied() {
             return Some(self.dim_axis(name, size, param.span, "from the sizes of the inputs"));
@@ -82,9 +75,16 @@ impl Session<'_> {
         if let Some((size, from)) = self.made_up_size(name) {
             return Some(self.dim_axis(name, size, param.span, from));
         }
-        let d = Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), param.span)
-            .help(format!("`{}` stands alone here: give the size with `--dim {name}=16`", block.name.name));
-        self.report(d);
+        self.report(match tie {
+            Some(tie) => Diagnostic::error("A0202", format!("config `{tie}` has no value"), param.span)
+                .label(format!("`{name}` is as long as `{tie}` says"))
+                .help(format!("give it with `--set {tie}=…` or `--dim {name}=…`")),
+            None => Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), param.span)
+                .help(format!(
+                    "`{}` stands alone here: give the size with `--dim {name}=16`",
+                    block.name.name
+                )),
+        });
         None
     }
 

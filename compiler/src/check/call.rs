@@ -47,7 +47,7 @@ impl Session<'_> {
             }
             Val::Callee(Callee::Builtin(name)) => self.call_builtin(env, name, &given, span),
             Val::Callee(Callee::Function(item)) => self.call_function(env, item, &given, span),
-            Val::Layer(layer) => self.call_layer(env, &layer, &shown, &given, span),
+            Val::Layer(layer) => self.call_layer(env, &layer, &shown, &given, span).unwrap_or(Val::Error),
             Val::Callee(Callee::Block(item)) => {
                 let name = self.item_name(item).name;
                 let d =

@@ -35,17 +35,6 @@ impl Session<'_> {
         shown: &str,
         given: &[Given<'_>],
         span: Span,
-    ) -> Val {
-        self.call_layer_inner(env, layer, shown, given, span).unwrap_or(Val::Error)
-    }
-
-    fn call_layer_inner(
-        &mut self,
-        env: &mut Env,
-        layer: &Layer,
-        shown: &str,
-        given: &[Given<'_>],
-        span: Span,
     ) -> Option<Val> {
         let template = &self.templates[layer.template.0];
         let (scope, name) = (template.scope.clone(), template.name.clone());

@@ -13,7 +13,7 @@ const MOST_FILES: usize = 200;
 
 /// Hands source texts to the checker, which reads no files itself.
 pub trait Provider {
-    /// The text at `path` (`./blocks` or `../shared/blocks`, without `.arch`) as seen from the file named
+    /// The text at `path` (`./blocks` or `../layers/blocks`, without `.arch`) as seen from the file named
     /// `from`: the name that messages show for it, and the text.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ mod read;
 mod steps;
 
 pub use keys::SECTIONS;
-pub use read::{load, parse};
+pub use read::{MOST_SAMPLES, load, parse};
 pub use steps::{Label, Labels, Steps};
 
 use crate::diffusion::{Loss, Predict, Schedule, Variance};

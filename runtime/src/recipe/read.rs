@@ -134,8 +134,8 @@ fn apply(table: &mut toml::Table, setting: &str) -> Result<(), Problem> {
     Ok(())
 }
 
-/// More samples than this at a time are a slip of the finger.
-const MOST: usize = 1_000_000;
+/// More samples than this are a slip of the finger: what they ask for fits into no machine.
+pub const MOST_SAMPLES: usize = 1_000_000;
 
 /// Checks the numbers whose types allow more than their meanings.
 fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
@@ -143,7 +143,7 @@ fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
     let unit = |x: f64| (0.0..1.0).contains(&x);
     let checks = [
         (unit(recipe.data.holdout), "data.holdout", recipe.data.holdout, "at least 0 and below 1"),
-        ((1..=MOST).contains(&t.batch), "train.batch", t.batch as f64, "from 1 to 1000000"),
+        ((1..=MOST_SAMPLES).contains(&t.batch), "train.batch", t.batch as f64, "from 1 to 1000000"),
         (t.accumulate > 0, "train.accumulate", t.accumulate as f64, "at least 1"),
         ((1..=u64::from(u32::MAX)).contains(&t.steps), "train.steps", t.steps as f64, "from 1 to 4294967295"),
         (t.log_every > 0, "train.log_every", t.log_every as f64, "at least 1"),
@@ -167,7 +167,7 @@ fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
         (recipe.diffusion.timesteps > 0, "diffusion.timesteps", 0.0, "at least 1"),
         (recipe.sample.eta >= 0.0, "sample.eta", recipe.sample.eta, "0 or more"),
         (
-            (1..=MOST).contains(&recipe.sample.count),
+            (1..=MOST_SAMPLES).contains(&recipe.sample.count),
             "sample.count",
             recipe.sample.count as f64,
             "from 1 to 1000000",
