@@ -14,8 +14,11 @@ use std::sync::Arc;
 const LARGEST: usize = 4 << 20;
 
 /// Folds constants.
-pub(super) fn fold(module: &mut Module, source: &Function) -> Result<Function, ShapeError> {
+pub(super) fn fold(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let wanted = wanted(module, source);
+    if !wanted.iter().any(|w| w.made) {
+        return Ok(None);
+    }
     let values = evaluate(module, source, &wanted);
     rewrite(module, source, &mut |b, node, _| {
         let Some(output) = node.outputs.first().filter(|v| wanted[v.0 as usize].made) else {

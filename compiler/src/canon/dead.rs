@@ -5,7 +5,7 @@ use crate::ops::{Op, Scan, ShapeError};
 use std::sync::Arc;
 
 /// Removes dead code.
-pub(super) fn remove(module: &mut Module, source: &Function) -> Result<Function, ShapeError> {
+pub(super) fn remove(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let mut alive = vec![false; source.values.len()];
     let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().flat_map(|u| [u.0, u.1]));
     results.for_each(|id| alive[id.0 as usize] = true);
@@ -13,6 +13,18 @@ pub(super) fn remove(module: &mut Module, source: &Function) -> Result<Function,
         if node.outputs.iter().any(|v| alive[v.0 as usize]) {
             node.inputs.iter().for_each(|v| alive[v.0 as usize] = true);
         }
+    }
+    let is_whole = |node: &Node| match &node.op {
+        Op::Input => true,
+        Op::Scan(scan) => {
+            let used = body_reads(&scan.body);
+            let read = scan.body.inputs[scan.carries..].iter().all(|i| used[i.value.0 as usize]);
+            read && node.outputs.iter().all(|v| alive[v.0 as usize])
+        }
+        _ => node.outputs.iter().any(|v| alive[v.0 as usize]),
+    };
+    if source.nodes.iter().all(is_whole) {
+        return Ok(None);
     }
     let mut b = Builder::new(module, source.name.clone());
     let mut values = vec![ValueId(u32::MAX); source.values.len()];
@@ -35,7 +47,7 @@ pub(super) fn remove(module: &mut Module, source: &Function) -> Result<Function,
     result.inputs.iter_mut().for_each(|input| input.value = new(input.value));
     result.outputs = source.outputs.iter().map(|(name, id)| (name.clone(), new(*id))).collect();
     result.updates = source.updates.iter().map(|(state, id)| (new(*state), new(*id))).collect();
-    Ok(result)
+    Ok(Some(result))
 }
 
 /// Copies a scan without results that nobody reads, and without sequences and constants that its step does

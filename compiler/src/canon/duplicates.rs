@@ -6,31 +6,47 @@ use crate::ops::{Op, ShapeError};
 use rustc_hash::FxHashMap;
 
 /// Merges equal nodes; the first of them stays.
-pub(super) fn merge(module: &mut Module, source: &Function) -> Result<Function, ShapeError> {
-    // The table is only asked for one key at a time, so that its order shows nowhere.
-    let mut known: FxHashMap<(std::mem::Discriminant<Op>, Vec<ValueId>), Vec<Made>> = FxHashMap::default();
+pub(super) fn merge(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let Some(first) = firsts(source) else { return Ok(None) };
+    // The new values of the nodes that stay.
+    let mut values = vec![ValueId(u32::MAX); source.values.len()];
     rewrite(module, source, &mut |b, node, inputs| {
-        if node.op == Op::Input {
-            return Ok(None);
+        let index = source.value(node.outputs[0]).node as usize;
+        if first[index] != index {
+            let same = &source.nodes[first[index]].outputs;
+            return Ok(Some(same.iter().map(|v| values[v.0 as usize]).collect()));
         }
-        let made = known.entry((std::mem::discriminant(&node.op), inputs.to_vec())).or_default();
-        let types =
-            |ids: &[ValueId], of: &Function| ids.iter().map(|v| of.value(*v).storage).collect::<Vec<_>>();
-        let same = |m: &&Made| {
-            same(&m.op, &node.op) && types(&m.outputs, &b.function) == types(&node.outputs, source)
-        };
-        if let Some(first) = made.iter().find(same) {
-            return Ok(Some(first.outputs.clone()));
-        }
-        let outputs = b.copy(source, node, inputs.to_vec());
-        made.push(Made { op: node.op.clone(), outputs: outputs.clone() });
-        Ok(Some(outputs))
+        let new = b.copy(source, node, inputs.to_vec());
+        node.outputs.iter().zip(&new).for_each(|(old, new)| values[old.0 as usize] = *new);
+        Ok(Some(new))
     })
 }
 
-struct Made {
-    op: Op,
-    outputs: Vec<ValueId>,
+/// For each node the first that does the same; `None` if that is always the node itself.
+fn firsts(source: &Function) -> Option<Vec<usize>> {
+    // The table is only asked for one key at a time, so that its order shows nowhere.
+    let mut known: FxHashMap<(std::mem::Discriminant<Op>, Vec<ValueId>), Vec<usize>> = FxHashMap::default();
+    let mut first: Vec<usize> = (0..source.nodes.len()).collect();
+    let mut found = false;
+    let mut values: Vec<ValueId> = (0..source.values.len() as u32).map(ValueId).collect();
+    let types = |n: usize| source.nodes[n].outputs.iter().map(|v| source.value(*v).storage);
+    for (at, node) in source.nodes.iter().enumerate() {
+        if node.op == Op::Input {
+            continue;
+        }
+        let inputs = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
+        let alike = known.entry((std::mem::discriminant(&node.op), inputs)).or_default();
+        match alike.iter().find(|n| same(&source.nodes[**n].op, &node.op) && types(**n).eq(types(at))) {
+            Some(n) => {
+                found = true;
+                first[at] = *n;
+                let pairs = node.outputs.iter().zip(&source.nodes[*n].outputs);
+                pairs.for_each(|(old, same)| values[old.0 as usize] = *same);
+            }
+            None => alike.push(at),
+        }
+    }
+    found.then_some(first)
 }
 
 /// Whether two operations are the same, bit by bit: `0` and `-0` are not.

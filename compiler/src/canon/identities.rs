@@ -5,7 +5,7 @@ use crate::graph::{Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 
 /// Removes operations that change nothing.
-pub(super) fn simplify(module: &mut Module, source: &Function) -> Result<Function, ShapeError> {
+pub(super) fn simplify(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     rewrite(module, source, &mut |b, node, inputs| match &node.op {
         Op::Map(Map::Broadcast) => broadcast(b, source, node, inputs),
         Op::Map(map) => match passed_on(b, *map, inputs) {

@@ -41,33 +41,44 @@ pub fn run_all(module: &mut Module) -> Result<(), ShapeError> {
     (0..module.functions.len() as u32).try_for_each(|id| run(module, FuncId(id)))
 }
 
-/// Repeats the clean-ups until nothing changes.
+/// Repeats the clean-ups until nothing changes. A clean-up that finds nothing to do gives no function.
 fn clean(module: &mut Module, mut function: Function, step: bool) -> Result<Function, ShapeError> {
+    type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
+    // In a step of a scan a product and its sum stay apart: the step is one kernel anyway.
+    let products: Option<Pass> = (!step).then_some(products::contract);
+    let passes: [Option<Pass>; 5] = [
+        Some(constants::fold),
+        Some(identities::simplify),
+        products,
+        Some(duplicates::merge),
+        Some(dead::remove),
+    ];
     for _ in 0..ROUNDS {
-        let before = function.clone();
-        function = bodies(module, function)?;
-        function = constants::fold(module, &function)?;
-        function = identities::simplify(module, &function)?;
-        if !step {
-            // In a step of a scan a product and its sum stay apart: the step is one kernel anyway.
-            function = products::contract(module, &function)?;
+        let mut changed = bodies(module, &mut function)?;
+        for pass in passes.iter().flatten() {
+            if let Some(new) = pass(module, &function)? {
+                function = new;
+                changed = true;
+            }
         }
-        function = duplicates::merge(module, &function)?;
-        function = dead::remove(module, &function)?;
-        if function == before {
+        if !changed {
             break;
         }
     }
     Ok(function)
 }
 
-/// Cleans the bodies of scans up.
-fn bodies(module: &mut Module, mut function: Function) -> Result<Function, ShapeError> {
+/// Cleans the bodies of scans up, and says whether one changed.
+fn bodies(module: &mut Module, function: &mut Function) -> Result<bool, ShapeError> {
+    let mut changed = false;
     for node in &mut function.nodes {
         if let Op::Scan(scan) = &mut node.op {
-            let body = Arc::new(clean(module, Function::clone(&scan.body), true)?);
-            node.op = Op::Scan(Scan { body, ..scan.clone() });
+            let body = clean(module, Function::clone(&scan.body), true)?;
+            if body != *scan.body {
+                node.op = Op::Scan(Scan { body: Arc::new(body), ..scan.clone() });
+                changed = true;
+            }
         }
     }
-    Ok(function)
+    Ok(changed)
 }

@@ -4,23 +4,27 @@
 //! first. Of more than two factors the smallest are multiplied first. What remains of one factor is a sum.
 
 use super::rewrite::{Replacement, reads, rewrite};
-use crate::graph::{AxisId, Builder, Function, Module, Size, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Node, Size, ValueId};
 use crate::ops::{Map, Op, Reduce, ShapeError};
 use std::collections::BTreeMap;
 
 /// Makes contractions of sums of products.
-pub(super) fn contract(module: &mut Module, source: &Function) -> Result<Function, ShapeError> {
+pub(super) fn contract(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let reads = reads(source);
     let is_inner = |id: ValueId| {
         let is_product = matches!(source.producer(id).op, Op::Map(Map::Mul));
         is_product && reads[id.0 as usize] == 1 && source.value(id).storage.is_float()
     };
+    let is_sum = |n: &Node| matches!(n.op, Op::Reduce(Reduce::Sum, _)) && is_inner(n.inputs[0]);
+    if !source.nodes.iter().any(is_sum) {
+        return Ok(None);
+    }
     // The new value of each old one, for factors that stand further back than the sum's own input.
     let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
     rewrite(module, source, &mut |b, node, inputs| {
         values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
         let Op::Reduce(Reduce::Sum, over) = &node.op else { return Ok(None) };
-        if !is_inner(node.inputs[0]) {
+        if !is_sum(node) {
             return Ok(None);
         }
         let mut factors = Vec::new();

@@ -6,20 +6,24 @@ use crate::ops::{Op, ShapeError, View};
 /// What takes a node's place: `None` if it is copied as it is.
 pub(super) type Replacement = Result<Option<Vec<ValueId>>, ShapeError>;
 
-/// Copies a function. For each node, `replace` is asked with the new function so far, the node and its inputs
+/// Copies a function, or gives `None` if nothing was replaced. For each node, `replace` is asked with the new function so far, the node and its inputs
 /// there. A replacement that is stored in another order of axes is put into the old order.
 pub(super) fn rewrite(
     module: &mut Module,
     source: &Function,
     replace: &mut dyn FnMut(&mut Builder, &Node, &[ValueId]) -> Replacement,
-) -> Result<Function, ShapeError> {
+) -> Result<Option<Function>, ShapeError> {
+    let mut changed = false;
     let mut b = Builder::new(module, source.name.clone());
     let mut values = vec![ValueId(u32::MAX); source.values.len()];
     for node in &source.nodes {
         b.origin = node.origin;
         let inputs: Vec<ValueId> = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
         let new = match replace(&mut b, node, &inputs)? {
-            Some(new) => new,
+            Some(new) => {
+                changed = true;
+                new
+            }
             None => b.copy(source, node, inputs),
         };
         for (old, mut new) in node.outputs.iter().zip(new) {
@@ -30,13 +34,16 @@ pub(super) fn rewrite(
             values[old.0 as usize] = new;
         }
     }
+    if !changed {
+        return Ok(None);
+    }
     let mut result = b.function;
     let new = |id: ValueId| values[id.0 as usize];
     result.inputs = source.inputs.clone();
     result.inputs.iter_mut().for_each(|input| input.value = new(input.value));
     result.outputs = source.outputs.iter().map(|(name, id)| (name.clone(), new(*id))).collect();
     result.updates = source.updates.iter().map(|(state, id)| (new(*state), new(*id))).collect();
-    Ok(result)
+    Ok(Some(result))
 }
 
 /// How often each value is read; results of the function count as read.
