@@ -448,6 +448,9 @@ pub struct DevArgs {
     /// Which luminal graph.
     #[arg(long, value_enum, default_value = "executing")]
     pub form: Form,
+    /// For the stage of kernels: print their texts for `c`, `c:avx2` ... or `cuda`, after the plan.
+    #[arg(long, value_name = "TARGET")]
+    pub target: Option<String>,
 }
 
 /// Arguments of `kernels`.
@@ -458,7 +461,7 @@ pub struct KernelsArgs {
     /// Which item.
     #[command(flatten)]
     pub model: ModelArgs,
-    /// `c:generic`, `c:avx2` or `c:avx512`; `c` alone is `c:avx2`, so that files do not depend on the machine.
+    /// `cuda`, `c:generic`, `c:avx2` or `c:avx512`; `c` alone is `c:avx2`, so that files do not depend on the machine.
     #[arg(long, default_value = "c", value_name = "TARGET")]
     pub target: String,
     /// Write the sources and manifest.json here.

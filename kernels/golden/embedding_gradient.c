@@ -1,34 +1,37 @@
 #include "archc_avx2.h"
 
+/* a0: f32 [N:7, D:24], read and written */
+/* a1: i32 [batch], read */
+/* a2: f32 [batch, D:24], read */
 void scatter_817bfb(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   float *restrict a0 = args[0];
   const int32_t *restrict a1 = args[1];
   const float *restrict a2 = args[2];
   (void)batch;
   const int64_t stop = end * 8 < 24 ? end * 8 : 24;
-  int64_t i0 = begin * 8;
-  for (; i0 + 8 <= stop; i0 += 8) {
-    for (int64_t i1 = 0; i1 < 7; i1++) {
-      vstore(a0 + i0 + i1 * 24, vset(0.0f));
+  int64_t d = begin * 8;
+  for (; d + 8 <= stop; d += 8) {
+    for (int64_t n = 0; n < 7; n++) {
+      vstore(a0 + d + n * 24, vset(0.0f));
     }
-    for (int64_t i2 = 0; i2 < batch; i2++) {
-      const int32_t x0 = a1[i2];
-      const vf x1 = vload(a2 + i0 + i2 * 24);
-      const vf x2 = vload(a0 + i0 + clamp(x0, 0, 6) * 24);
+    for (int64_t b = 0; b < batch; b++) {
+      const int32_t x0 = a1[b];
+      const vf x1 = vload(a2 + d + b * 24);
+      const vf x2 = vload(a0 + d + clamp(x0, 0, 6) * 24);
       const vf x3 = x2 + x1;
-      vstore(a0 + i0 + clamp(x0, 0, 6) * 24, x3);
+      vstore(a0 + d + clamp(x0, 0, 6) * 24, x3);
     }
   }
-  for (; i0 < stop; i0++) {
-    for (int64_t i1 = 0; i1 < 7; i1++) {
-      a0[i0 + i1 * 24] = 0.0f;
+  for (; d < stop; d++) {
+    for (int64_t n = 0; n < 7; n++) {
+      a0[d + n * 24] = 0.0f;
     }
-    for (int64_t i2 = 0; i2 < batch; i2++) {
-      const int32_t x0 = a1[i2];
-      const float x1 = a2[i0 + i2 * 24];
-      const float x2 = a0[i0 + clamp(x0, 0, 6) * 24];
+    for (int64_t b = 0; b < batch; b++) {
+      const int32_t x0 = a1[b];
+      const float x1 = a2[d + b * 24];
+      const float x2 = a0[d + clamp(x0, 0, 6) * 24];
       const float x3 = x2 + x1;
-      a0[i0 + clamp(x0, 0, 6) * 24] = x3;
+      a0[d + clamp(x0, 0, 6) * 24] = x3;
     }
   }
 }

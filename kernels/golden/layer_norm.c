@@ -1,17 +1,19 @@
 #include "archc_avx2.h"
 
+/* a0: f32 [batch, T:5, D:24], read */
+/* a1: f32 [batch, T:5, D:24], written */
 void row_sum_sub_mul_b64722(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
   for (int64_t p = begin; p < end; p++) {
-    const int64_t i1 = p;
+    const int64_t b_t = p;
     float r0 = 0.0f;
     {
-      int64_t i2 = 0;
+      int64_t d = 0;
       vf r0v = vset(0.0f);
-      for (; i2 + 8 <= 24; i2 += 8) {
-        const vf x0 = vload(a0 + i1 * 24 + i2);
+      for (; d + 8 <= 24; d += 8) {
+        const vf x0 = vload(a0 + b_t * 24 + d);
         r0v = r0v + x0;
       }
       r0 = r0 + vhsum(r0v);
@@ -20,10 +22,10 @@ void row_sum_sub_mul_b64722(void *const *args, int64_t batch, int64_t begin, int
     float r1 = 0.0f;
     const float x3 = x1 * 0.041666668f;
     {
-      int64_t i3 = 0;
+      int64_t d = 0;
       vf r1v = vset(0.0f);
-      for (; i3 + 8 <= 24; i3 += 8) {
-        const vf x2 = vload(a0 + i1 * 24 + i3);
+      for (; d + 8 <= 24; d += 8) {
+        const vf x2 = vload(a0 + b_t * 24 + d);
         const vf x4 = x2 - vset(x3);
         const vf x5 = x4 * x4;
         r1v = r1v + x5;
@@ -36,12 +38,12 @@ void row_sum_sub_mul_b64722(void *const *args, int64_t batch, int64_t begin, int
     const float x11 = ssqrt(x10);
     const float x12 = 1.0f / x11;
     {
-      int64_t i4 = 0;
-      for (; i4 + 8 <= 24; i4 += 8) {
-        const vf x7 = vload(a0 + i1 * 24 + i4);
+      int64_t d = 0;
+      for (; d + 8 <= 24; d += 8) {
+        const vf x7 = vload(a0 + b_t * 24 + d);
         const vf x8 = x7 - vset(x3);
         const vf x13 = x8 * vset(x12);
-        vstore(a1 + i1 * 24 + i4, x13);
+        vstore(a1 + b_t * 24 + d, x13);
       }
     }
   }

@@ -1,6 +1,6 @@
 //! `archc dev FILE --stage STAGE`: any stage of the compilation, printed.
 
-use super::orders;
+use super::{kernels, orders};
 use crate::cli::{DevArgs, Form, Format, Output, Stage};
 use crate::failure::Failure;
 use crate::model::Checked;
@@ -39,8 +39,17 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
     };
     match args.stage {
         Stage::Kernels => {
-            let plan = lowered::plan(&mut program, entry, args.batch, host::target()?, &sources)?;
+            let target = match &args.target {
+                Some(text) => kernels::target(text)?,
+                None => host::target()?,
+            };
+            let plan = lowered::plan(&mut program, entry, args.batch, target, &sources)?;
             print!("{plan}");
+            if args.target.is_some() {
+                for kernel in kernels::print(&plan)? {
+                    print!("\n{}", kernel.text);
+                }
+            }
             return Ok(());
         }
         Stage::Luminal => {

@@ -15,6 +15,8 @@ pub struct Body {
     scopes: Vec<Scope>,
     /// Extent and scope of every loop variable.
     vars: Vec<(Extent, usize)>,
+    /// The name of the axis that each loop variable runs over.
+    axes: Vec<String>,
     /// Type and scope of every scalar.
     scalars: Vec<(Type, usize)>,
     /// Type and scope of every local array.
@@ -47,8 +49,22 @@ impl Body {
     pub fn open(&mut self, kind: LoopKind, extent: Extent) -> IndexVar {
         let var = IndexVar(self.vars.len() as u32);
         self.vars.push((extent, self.scopes.len()));
+        self.axes.push(String::new());
         self.scopes.push(Scope { head: Some((kind, var, extent)), ..Scope::default() });
         var
+    }
+
+    /// Opens a loop over an axis of this name.
+    pub fn open_axis(&mut self, kind: LoopKind, extent: Extent, name: &str) -> IndexVar {
+        let var = self.open(kind, extent);
+        self.axes[var.0 as usize] = name.to_string();
+        var
+    }
+
+    /// By loop variable: the name of its axis, empty where it has none.
+    #[must_use]
+    pub fn axes(&self) -> &[String] {
+        &self.axes
     }
 
     /// Closes the loop that was opened last.

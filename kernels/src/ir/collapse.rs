@@ -2,15 +2,16 @@
 
 use super::{Atom, Expr, Extent, Index, IndexVar, Loop, LoopKind, Stmt};
 
-/// Collapses loops of `stmts` wherever possible.
+/// Collapses loops of `stmts` wherever possible, and joins the names of their axes.
 #[must_use]
-pub fn collapse(stmts: Vec<Stmt>) -> Vec<Stmt> {
+pub fn collapse(stmts: Vec<Stmt>, axes: &mut [String]) -> Vec<Stmt> {
     stmts
         .into_iter()
         .map(|stmt| match stmt {
             Stmt::Loop(mut l) => {
-                l.body = collapse(l.body);
+                l.body = collapse(l.body, axes);
                 while let Some(merged) = merge(&l) {
+                    join_names(axes, l.var, merged.var);
                     *l = merged;
                 }
                 Stmt::Loop(l)
@@ -18,6 +19,14 @@ pub fn collapse(stmts: Vec<Stmt>) -> Vec<Stmt> {
             other => other,
         })
         .collect()
+}
+
+fn join_names(axes: &mut [String], outer: IndexVar, inner: IndexVar) {
+    let joined = match (&axes[outer.0 as usize], &axes[inner.0 as usize]) {
+        (a, b) if a.is_empty() || b.is_empty() => String::new(),
+        (a, b) => format!("{a}_{b}"),
+    };
+    axes[inner.0 as usize] = joined;
 }
 
 /// The loop and the only statement in it, a loop, as one loop.

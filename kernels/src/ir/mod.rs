@@ -273,8 +273,14 @@ pub struct Loop {
 pub struct Kernel {
     /// Family, operations and content: `map_add_mul_8f3a21`.
     pub name: String,
+    /// What kind of kernel it is: `map`, `row`, `scan`.
+    pub family: String,
     /// The source lines that it was made for.
     pub origins: Vec<String>,
+    /// By loop variable: the name of its axis, for readers. What a kernel computes does not depend on it.
+    pub axes: Vec<String>,
+    /// By argument: the shape of the buffer that it was first called with, for readers.
+    pub shapes: Vec<String>,
     /// The buffers, in the order of the arguments.
     pub args: Vec<Arg>,
     /// The types of all scalars.
@@ -299,6 +305,17 @@ impl Kernel {
             body = &next.body;
         }
         found
+    }
+
+    /// The same kernel without what is only there for readers: its name, where it comes from, names of axes.
+    #[must_use]
+    pub fn bare(&self) -> Kernel {
+        let mut bare = self.clone();
+        bare.name = "kernel".into();
+        bare.origins.clear();
+        bare.axes.clear();
+        bare.shapes.clear();
+        bare
     }
 
     /// How many independent pieces the kernel has for a batch, on vectors of `lanes`.

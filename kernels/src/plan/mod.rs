@@ -36,6 +36,8 @@ pub struct Slot {
     pub elem: Elem,
     /// How many elements it has, for the batch of the plan.
     pub len: usize,
+    /// Its axes with their sizes, for readers: `[batch, T: 5]`.
+    pub shape: String,
     /// For scratch, its place in the arena, in bytes.
     pub offset: usize,
 }

@@ -1,15 +1,18 @@
 //! Kernels as text.
 
 mod c;
+pub mod cuda;
 mod names;
 mod operations;
+mod pieces;
 
 pub use c::print_c;
+pub use cuda::print_cuda;
 
-use crate::ir::{Kernel, Math, math};
+use crate::ir::{Elem, Kernel, Math, Role, math};
 use std::fmt;
 
-/// An instruction set that C is printed for.
+/// What kernels are printed for: C for an instruction set, or CUDA.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// Any machine; vectors of four in the C compiler's own vector types.
@@ -18,6 +21,8 @@ pub enum Target {
     Avx2,
     /// x86-64 with AVX-512 (F, BW, DQ, VL).
     Avx512,
+    /// CUDA: a vector is a warp.
+    Cuda,
 }
 
 impl Target {
@@ -31,20 +36,22 @@ impl Target {
             Target::Generic => 4,
             Target::Avx2 => 8,
             Target::Avx512 => 16,
+            Target::Cuda => 32,
         }
     }
 
-    /// The name after `c:` on the command line.
+    /// The name on the command line, for instruction sets after `c:`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Target::Generic => "generic",
             Target::Avx2 => "avx2",
             Target::Avx512 => "avx512",
+            Target::Cuda => "cuda",
         }
     }
 
-    /// The target of that name.
+    /// The instruction set of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Target::Generic, Target::Avx2, Target::Avx512].into_iter().find(|t| t.name() == name)
@@ -54,7 +61,7 @@ impl Target {
     #[must_use]
     pub fn flags(self) -> &'static [&'static str] {
         match self {
-            Target::Generic => &[],
+            Target::Generic | Target::Cuda => &[],
             Target::Avx2 => &["-mavx2", "-mfma"],
             Target::Avx512 => {
                 &["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
@@ -71,8 +78,11 @@ impl Target {
     /// The text of that header: vectors of this target, and the functions of the language.
     #[must_use]
     pub fn header(self) -> String {
+        if self == Target::Cuda {
+            return cuda::prelude();
+        }
         let own = match self {
-            Target::Generic => include_str!("generic.h"),
+            Target::Generic | Target::Cuda => include_str!("generic.h"),
             Target::Avx2 => include_str!("avx2.h"),
             Target::Avx512 => include_str!("avx512.h"),
         };
@@ -103,14 +113,31 @@ const ALL_MATH: [Math; 9] = [
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "c:{}", self.name())
+        match self {
+            Target::Cuda => write!(f, "cuda"),
+            c => write!(f, "c:{}", c.name()),
+        }
     }
+}
+
+/// What stands above a kernel: where it comes from, and the buffers that it was made for.
+fn heading(kernel: &Kernel) -> Vec<String> {
+    let mut lines = kernel.origins.clone();
+    for (i, (shape, arg)) in kernel.shapes.iter().zip(&kernel.args).enumerate() {
+        let elem = if arg.elem == Elem::F32 { "f32" } else { "i32" };
+        let role = match arg.role {
+            Role::Read => "read",
+            Role::Write => "written",
+            Role::Update => "read and written",
+        };
+        lines.push(format!("a{i}: {elem} {shape}, {role}"));
+    }
+    lines
 }
 
 /// The hash of what a kernel computes: its text without its name and origins.
 #[must_use]
 pub fn content_hash(kernel: &Kernel) -> String {
-    let bare = Kernel { name: "kernel".into(), origins: Vec::new(), ..kernel.clone() };
-    let text = print_c(&bare, Target::Generic);
+    let text = print_c(&kernel.bare(), Target::Generic);
     blake3::hash(text.as_bytes()).to_hex()[..32].to_string()
 }

@@ -1,9 +1,79 @@
-//! Names and numbers in C.
+//! Names and numbers in C and CUDA.
 
-use crate::ir::{Atom, Extent, Index, IndexVar, Math, Operand, Scalar};
+use crate::ir::{Atom, Extent, Index, IndexVar, Kernel, LoopKind, Math, Operand, Scalar, Stmt};
+use std::collections::BTreeMap;
 
-pub(super) fn var(v: IndexVar) -> String {
-    format!("i{}", v.0)
+/// Words that a loop's variable cannot be called.
+const TAKEN: [&str; 29] = [
+    "args", "batch", "begin", "bool", "break", "case", "char", "const", "continue", "do", "double", "else",
+    "end", "float", "for", "goto", "if", "int", "l", "lane", "long", "p", "piece", "return", "stop",
+    "switch", "turn", "warp", "while",
+];
+
+/// The names of the loops' variables: those of their axes, told apart where one loop stands in another.
+#[derive(Default)]
+pub(super) struct Names {
+    vars: BTreeMap<IndexVar, String>,
+    /// Whether loaded integers must become wider before they are multiplied.
+    pub wide: bool,
+}
+
+impl Names {
+    pub(super) fn new(kernel: &Kernel) -> Self {
+        let mut names = Names::default();
+        names.visit(&kernel.body, &kernel.axes, &mut Vec::new());
+        names
+    }
+
+    /// Parallel loops are one level whose names hold in everything that follows.
+    fn visit(&mut self, stmts: &[Stmt], axes: &[String], around: &mut Vec<String>) {
+        for stmt in stmts {
+            let Stmt::Loop(l) = stmt else { continue };
+            let axis = axes.get(l.var.0 as usize).map_or("", String::as_str);
+            let name = distinct(&plain(axis, l.var), around);
+            around.push(name.clone());
+            self.vars.insert(l.var, name);
+            self.visit(&l.body, axes, around);
+            if !matches!(l.kind, LoopKind::Parallel | LoopKind::ParallelLanes) {
+                around.pop();
+            }
+        }
+    }
+
+    pub(super) fn var(&self, v: IndexVar) -> String {
+        self.vars.get(&v).cloned().unwrap_or_else(|| format!("i{}", v.0))
+    }
+
+    pub(super) fn index(&self, index: &Index, lane: Option<&Lane<'_>>) -> String {
+        index_text(self, index, lane)
+    }
+}
+
+/// The name of an axis as a name in C; names of values and arguments are a letter and a number, so no axis may
+/// be called like that.
+fn plain(axis: &str, var: IndexVar) -> String {
+    let name: String =
+        axis.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
+    let numbered = |n: &str| {
+        let rest = n.trim_start_matches(|c: char| c.is_ascii_lowercase());
+        n.len() - rest.len() <= 1 && !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit())
+    };
+    match name.as_str() {
+        "" => format!("i{}", var.0),
+        n if n.starts_with(|c: char| c.is_ascii_digit() || c == '_') => format!("i{}", var.0),
+        n if TAKEN.contains(&n) || numbered(n) => format!("{n}_"),
+        n => n.to_string(),
+    }
+}
+
+fn distinct(name: &str, around: &[String]) -> String {
+    let mut wanted = name.to_string();
+    let mut number = 1;
+    while around.contains(&wanted) {
+        number += 1;
+        wanted = format!("{name}_{number}");
+    }
+    wanted
 }
 
 pub(super) fn scalar(s: Scalar) -> String {
@@ -62,21 +132,23 @@ pub(super) struct Lane<'a> {
     pub varies: &'a dyn Fn(Scalar) -> bool,
 }
 
-pub(super) fn index(index: &Index, lane: Option<&Lane<'_>>) -> String {
+fn index_text(names: &Names, index: &Index, lane: Option<&Lane<'_>>) -> String {
+    let inner_text = |inner: &Index| index_text(names, inner, lane);
     let mut text = String::new();
     for (atom, scale) in &index.terms {
         let atom = match atom {
             Atom::Var(v) => match lane {
-                Some(l) if l.var == *v => format!("({} + l)", var(*v)),
-                _ => var(*v),
+                Some(l) if l.var == *v => format!("({} + l)", names.var(*v)),
+                _ => names.var(*v),
             },
             Atom::Data(s) => match lane {
                 Some(l) if (l.varies)(*s) => format!("{}[l]", scalar(*s)),
+                _ if names.wide => format!("(long long){}", scalar(*s)),
                 _ => scalar(*s),
             },
-            Atom::Div(inner, by) => format!("({}) / {by}", self::index(inner, lane)),
-            Atom::Mod(inner, by) => format!("({}) % {by}", self::index(inner, lane)),
-            Atom::Clamp(inner, low, high) => format!("clamp({}, {low}, {high})", self::index(inner, lane)),
+            Atom::Div(inner, by) => format!("({}) / {by}", inner_text(inner)),
+            Atom::Mod(inner, by) => format!("({}) % {by}", inner_text(inner)),
+            Atom::Clamp(inner, low, high) => format!("clamp({}, {low}, {high})", inner_text(inner)),
         };
         let sign = match (text.is_empty(), *scale < 0) {
             (true, false) => "",

@@ -54,14 +54,18 @@ impl<'a> Lowering<'a> {
     }
 
     fn step(&mut self, family: &str, names: &[String], origins: Vec<String>, body: Body, args: Vec<SlotId>) {
+        let mut axes = body.axes().to_vec();
         let (mut kernel_args, scalars, accs, stmts) = body.finish();
-        let stmts = tidy(collapse(stmts));
+        let stmts = tidy(collapse(stmts, &mut axes));
         for (i, arg) in kernel_args.iter_mut().enumerate() {
             arg.role = role_of(&stmts, i as u32);
         }
         let mut kernel = Kernel {
             name: String::new(),
+            family: family.to_string(),
             origins: origins.clone(),
+            axes,
+            shapes: args.iter().map(|s| self.plan.slot(*s).shape.clone()).collect(),
             args: kernel_args,
             scalars,
             accs,

@@ -28,13 +28,15 @@ impl Lowering<'_> {
     pub(super) fn new_slot(&mut self, kind: SlotKind, value: ValueId) -> SlotId {
         let len = self.dims(value).iter().product();
         let elem = elem(self.function.value(value).storage);
-        self.plan.slots.push(Slot { kind, elem, len, offset: 0 });
+        let shape = self.module.shape_text(&self.function.value(value).shape);
+        self.plan.slots.push(Slot { kind, elem, len, shape, offset: 0 });
         SlotId((self.plan.slots.len() - 1) as u32)
     }
 
     /// A scratch buffer of its own.
     pub(in crate::lower) fn scratch(&mut self, elem: Elem, len: usize) -> SlotId {
-        self.plan.slots.push(Slot { kind: SlotKind::Scratch, elem, len, offset: 0 });
+        let (kind, shape) = (SlotKind::Scratch, format!("[{len}]"));
+        self.plan.slots.push(Slot { kind, elem, len, shape, offset: 0 });
         SlotId((self.plan.slots.len() - 1) as u32)
     }
 
@@ -120,7 +122,8 @@ pub(super) fn constant_slot(
     }
     let elem = if literal.integer { Elem::I32 } else { Elem::F32 };
     let kind = SlotKind::Constant(literal.data.clone().into());
-    slots.push(Slot { kind, elem, len: literal.data.len(), offset: 0 });
+    let (len, shape) = (literal.data.len(), format!("[{}]", literal.data.len()));
+    slots.push(Slot { kind, elem, len, shape, offset: 0 });
     let slot = SlotId((slots.len() - 1) as u32);
     literals.push((literal.clone(), slot));
     slot

@@ -97,7 +97,8 @@ impl<'a, 'c> Puller<'a, 'c> {
     /// Opens a loop over an axis.
     pub(super) fn open(&mut self, kind: LoopKind, axis: AxisId) -> Index {
         let extent = self.extent(axis);
-        Index::var(self.body.open(kind, extent))
+        let name = if axis == AxisId::BATCH { "b" } else { &self.module.axis(axis).name };
+        Index::var(self.body.open_axis(kind, extent, name))
     }
 
     /// Closes the innermost loop; what was pulled in it is forgotten.

@@ -1,14 +1,13 @@
 //! Loops in C: pieces for threads, vectors, and what is left at their ends.
 
 use super::Printer;
-use crate::ir::{Acc, Extent, Loop, LoopKind, Stmt};
-use crate::print::{names, operations};
+use crate::ir::{Acc, Loop, LoopKind, Stmt};
+use crate::print::{names, operations, pieces};
 
 impl Printer<'_> {
     /// The statements outside and inside the parallel loops. Their variables are told from the piece.
     pub(super) fn top(&mut self, body: &[Stmt], kinds: &[LoopKind]) {
-        let inner_parallel = |s: &Stmt| matches!(s, Stmt::Loop(l) if matches!(l.kind, LoopKind::Parallel | LoopKind::ParallelLanes));
-        let Some(at) = body.iter().position(inner_parallel) else { return self.block(body) };
+        let Some(at) = pieces::parallel_in(body) else { return self.block(body) };
         self.block(&body[..at]);
         let Stmt::Loop(first) = &body[at] else { unreachable!("found above") };
         if kinds == [LoopKind::ParallelLanes] {
@@ -19,7 +18,7 @@ impl Printer<'_> {
         self.decode(first);
         let (mut l, mut own) = (first.as_ref(), None);
         while l.kind == LoopKind::Parallel {
-            let at = l.body.iter().position(inner_parallel);
+            let at = pieces::parallel_in(&l.body);
             self.block(&l.body[..at.unwrap_or(l.body.len())]);
             let Some(at) = at else { break };
             let Stmt::Loop(next) = &l.body[at] else { unreachable!("found above") };
@@ -35,7 +34,7 @@ impl Printer<'_> {
 
     /// Only lanes are shared out: one long loop.
     fn lane_range(&mut self, l: &Loop) {
-        let v = names::var(l.var);
+        let v = self.names.var(l.var);
         let n = names::extent(l.extent);
         let lanes = self.lanes;
         self.line(&format!("const int64_t stop = end * {lanes} < {n} ? end * {lanes} : {n};"));
@@ -45,44 +44,15 @@ impl Printer<'_> {
 
     /// The variables of the parallel loops from the number of the piece.
     fn decode(&mut self, first: &Loop) {
-        let mut loops = vec![first];
-        while let Some(next) = loops[loops.len() - 1].body.iter().find_map(|s| match s {
-            Stmt::Loop(l) if matches!(l.kind, LoopKind::Parallel | LoopKind::ParallelLanes) => Some(l),
-            _ => None,
-        }) {
-            loops.push(next);
-        }
-        // The loops further in: how many pieces one step of this loop takes.
-        let (mut below, mut batches) = (1, 0);
-        let mut lines = Vec::new();
-        for (i, l) in loops.iter().enumerate().rev() {
-            let lanes = l.kind == LoopKind::ParallelLanes;
-            let count = if lanes { (l.extent.count + self.lanes - 1) / self.lanes } else { l.extent.count };
-            let by = names::extent(Extent { count: below, batch: batches > 0 });
-            let mut text = match by.as_str() {
-                "1" => "p".to_string(),
-                _ if batches > 0 => format!("p / ({by})"),
-                _ => format!("p / {by}"),
-            };
-            if i > 0 {
-                let count = names::extent(Extent { count, ..l.extent });
-                let count = if l.extent.batch { format!("({count})") } else { count };
-                text = format!("{text} % {count}");
-            }
-            let lanes_of = if lanes { format!(" * {}", self.lanes) } else { String::new() };
-            let constant = if lanes { "" } else { "const " };
-            lines.push(format!("{constant}int64_t {} = {text}{lanes_of};", names::var(l.var)));
-            below *= count;
-            batches += usize::from(l.extent.batch);
-        }
-        for line in lines.iter().rev() {
-            self.line(line);
+        for place in pieces::places(first, self.lanes, "p") {
+            let constant = if place.of.kind == LoopKind::ParallelLanes { "" } else { "const " };
+            self.line(&format!("{constant}int64_t {} = {};", self.names.var(place.of.var), place.text));
         }
     }
 
     /// One piece of a lane loop: a whole vector, or what is left at the end.
     fn one_vector(&mut self, l: &Loop) {
-        let v = names::var(l.var);
+        let v = self.names.var(l.var);
         let n = names::extent(l.extent);
         let lanes = self.lanes;
         if l.extent.known().is_some_and(|n| n % lanes == 0) {
@@ -111,7 +81,7 @@ impl Printer<'_> {
     }
 
     pub(super) fn inner_loop(&mut self, l: &Loop) {
-        let (v, n) = (names::var(l.var), names::extent(l.extent));
+        let (v, n) = (self.names.var(l.var), names::extent(l.extent));
         let vector = matches!(l.kind, LoopKind::Vector | LoopKind::ParallelLanes);
         if vector && self.vector.is_none() {
             self.line("{");
@@ -133,7 +103,7 @@ impl Printer<'_> {
     /// Whole vectors as far as they go, then single elements. Accumulators from outside get lanes of their
     /// own, which are joined in a fixed order.
     fn vector_then_rest(&mut self, l: &Loop, stop: &str, known: Option<i64>) {
-        let v = names::var(l.var);
+        let v = self.names.var(l.var);
         let lanes = self.lanes;
         if known.is_none_or(|n| n >= lanes) {
             let mut outer = Vec::new();

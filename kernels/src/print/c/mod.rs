@@ -3,8 +3,8 @@
 mod loops;
 mod values;
 
-use super::names;
-use super::{Target, operations};
+use super::names::{self, Names};
+use super::{Target, heading, operations};
 use crate::ir::math::Definition;
 use crate::ir::{Acc, Elem, IndexVar, Join, Kernel, Local, Math, Role, Scalar, Stmt, Type};
 use std::collections::BTreeSet;
@@ -15,9 +15,10 @@ use std::fmt::Write;
 #[must_use]
 pub fn print_c(kernel: &Kernel, target: Target) -> String {
     let mut printer = Printer::new(&kernel.scalars, &kernel.accs, target.lanes() as i64);
+    printer.names = Names::new(kernel);
     printer.args = kernel.args.iter().map(|a| a.elem).collect();
-    for origin in &kernel.origins {
-        printer.line(&format!("/* {origin} */"));
+    for line in heading(kernel) {
+        printer.line(&format!("/* {line} */"));
     }
     let name = &kernel.name;
     printer.line(&format!("void {name}(void *const *args, int64_t batch, int64_t begin, int64_t end) {{"));
@@ -70,6 +71,7 @@ pub(super) fn print_math(function: Math, definition: &Definition) -> String {
 
 struct Printer<'k> {
     text: String,
+    names: Names,
     indent: usize,
     lanes: i64,
     args: Vec<Elem>,
@@ -88,6 +90,7 @@ impl<'k> Printer<'k> {
     fn new(scalars: &'k [Type], accs: &'k [Join], lanes: i64) -> Self {
         Printer {
             text: String::new(),
+            names: Names::default(),
             indent: 0,
             lanes,
             args: Vec::new(),
@@ -134,7 +137,7 @@ impl<'k> Printer<'k> {
                 if self.vector.is_some() {
                     value = operations::join_lanes(Join::Sum, &value);
                 }
-                self.line(&format!("a{arg}[{}] = {value};", names::index(index, None)));
+                self.line(&format!("a{arg}[{}] = {value};", self.names.index(index, None)));
             }
             Stmt::Array(local, elem, len) => {
                 let vector = self.vector.is_some();
@@ -148,7 +151,7 @@ impl<'k> Printer<'k> {
             Stmt::StoreLocal(local, index, value) => {
                 if self.vector_arrays.contains(local) {
                     let value = self.operand(*value, true);
-                    self.line(&format!("m{}[{}] = {value};", local.0, names::index(index, None)));
+                    self.line(&format!("m{}[{}] = {value};", local.0, self.names.index(index, None)));
                 } else {
                     let elem = self.elem_of(*local);
                     self.store(&format!("m{}", local.0), elem, index, *value);

@@ -57,22 +57,22 @@ impl Printer<'_> {
     fn lane_index(&self, index: &Index) -> String {
         let varies = |s: Scalar| self.varying.contains(&s);
         let var = self.vector.unwrap_or(IndexVar(u32::MAX));
-        names::index(index, Some(&Lane { var, varies: &varies }))
+        self.names.index(index, Some(&Lane { var, varies: &varies }))
     }
 
     fn value(&self, ty: Type, expr: &Expr, vector: bool) -> Value {
         let text = match expr {
             Expr::Load(arg, index) => return self.load(&format!("a{arg}"), ty, index, vector),
             Expr::Local(local, index) if self.vector_arrays.contains(local) => {
-                format!("m{}[{}]", local.0, names::index(index, None))
+                format!("m{}[{}]", local.0, self.names.index(index, None))
             }
             Expr::Local(local, index) => return self.load(&format!("m{}", local.0), ty, index, vector),
             Expr::Acc(acc) => format!("r{}", acc.0),
             Expr::Index(index) if vector => match self.lane_stride(index) {
-                Some(step) => format!("vindex({}, {step})", names::index(index, None)),
+                Some(step) => format!("vindex({}, {step})", self.names.index(index, None)),
                 None => return Value::Lanes(self.lane_index(index)),
             },
-            Expr::Index(index) => format!("(int32_t)({})", names::index(index, None)),
+            Expr::Index(index) => format!("(int32_t)({})", self.names.index(index, None)),
             Expr::Unary(op, a) => operations::unary(*op, self.type_of(*a), &self.operand(*a, vector), vector),
             Expr::Binary(op, a, b) => {
                 // Vectors are shifted by a number, not by a vector.
@@ -107,8 +107,10 @@ impl Printer<'_> {
     fn load(&self, from: &str, ty: Type, index: &Index, vector: bool) -> Value {
         let p = if ty == Type::I32 { "vi" } else { "v" };
         match (vector, self.lane_stride(index)) {
-            (false, _) => Value::Expression(format!("{from}[{}]", names::index(index, None))),
-            (true, Some(1)) => Value::Expression(format!("{p}load({from} + {})", names::index(index, None))),
+            (false, _) => Value::Expression(format!("{from}[{}]", self.names.index(index, None))),
+            (true, Some(1)) => {
+                Value::Expression(format!("{p}load({from} + {})", self.names.index(index, None)))
+            }
             (true, _) => Value::Lanes(format!("{from}[{}]", self.lane_index(index))),
         }
     }
@@ -119,11 +121,11 @@ impl Printer<'_> {
         match (vector, self.lane_stride(index)) {
             (false, _) => {
                 let value = self.operand(value, false);
-                self.line(&format!("{to}[{}] = {value};", names::index(index, None)));
+                self.line(&format!("{to}[{}] = {value};", self.names.index(index, None)));
             }
             (true, Some(1)) => {
                 let value = self.operand(value, true);
-                self.line(&format!("{p}store({to} + {}, {value});", names::index(index, None)));
+                self.line(&format!("{p}store({to} + {}, {value});", self.names.index(index, None)));
             }
             (true, _) => {
                 let varies = matches!(value, Operand::Scalar(s) if self.varying.contains(&s));

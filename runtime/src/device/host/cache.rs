@@ -50,7 +50,7 @@ impl Toolchain {
 
     /// The entry of a kernel. Where it comes from does not change what is compiled.
     pub fn entry<'k>(&self, kernel: &'k Kernel) -> Entry<'k> {
-        let bare = Kernel { origins: Vec::new(), ..kernel.clone() };
+        let bare = Kernel { name: kernel.name.clone(), ..kernel.bare() };
         let text = print_c(&bare, self.target);
         let mut hasher = blake3::Hasher::new();
         for part in [&text, &self.header, &self.flags.join(" "), &self.compiler.version] {

@@ -1,11 +1,14 @@
-//! `archc kernels FILE --target c --out DIR | --check DIR`: the generated sources.
+//! `archc kernels FILE --target c|cuda --out DIR | --check DIR`: the generated sources.
+
+mod manifest;
 
 use crate::cli::{KernelsArgs, Output};
 use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model};
-use arch_kernels::Target;
+use arch_kernels::print::cuda;
 use arch_kernels::print::print_c;
+use arch_kernels::{Plan, Target};
 use arch_runtime::error::Problem;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,19 +22,13 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let plan = lowered::plan(&mut program, entry, args.batch, target, &sources)?;
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert(target.header_name(), target.header());
-    let mut rows = Vec::new();
-    for kernel in &plan.kernels {
-        let file = format!("{}.c", kernel.name);
-        let calls = plan.steps.iter().filter(|s| s.name == kernel.name).count();
-        rows.push(serde_json::json!({ "name": kernel.name, "file": file, "calls": calls }));
-        files.insert(file, print_c(kernel, target));
+    let printed = print(&plan)?;
+    let include = format!("#include \"{}\"\n\n", target.header_name());
+    for kernel in &printed {
+        let text = if target == Target::Cuda { include.clone() + &kernel.text } else { kernel.text.clone() };
+        files.insert(kernel.file.clone(), text);
     }
-    let (kernels, gemms) = plan.counts();
-    let manifest = serde_json::json!({
-        "item": program.item, "target": target.to_string(), "batch": args.batch,
-        "config": program.config.iter().cloned().collect::<BTreeMap<_, _>>(),
-        "kernel_steps": kernels, "matrix_products": gemms, "kernels": rows,
-    });
+    let manifest = manifest::of(&program, &plan, &printed);
     files.insert("manifest.json".into(), format!("{manifest:#}\n"));
     match (&args.out, &args.check) {
         (_, Some(dir)) => compare(dir, &files, warnings, output),
@@ -40,13 +37,65 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     }
 }
 
-fn target(text: &str) -> Result<Target, Failure> {
-    if text == "c" {
-        return Ok(Target::PINNED);
+/// The target that `--target` names.
+pub fn target(text: &str) -> Result<Target, Failure> {
+    match text {
+        "c" => return Ok(Target::PINNED),
+        "cuda" => return Ok(Target::Cuda),
+        _ => {}
     }
     Target::named(text.strip_prefix("c:").unwrap_or(text)).ok_or_else(|| {
-        Failure::Misuse(format!("there is no target `{text}`; there are c:generic, c:avx2 and c:avx512"))
+        Failure::Misuse(format!(
+            "there is no target `{text}`; there are c:generic, c:avx2, c:avx512 and cuda"
+        ))
     })
+}
+
+/// A kernel as text.
+pub struct Printed {
+    /// Its function's name.
+    pub name: String,
+    /// The name of its file.
+    pub file: String,
+    /// What kind of kernel it is.
+    pub family: String,
+    /// The shapes of its buffers, by argument.
+    pub shapes: Vec<String>,
+    /// The steps of the plan that call it.
+    pub steps: Vec<usize>,
+    /// How it is launched on a GPU.
+    pub launch: Option<cuda::Launch>,
+    /// The text.
+    pub text: String,
+}
+
+/// The kernels of a plan as texts for its target. Matrix products have a text in CUDA only.
+pub fn print(plan: &Plan) -> Result<Vec<Printed>, Failure> {
+    if plan.target != Target::Cuda {
+        let steps = |name: &str| (0..plan.steps.len()).filter(|s| plan.steps[*s].name == name).collect();
+        let printed = plan.kernels.iter().map(|kernel| Printed {
+            name: kernel.name.clone(),
+            file: format!("{}.c", kernel.name),
+            family: kernel.family.clone(),
+            shapes: kernel.shapes.clone(),
+            steps: steps(&kernel.name),
+            launch: None,
+            text: print_c(kernel, plan.target),
+        });
+        return Ok(printed.collect());
+    }
+    let (sources, calls) =
+        cuda::sources(plan).map_err(|e| Failure::Misuse(format!("this cannot be written for CUDA: {e}")))?;
+    let printed = sources.into_iter().enumerate().map(|(i, source)| Printed {
+        file: format!("{}.cu", source.name),
+        name: source.name,
+        family: source.family,
+        shapes: source.shapes,
+        steps: (0..calls.len()).filter(|s| calls[*s] == i).collect(),
+        launch: Some(source.launch),
+        text: source.text,
+    });
+    Ok(printed.collect())
 }
 
 fn write(

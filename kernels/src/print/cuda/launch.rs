@@ -1,0 +1,70 @@
+//! How a kernel is launched.
+
+use super::Refusal;
+use super::layout::{LANES, Layout, Mode};
+use crate::ir::{Extent, Kernel, LoopKind};
+
+/// The grid, the block, and the memory that goes with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// Blocks, along the first axis of the grid.
+    pub grid: u32,
+    /// Threads of a block.
+    pub block: u32,
+    /// Bytes of shared memory of a block, all of it static.
+    pub shared: u32,
+    /// Bytes of local arrays of a thread that are too large for registers and shared memory.
+    pub local: u32,
+}
+
+impl Launch {
+    /// The launch of a kernel for a batch.
+    ///
+    /// # Errors
+    /// If it does not fit on a GPU.
+    pub fn of(kernel: &Kernel, batch: usize) -> Result<Self, Refusal> {
+        let layout = Layout::of(kernel)?;
+        let pieces = pieces_extent(kernel).at(batch) as u64;
+        let each = match layout.mode {
+            Mode::Lanes if elements(kernel).is_some() => layout.warps * LANES,
+            Mode::Thread => layout.warps * LANES,
+            Mode::Warp | Mode::Lanes => layout.warps,
+        };
+        let grid = blocks(&kernel.name, pieces.div_ceil(each as u64))?;
+        Ok(Launch {
+            grid,
+            block: (layout.warps * LANES) as u32,
+            shared: layout.shared() as u32,
+            local: layout.local() as u32,
+        })
+    }
+}
+
+/// The number of blocks, if a grid can have so many.
+pub(super) fn blocks(kernel: &str, blocks: u64) -> Result<u32, Refusal> {
+    match u32::try_from(blocks) {
+        Ok(n) if n <= i32::MAX as u32 => Ok(n),
+        _ => Err(Refusal::Blocks { kernel: kernel.to_string(), blocks }),
+    }
+}
+
+/// Where only lanes are shared out, how many elements there are: each has a thread.
+pub(super) fn elements(kernel: &Kernel) -> Option<Extent> {
+    match kernel.parallel()[..] {
+        [(LoopKind::ParallelLanes, extent)] => Some(extent),
+        _ => None,
+    }
+}
+
+/// How many pieces a kernel has: threads where only lanes are shared out, else warps or threads. The batch is no
+/// loop of lanes inside another loop.
+pub(super) fn pieces_extent(kernel: &Kernel) -> Extent {
+    if let Some(elements) = elements(kernel) {
+        return elements;
+    }
+    kernel.parallel().iter().fold(Extent::fixed(1), |all, (kind, extent)| {
+        let lanes = *kind == LoopKind::ParallelLanes;
+        let count = if lanes { (extent.count + LANES - 1) / LANES } else { extent.count };
+        Extent { count: all.count * count, batch: all.batch || extent.batch }
+    })
+}

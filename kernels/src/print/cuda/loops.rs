@@ -1,0 +1,177 @@
+//! Loops in CUDA: pieces for warps, vector loops for their lanes.
+
+use super::layout::{Home, LANES, Mode, turns};
+use super::sync::Shared;
+use super::{Printer, launch};
+use crate::ir::{Acc, Expr, Extent, Loop, LoopKind, Stmt};
+use crate::print::pieces;
+use std::collections::BTreeSet;
+
+impl Printer<'_> {
+    /// The statements outside and inside the parallel loops. Their variables are told from the piece.
+    pub(super) fn top(&mut self, body: &[Stmt]) {
+        let Some(at) = pieces::parallel_in(body) else {
+            if self.layout.mode == Mode::Thread {
+                self.line("if (blockIdx.x + threadIdx.x != 0) return;");
+            } else {
+                self.line("if (threadIdx.x >= 32) return;");
+            }
+            return self.block(body);
+        };
+        self.block(&body[..at]);
+        let Stmt::Loop(first) = &body[at] else { unreachable!("found above") };
+        if pieces::nest(first).len() == 1 && first.kind == LoopKind::ParallelLanes {
+            return self.elements(first);
+        }
+        self.piece(first);
+        let mut l = first.as_ref();
+        loop {
+            if l.kind == LoopKind::ParallelLanes {
+                self.per_thread = true;
+                return self.block(&l.body);
+            }
+            let Some(at) = pieces::parallel_in(&l.body) else { return self.block(&l.body) };
+            self.block(&l.body[..at]);
+            let Stmt::Loop(next) = &l.body[at] else { unreachable!("found above") };
+            l = next;
+        }
+    }
+
+    fn int(&self) -> &'static str {
+        if self.wide { "long long" } else { "int" }
+    }
+
+    fn extent(&self, extent: Extent) -> String {
+        match (extent.batch, extent.count) {
+            (false, n) => n.to_string(),
+            (true, 1) => "batch".into(),
+            (true, n) if self.wide => format!("(long long)batch * {n}"),
+            (true, n) => format!("batch * {n}"),
+        }
+    }
+
+    /// Only lanes are shared out: a thread for each element.
+    fn elements(&mut self, l: &Loop) {
+        let (v, n) = (self.names.var(l.var), self.extent(l.extent));
+        let threads = self.layout.warps * LANES;
+        let block = if self.wide { "(long long)blockIdx.x" } else { "blockIdx.x" };
+        self.line(&format!("const {} {v} = {block} * {threads} + threadIdx.x;", self.int()));
+        self.line(&format!("if ({v} >= {n}) return;"));
+        self.per_thread = true;
+        self.block(&l.body);
+    }
+
+    /// The piece of this warp or thread, and the variables of the parallel loops there.
+    fn piece(&mut self, first: &Loop) {
+        let (int, warps) = (self.int(), self.layout.warps);
+        let block = if self.wide { "(long long)blockIdx.x" } else { "blockIdx.x" };
+        let (each, own) = match self.layout.mode {
+            Mode::Thread => (warps * LANES, "threadIdx.x"),
+            _ => (warps, "threadIdx.x / 32"),
+        };
+        self.line(&format!("const {int} piece = {block} * {each} + {own};"));
+        let kernel = self.kernel.expect("a kernel has pieces");
+        let count = launch::pieces_extent(kernel);
+        self.line(&format!("if (piece >= {}) return;", self.extent(count)));
+        for place in pieces::places(first, LANES, "piece") {
+            let l = place.of;
+            let v = self.names.var(l.var);
+            if l.kind != LoopKind::ParallelLanes {
+                self.line(&format!("const {int} {v} = {};", place.text));
+                continue;
+            }
+            self.line(&format!("const {int} {v} = {} + lane;", place.text));
+            if l.extent.known().is_none_or(|n| n % LANES != 0) {
+                self.line(&format!("if ({v} >= {}) return;", self.extent(l.extent)));
+            }
+        }
+    }
+
+    pub(super) fn inner_loop(&mut self, stmt: &Stmt, l: &Loop) {
+        if l.kind == LoopKind::Vector && !self.per_thread {
+            self.meet(stmt);
+            return self.vector(l);
+        }
+        if !self.per_thread
+            && let Some(kernel) = self.kernel
+        {
+            // What an iteration does comes before the next one.
+            let touch = Shared { kernel, layout: &self.layout }.touch(stmt, false);
+            self.since.note(&touch);
+        }
+        let (v, n) = (self.names.var(l.var), self.extent(l.extent));
+        if l.kind == LoopKind::Unrolled {
+            self.line("#pragma unroll");
+        }
+        self.line(&format!("for ({} {v} = 0; {v} < {n}; {v}++) {{", self.int()));
+        self.indented(&l.body);
+        self.line("}");
+    }
+
+    /// The lanes of the warp share out the iterations.
+    fn vector(&mut self, l: &Loop) {
+        let (v, n) = (self.names.var(l.var), self.extent(l.extent));
+        for acc in read_inside(&l.body) {
+            if self.layout.parted.contains(&acc) {
+                let all = super::values::joins(self.accs[acc.0 as usize]).1;
+                self.line(&format!("const float r{0}_all = {all}(r{0});", acc.0));
+            }
+        }
+        let int = self.int();
+        self.per_thread = true;
+        match l.extent.known() {
+            Some(count) if self.holds_spread(&l.body) => {
+                self.line("#pragma unroll");
+                self.line(&format!("for (int turn = 0; turn < {}; turn++) {{", turns(count)));
+                self.indent += 1;
+                self.line(&format!("const {int} {v} = lane + turn * 32;"));
+                if count % LANES == 0 {
+                    self.block(&l.body);
+                } else {
+                    self.line(&format!("if ({v} < {n}) {{"));
+                    self.indented(&l.body);
+                    self.line("}");
+                }
+                self.indent -= 1;
+            }
+            _ => {
+                self.line(&format!("for ({int} {v} = lane; {v} < {n}; {v} += 32) {{"));
+                self.indented(&l.body);
+            }
+        }
+        self.line("}");
+        self.per_thread = false;
+    }
+
+    /// Whether the statements touch an array of which each lane has its own elements.
+    fn holds_spread(&self, stmts: &[Stmt]) -> bool {
+        stmts.iter().any(|s| match s {
+            Stmt::Loop(l) => self.holds_spread(&l.body),
+            Stmt::StoreLocal(local, ..) | Stmt::Let(_, Expr::Local(local, _)) => {
+                matches!(self.layout.arrays[local].home, Home::Spread | Home::SpreadMemory)
+            }
+            _ => false,
+        })
+    }
+}
+
+/// The accumulators that statements read and do not declare.
+fn read_inside(stmts: &[Stmt]) -> BTreeSet<Acc> {
+    fn visit(stmts: &[Stmt], read: &mut BTreeSet<Acc>, own: &mut BTreeSet<Acc>) {
+        for stmt in stmts {
+            match stmt {
+                Stmt::Loop(l) => visit(&l.body, read, own),
+                Stmt::Let(_, Expr::Acc(acc)) => {
+                    read.insert(*acc);
+                }
+                Stmt::Acc(acc, _) => {
+                    own.insert(*acc);
+                }
+                _ => {}
+            }
+        }
+    }
+    let (mut read, mut own) = (BTreeSet::new(), BTreeSet::new());
+    visit(stmts, &mut read, &mut own);
+    &read - &own
+}

@@ -1,0 +1,311 @@
+//! The CUDA printer. A vector of the kernel is a warp: what is a vector in C is one number for each of 32 threads
+//! here, a vector loop goes on by 32 from the thread's lane, and lanes are joined by shuffles. A piece of the
+//! kernel is a warp of a block; a kernel without vectors has a thread for each piece.
+//!
+//! Outside of vectors all lanes of a warp compute the same; lane 0 alone writes it to memory. Lanes meet
+//! (`__syncwarp`) where one needs what another wrote: see [`sync`].
+
+mod gemm;
+mod launch;
+mod layout;
+mod loops;
+mod source;
+mod sync;
+mod values;
+
+pub use launch::Launch;
+pub use source::{Source, arguments, sources};
+
+use super::names::{self, Names};
+use super::{ALL_MATH, heading};
+use crate::ir::math::{self, Definition};
+use crate::ir::{Acc, Elem, Extent, Join, Kernel, Math, Operand, Role, Scalar, Stmt, Type};
+use layout::{Home, Layout, Mode};
+use std::fmt::{self, Write};
+use sync::{Shared, Since};
+
+/// Why a plan has no text for CUDA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// What the lanes of a warp share does not fit beside one another.
+    Shared {
+        /// The kernel.
+        kernel: String,
+        /// Bytes that one warp wants.
+        bytes: i64,
+        /// Bytes that a block has.
+        most: i64,
+    },
+    /// More blocks than a launch can have.
+    Blocks {
+        /// The kernel.
+        kernel: String,
+        /// The blocks wanted.
+        blocks: u64,
+    },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refusal::Shared { kernel, bytes, most } => write!(
+                f,
+                "{kernel} wants {bytes} bytes of shared memory for one warp, and a block has {most}: \
+                 make the axis shorter that its rows run along"
+            ),
+            Refusal::Blocks { kernel, blocks } => write!(
+                f,
+                "{kernel} wants {blocks} blocks, and a launch has at most {}: make the batch smaller",
+                i32::MAX
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// One kernel as a CUDA function of its arguments and the batch. `wide`: with indices of 64 bits, which it needs
+/// if a buffer has more than 2^30 elements.
+///
+/// # Errors
+/// If what a warp shares does not fit into shared memory.
+pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
+    let layout = Layout::of(kernel)?;
+    let mut printer = Printer::new(&kernel.scalars, &kernel.accs, layout);
+    printer.kernel = Some(kernel);
+    printer.names = Names::new(kernel);
+    printer.names.wide = wide;
+    printer.wide = wide;
+    for line in heading(kernel) {
+        printer.line(&format!("// {line}"));
+    }
+    printer.launch_line(kernel);
+    printer.signature(kernel);
+    let head = std::mem::take(&mut printer.text);
+    printer.indent += 1;
+    printer.arrays();
+    printer.top(&kernel.body);
+    printer.indent -= 1;
+    printer.line("}");
+    let body = std::mem::replace(&mut printer.text, head);
+    printer.indent += 1;
+    if body.contains("lane") {
+        printer.line("const int lane = threadIdx.x % 32;");
+    }
+    if body.contains("warp]") {
+        printer.line("const int warp = threadIdx.x / 32;");
+    }
+    Ok(printer.text + &body)
+}
+
+/// The text that all kernels include: the functions of the language, and how lanes are joined.
+#[must_use]
+pub fn prelude() -> String {
+    let mut text = String::from("#pragma once\n");
+    text += include_str!("prelude.h");
+    for function in ALL_MATH {
+        text += &print_math(function, &math::define(function));
+    }
+    text
+}
+
+fn print_math(function: Math, definition: &Definition) -> String {
+    let layout =
+        Layout { mode: Mode::Thread, warps: 1, arrays: Default::default(), parted: Default::default() };
+    let mut printer = Printer::new(&definition.scalars, &[], layout);
+    printer.per_thread = true;
+    let parameters: Vec<String> =
+        (0..definition.parameters).map(|p| format!("float {}", names::scalar(Scalar(p as u32)))).collect();
+    printer.line("");
+    printer.line(&format!("INLINE float {}({}) {{", values::math(function), parameters.join(", ")));
+    printer.indent += 1;
+    printer.block(&definition.body);
+    printer.line(&format!("return {};", values::number(definition.result)));
+    printer.indent -= 1;
+    printer.line("}");
+    printer.text
+}
+
+struct Printer<'k> {
+    text: String,
+    indent: usize,
+    kernel: Option<&'k Kernel>,
+    names: Names,
+    scalars: &'k [Type],
+    accs: &'k [Join],
+    layout: Layout,
+    wide: bool,
+    /// Whether each thread is at an iteration of its own.
+    per_thread: bool,
+    since: Since,
+}
+
+impl<'k> Printer<'k> {
+    fn new(scalars: &'k [Type], accs: &'k [Join], layout: Layout) -> Self {
+        Printer {
+            text: String::new(),
+            indent: 0,
+            kernel: None,
+            names: Names::default(),
+            scalars,
+            accs,
+            per_thread: layout.mode == Mode::Thread,
+            layout,
+            wide: false,
+            since: Since::default(),
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        if !text.is_empty() {
+            let _ = write!(self.text, "{:1$}", "", self.indent * 2);
+        }
+        self.text += text;
+        self.text += "\n";
+    }
+
+    fn indented(&mut self, body: &[Stmt]) {
+        self.indent += 1;
+        self.block(body);
+        self.indent -= 1;
+    }
+
+    fn block(&mut self, body: &[Stmt]) {
+        for stmt in body {
+            self.stmt(stmt);
+        }
+    }
+
+    /// The head of the function.
+    fn signature(&mut self, kernel: &Kernel) {
+        let threads = self.layout.warps * layout::LANES;
+        self.line(&format!("extern \"C\" __global__ void __launch_bounds__({threads})"));
+        let mut parameters: Vec<String> = Vec::new();
+        for (i, arg) in kernel.args.iter().enumerate() {
+            let elem = if arg.elem == Elem::F32 { "float" } else { "int" };
+            let constant = if arg.role == Role::Read { "const " } else { "" };
+            parameters.push(format!("{constant}{elem} *__restrict__ a{i}"));
+        }
+        parameters.push("const int batch".into());
+        let (first, rest) = (format!("{}(", kernel.name), parameters);
+        let mut line = first;
+        for (i, parameter) in rest.iter().enumerate() {
+            let end = if i + 1 == rest.len() { ") {" } else { "," };
+            if line.len() + parameter.len() > 108 {
+                self.line(line.trim_end());
+                line = "    ".into();
+            }
+            line += &format!("{parameter}{end} ");
+        }
+        self.line(line.trim_end());
+    }
+
+    /// What a thread or a warp is for.
+    fn launch_line(&mut self, kernel: &Kernel) {
+        let threads = self.layout.warps * layout::LANES;
+        let of = match launch::pieces_extent(kernel) {
+            Extent { batch: true, count: 1 } => "batch".into(),
+            Extent { batch: true, count } => format!("batch * {count}"),
+            Extent { count, .. } => count.to_string(),
+        };
+        let text = match self.layout.mode {
+            Mode::Lanes if launch::elements(kernel).is_some() => {
+                format!("a thread for each of {of} elements")
+            }
+            Mode::Thread => format!("a thread for each of {of} elements"),
+            Mode::Warp => format!("a warp for each of {of} rows"),
+            Mode::Lanes => format!("a warp for each of {of} vectors"),
+        };
+        self.line(&format!("// {text}, {threads} threads a block"));
+        if self.layout.local() > 0 {
+            self.line(&format!("// {} bytes of a thread lie in local memory", self.layout.local()));
+        }
+    }
+
+    /// The arrays in shared memory.
+    fn arrays(&mut self) {
+        let warps = self.layout.warps;
+        for (local, array) in self.layout.arrays.clone() {
+            let elem = if array.elem == Elem::F32 { "float" } else { "int" };
+            let (name, len) = (format!("m{}", local.0), array.len.max(1));
+            match array.home {
+                Home::Column => {
+                    self.line(&format!("__shared__ {elem} {name}_of[{warps}][{len}][32];"));
+                    self.line(&format!("{elem} (*const {name})[32] = {name}_of[warp];"));
+                }
+                Home::Shared => {
+                    self.line(&format!("__shared__ {elem} {name}_of[{warps}][{len}];"));
+                    self.line(&format!("{elem} *const {name} = {name}_of[warp];"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Lanes meet before the statement, if it must not come before what others did.
+    fn meet(&mut self, stmt: &Stmt) {
+        let Some(kernel) = self.kernel else { return };
+        if self.per_thread {
+            return;
+        }
+        let touch = Shared { kernel, layout: &self.layout }.touch(stmt, false);
+        if self.since.meets(&touch) {
+            self.line("__syncwarp();");
+        }
+    }
+
+    fn stmt(&mut self, stmt: &Stmt) {
+        if !matches!(stmt, Stmt::Loop(_)) {
+            self.meet(stmt);
+        }
+        let once = if self.per_thread { "" } else { "if (lane == 0) " };
+        match stmt {
+            Stmt::Loop(l) => self.inner_loop(stmt, l),
+            Stmt::Let(scalar, expr) => self.bind(*scalar, expr),
+            Stmt::Store(arg, index, value) => {
+                let (at, value) = (self.index(index), values::number(*value));
+                self.line(&format!("{once}a{arg}[{at}] = {value};"));
+            }
+            Stmt::StoreSum(arg, index, value) => {
+                let (at, value) = (self.index(index), values::number(*value));
+                if self.per_thread && self.layout.mode != Mode::Thread {
+                    self.line(&format!("warp_store_sum(&a{arg}[{at}], {value});"));
+                } else {
+                    self.line(&format!("{once}a{arg}[{at}] = {value};"));
+                }
+            }
+            Stmt::Array(local, elem, _) => self.declare(*local, *elem),
+            Stmt::StoreLocal(local, index, value) => {
+                let home = self.layout.arrays[local].home;
+                let once = if home == Home::Shared { once } else { "" };
+                let (element, value) = (self.element(*local, index), values::number(*value));
+                self.line(&format!("{once}{element} = {value};"));
+            }
+            Stmt::Acc(acc, join) => self.line(&format!("float r{} = {};", acc.0, values::neutral(*join))),
+            Stmt::Accumulate(acc, value) => self.accumulate(*acc, *value),
+        }
+    }
+
+    fn declare(&mut self, local: crate::ir::Local, elem: Elem) {
+        let array = self.layout.arrays[&local];
+        let len = match array.home {
+            Home::Registers | Home::Memory => array.len,
+            Home::Spread | Home::SpreadMemory => layout::turns(array.len),
+            Home::Column | Home::Shared => return,
+        };
+        let elem = if elem == Elem::F32 { "float" } else { "int" };
+        self.line(&format!("{elem} m{}[{}];", local.0, len.max(1)));
+    }
+
+    /// Where lanes have parts of an accumulator, what all of them compute is added by lane 0.
+    fn accumulate(&mut self, acc: Acc, value: Operand) {
+        let once = !self.per_thread && self.layout.parted.contains(&acc);
+        let (name, value) = (format!("r{}", acc.0), values::number(value));
+        let joined = match self.accs[acc.0 as usize] {
+            Join::Sum => format!("{name} += {value};"),
+            Join::Product => format!("{name} *= {value};"),
+            join => format!("{name} = {}({name}, {value});", values::joins(join).0),
+        };
+        self.line(&format!("{}{joined}", if once { "if (lane == 0) " } else { "" }));
+    }
+}
