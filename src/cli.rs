@@ -235,6 +235,8 @@ pub enum Task {
     TrainStep,
     /// DDIM sampling with guidance: two forward passes a step.
     Sample,
+    /// An item of any kind on random inputs; with --backward, the gradients of its parameters and inputs, too.
+    Op,
     /// Whole processes: checking, the first step of sampling and of training with cached kernels; and compiling
     /// all kernels anew.
     Startup,
@@ -247,6 +249,7 @@ impl Task {
             Task::Forward => "forward",
             Task::TrainStep => "train-step",
             Task::Sample => "sample",
+            Task::Op => "op",
             Task::Startup => "startup",
         }
     }
@@ -277,6 +280,9 @@ pub struct BenchArgs {
     /// Sampling steps.
     #[arg(long, default_value_t = 20, value_parser = some, allow_negative_numbers = true, value_name = "K")]
     pub steps: usize,
+    /// For `op`: gradients, too.
+    #[arg(long)]
+    pub backward: bool,
     /// In which form: `primitive` is the unfused baseline.
     #[arg(long, value_enum, default_value = "executing")]
     pub form: Form,

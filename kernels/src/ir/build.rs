@@ -26,7 +26,7 @@ pub struct Body {
 
 #[derive(Debug, Default)]
 struct Scope {
-    head: Option<(LoopKind, IndexVar, Extent)>,
+    head: Option<(LoopKind, IndexVar, Extent, Option<Index>)>,
     stmts: Vec<Stmt>,
     /// Lets of this scope by what they bind. Looked up, never gone through.
     known: HashMap<Expr, Scalar>,
@@ -47,10 +47,15 @@ impl Body {
 
     /// Opens a loop.
     pub fn open(&mut self, kind: LoopKind, extent: Extent) -> IndexVar {
+        self.open_until(kind, extent, None)
+    }
+
+    /// Opens a loop that may stop before its extent.
+    pub fn open_until(&mut self, kind: LoopKind, extent: Extent, stop: Option<Index>) -> IndexVar {
         let var = IndexVar(self.vars.len() as u32);
         self.vars.push((extent, self.scopes.len()));
         self.axes.push(String::new());
-        self.scopes.push(Scope { head: Some((kind, var, extent)), ..Scope::default() });
+        self.scopes.push(Scope { head: Some((kind, var, extent, stop)), ..Scope::default() });
         var
     }
 
@@ -73,8 +78,8 @@ impl Body {
     /// If no loop is open.
     pub fn close(&mut self) {
         let scope = self.scopes.pop().expect("an open loop");
-        let (kind, var, extent) = scope.head.expect("the outermost scope is no loop");
-        self.push(Stmt::Loop(Box::new(Loop { kind, var, extent, body: scope.stmts })));
+        let (kind, var, extent, stop) = scope.head.expect("the outermost scope is no loop");
+        self.push(Stmt::Loop(Box::new(Loop { kind, var, extent, stop, body: scope.stmts })));
     }
 
     /// How many loops are open.

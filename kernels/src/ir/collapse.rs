@@ -32,6 +32,9 @@ fn join_names(axes: &mut [String], outer: IndexVar, inner: IndexVar) {
 /// The loop and the only statement in it, a loop, as one loop.
 fn merge(outer: &Loop) -> Option<Loop> {
     let [Stmt::Loop(inner)] = outer.body.as_slice() else { return None };
+    if outer.stop.is_some() || inner.stop.is_some() {
+        return None;
+    }
     let kind = match (outer.kind, inner.kind) {
         (LoopKind::Parallel, LoopKind::Parallel | LoopKind::ParallelLanes)
         | (LoopKind::Sequential, LoopKind::Sequential | LoopKind::Vector) => inner.kind,
@@ -50,14 +53,17 @@ fn merge(outer: &Loop) -> Option<Loop> {
     let extent = Extent { count: outer.extent.count * size, batch: outer.extent.batch };
     let mut body = inner.body.clone();
     without(&mut body, outer.var);
-    Some(Loop { kind, var: inner.var, extent, body })
+    Some(Loop { kind, var: inner.var, extent, stop: None, body })
 }
 
 /// Calls `see` with every index in the statements.
 pub(crate) fn each_index(stmts: &[Stmt], see: &mut dyn FnMut(&Index)) {
     for stmt in stmts {
         match stmt {
-            Stmt::Loop(l) => each_index(&l.body, see),
+            Stmt::Loop(l) => {
+                l.stop.iter().for_each(&mut *see);
+                each_index(&l.body, see);
+            }
             Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i)) => see(i),
             Stmt::Store(_, i, _) | Stmt::StoreSum(_, i, _) | Stmt::StoreLocal(_, i, _) => see(i),
             _ => {}
@@ -68,7 +74,12 @@ pub(crate) fn each_index(stmts: &[Stmt], see: &mut dyn FnMut(&Index)) {
 fn without(stmts: &mut [Stmt], var: IndexVar) {
     for stmt in stmts {
         match stmt {
-            Stmt::Loop(l) => without(&mut l.body, var),
+            Stmt::Loop(l) => {
+                if let Some(stop) = l.stop.as_mut().filter(|stop| stop.mentions(var)) {
+                    *stop = stop.without(var);
+                }
+                without(&mut l.body, var);
+            }
             Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i))
             | Stmt::Store(_, i, _)
             | Stmt::StoreSum(_, i, _)

@@ -262,8 +262,10 @@ pub struct Loop {
     pub kind: LoopKind,
     /// Its variable.
     pub var: IndexVar,
-    /// How often it runs.
+    /// How often it runs at most.
     pub extent: Extent,
+    /// How often it runs where that differs: the last chunk of a long loop may be short.
+    pub stop: Option<Index>,
     /// What it runs.
     pub body: Vec<Stmt>,
 }

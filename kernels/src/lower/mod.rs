@@ -72,6 +72,8 @@ impl std::error::Error for LowerError {}
 /// # Errors
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
-    let function = storage::choose(module, function, options.target.lanes());
-    lowering::Lowering::new(module, &function, options)?.run()
+    let lanes = options.target.lanes();
+    let mut function = storage::choose(module, function, lanes);
+    let chunks = scan::chunks(module, &mut function, lanes);
+    lowering::Lowering::new(module, &function, &chunks, options)?.run()
 }

@@ -8,3 +8,4 @@ mod paper_blocks;
 mod scans;
 mod session;
 mod speed;
+mod states;

@@ -1,7 +1,8 @@
 //! Recurrences: forwards and backwards, several carries, yields and finals, sums inside.
 
 use super::common::{ARGUMENT, Fill, Terms, compare};
-use arch_compiler::graph::{AxisId, Builder, DType, Function, Module, ValueId};
+use arch_compiler::{canon, grad};
+use arch_compiler::graph::{AxisId, Builder, DType, FuncId, Function, Module, ValueId};
 use arch_compiler::ops::{Map, Op, Reduce, Scan, View};
 use std::sync::Arc;
 
@@ -164,5 +165,136 @@ fn a_decay_that_is_one_number_beside_the_state_of_the_step_before() {
         let scan =
             Scan { axis: t, reverse: false, carries: 2, sequences: 2, yields: 2, finals: 0, body: step };
         b.add(Op::Scan(scan), &[h, before, a, x]).unwrap()
+    });
+}
+
+/// The gradients of all inputs, at lengths around chunks, in both directions.
+fn gradients(what: &str, lengths: &[usize], build: &dyn Fn(&mut Module, AxisId, bool) -> FuncId) {
+    for (turn, steps) in lengths.iter().enumerate() {
+        let reverse = turn % 2 == 1;
+        let mut module = Module::default();
+        let t = module.add_axis("T", *steps);
+        let forward = build(&mut module, t, reverse);
+        let names: Vec<String> = module.function(forward).inputs.iter().map(|i| i.name.clone()).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let both = grad::value_and_grad(&mut module, forward, &names).unwrap();
+        canon::run(&mut module, both).unwrap();
+        let what = format!("gradients of {what}, {steps} steps, reverse: {reverse}");
+        let terms = match turn {
+            0..3 => Terms::everywhere(5e-6, Fill::Signed, 4),
+            _ => Terms::in_turn(&what, 5e-6, Fill::Signed, 4),
+        };
+        compare(&what, &module, both, 1 + turn % 3, &terms);
+    }
+}
+
+/// Lengths that are 1, prime, a chunk, one less, one more, and not a multiple.
+const AROUND_CHUNKS: [usize; 9] = [9, 1, 257, 7, 8, 17, 67, 23, 16];
+
+#[test]
+fn gradients_of_a_selective_scan() {
+    for (size, states) in [(16, 4), (17, 3), (1, 2)] {
+        gradients(&format!("a selective scan {size} {states}"), &AROUND_CHUNKS, &|module, t, reverse| {
+            let (e, n) = (module.add_axis("E", size), module.add_axis("N", states));
+            let step = body(module, |b| {
+                let h = float(b, "h", &[BATCH, e, n]);
+                let (u, dt) = (float(b, "u", &[BATCH, e]), float(b, "dt", &[BATCH, e]));
+                let (bb, c) = (float(b, "b", &[BATCH, n]), float(b, "c", &[BATCH, n]));
+                let a = float(b, "a", &[e, n]);
+                let decay = add(b, Op::Map(Map::Mul), &[dt, a]);
+                let decay = add(b, Op::Map(Map::Exp), &[decay]);
+                let kept = add(b, Op::Map(Map::Mul), &[decay, h]);
+                let more = add(b, Op::Map(Map::Mul), &[dt, u]);
+                let more = add(b, Op::Map(Map::Mul), &[more, bb]);
+                let new = add(b, Op::Map(Map::Add), &[kept, more]);
+                let y = add(b, Op::Contract(vec![n]), &[c, new]);
+                b.output("h", new);
+                b.output("y", y);
+                b.output("last", new);
+            });
+            let mut b = Builder::new(module, "test");
+            let h = float(&mut b, "h", &[BATCH, e, n]);
+            let (u, dt) = (float(&mut b, "u", &[BATCH, t, e]), float(&mut b, "dt", &[BATCH, t, e]));
+            let (bb, c) = (float(&mut b, "b", &[BATCH, t, n]), float(&mut b, "c", &[BATCH, t, n]));
+            let a = float(&mut b, "a", &[e, n]);
+            let dt = add(&mut b, Op::Map(Map::Sigmoid), &[dt]);
+            let one = add(&mut b, Op::Constant(-1.0), &[]);
+            let a = add(&mut b, Op::Map(Map::Add), &[a, one]);
+            let (axis, carries, sequences) = (t, 1, 4);
+            let scan = Scan { axis, reverse, carries, sequences, yields: 1, finals: 1, body: step };
+            let results = b.add(Op::Scan(scan), &[h, u, dt, bb, c, a]).unwrap();
+            b.output("y", results[0]);
+            b.output("last", results[1]);
+            b.finish()
+        });
+    }
+}
+
+/// Three carries that need each other, one of them a number, and a step that is not affine.
+#[test]
+fn gradients_of_a_step_that_is_not_affine() {
+    for size in [6, 17, 16] {
+        gradients(&format!("gates {size}"), &AROUND_CHUNKS, &|module, t, reverse| {
+            let (d, n) = (module.add_axis("D", size), module.add_axis("N", 3));
+            let step = body(module, |b| {
+                let (p, q) = (float(b, "p", &[BATCH, d, n]), float(b, "q", &[BATCH, d]));
+                let r = float(b, "r", &[BATCH]);
+                let x = float(b, "x", &[BATCH, d]);
+                let w = float(b, "w", &[n]);
+                let gate = add(b, Op::Map(Map::Mul), &[x, w]);
+                let gate = add(b, Op::Map(Map::Sigmoid), &[gate]);
+                let mixed = add(b, Op::Map(Map::Add), &[p, q]);
+                let mixed = add(b, Op::Map(Map::Tanh), &[mixed]);
+                let new_p = add(b, Op::Map(Map::Mul), &[gate, mixed]);
+                let total = add(b, Op::Reduce(Reduce::Sum, vec![n]), &[new_p]);
+                let scaled = add(b, Op::Map(Map::Mul), &[total, r]);
+                let new_q = add(b, Op::Map(Map::Sub), &[scaled, x]);
+                let half = add(b, Op::Constant(0.5), &[]);
+                let new_r = add(b, Op::Map(Map::Mul), &[r, half]);
+                b.output("p", new_p);
+                b.output("q", new_q);
+                b.output("r", new_r);
+                b.output("before", q);
+                b.output("total", total);
+                b.output("q_last", new_q);
+            });
+            let mut b = Builder::new(module, "test");
+            let (p, q) = (float(&mut b, "p", &[BATCH, d, n]), float(&mut b, "q", &[BATCH, d]));
+            let r = float(&mut b, "r", &[BATCH]);
+            let (x, w) = (float(&mut b, "x", &[BATCH, t, d]), float(&mut b, "w", &[n]));
+            let (axis, carries, sequences) = (t, 3, 1);
+            let scan = Scan { axis, reverse, carries, sequences, yields: 2, finals: 1, body: step };
+            let results = b.add(Op::Scan(scan), &[p, q, r, x, w]).unwrap();
+            for (i, result) in results.into_iter().enumerate() {
+                b.output(format!("result{i}"), result);
+            }
+            b.finish()
+        });
+    }
+}
+
+/// A step whose vectors run along its state: it mixes the only wide axis.
+#[test]
+fn gradients_of_a_step_that_mixes_its_state() {
+    gradients("a mixed state", &AROUND_CHUNKS, &|module, t, reverse| {
+        let (d, f) = (module.add_axis("D", 5), module.add_axis("F", 5));
+        let step = body(module, |b| {
+            let h = float(b, "h", &[BATCH, d]);
+            let (x, w) = (float(b, "x", &[BATCH, d]), float(b, "w", &[d, f]));
+            let sum = add(b, Op::Map(Map::Add), &[h, x]);
+            let product = add(b, Op::Contract(vec![d]), &[sum, w]);
+            let product = add(b, Op::View(View::Rename { from: f, to: d }), &[product]);
+            let new = add(b, Op::Map(Map::Tanh), &[product]);
+            b.output("h", new);
+            b.output("y", new);
+        });
+        let mut b = Builder::new(module, "test");
+        let h = float(&mut b, "h", &[BATCH, d]);
+        let (x, w) = (float(&mut b, "x", &[BATCH, t, d]), float(&mut b, "w", &[d, f]));
+        let (axis, carries, sequences) = (t, 1, 1);
+        let scan = Scan { axis, reverse, carries, sequences, yields: 1, finals: 0, body: step };
+        let y = add(&mut b, Op::Scan(scan), &[h, x, w]);
+        b.output("y", y);
+        b.finish()
     });
 }

@@ -5,15 +5,18 @@ mod startup;
 use crate::build::loss_programs;
 use crate::cli::{BenchArgs, Output, Task};
 use crate::failure::Failure;
+use crate::lowered::with_all_gradients;
 use crate::measure::{Others, Times, peak_rss_mib};
 use crate::model::{self, Checked};
 use crate::profile;
 use crate::provider::Files;
 use crate::session::{self, Chosen};
-use arch_compiler::graph::{AxisId, DType, FuncId, Module};
+use arch_compiler::canon;
+use arch_compiler::graph::{AxisId, DType, FuncId, Module, inline};
 use arch_compiler::program::{Program, Role};
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, TrainPrograms, build};
 use arch_runtime::diffusion::Variance;
+use arch_runtime::error::{Code, Problem};
 use arch_runtime::execute::{Data, Execute, Prepare};
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::DiffusionRecipe;
@@ -30,13 +33,17 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
             "--checkpoint belongs to `bench startup`; the other tasks draw weights".into(),
         ));
     }
+    if args.backward && args.task != Task::Op {
+        return Err(Failure::Misuse("--backward belongs to `bench op`; `bench train-step` has its own".into()));
+    }
     let form = Chosen::new(args.form, args.threads, output);
     let mut request = args.model.request()?;
     request.training = args.task == Task::TrainStep;
-    let Checked { program, warnings, .. } = model::program(&args.file, &request, output)?;
+    let Checked { mut program, warnings, .. } = model::program(&args.file, &request, output)?;
     let began = Instant::now();
     let (mut session, name) = match args.task {
         Task::TrainStep => (train_session(args, &program, &form)?, "update"),
+        Task::Op => (op_session(args, &mut program, &form)?, "op"),
         _ => (form.prepare(&program.module, &[("forward", program.entry)], args.batch)?, "forward"),
     };
     let compile_seconds = began.elapsed().as_secs_f64();
@@ -92,6 +99,21 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     }
     profile::print(&profile);
     Ok(())
+}
+
+/// An item by itself, on random inputs and, for its gradients, random cotangents.
+fn op_session(
+    args: &BenchArgs,
+    program: &mut Program,
+    form: &Chosen<'_>,
+) -> Result<Box<dyn Execute>, Failure> {
+    let function = if args.backward { with_all_gradients(program)? } else { program.entry };
+    let flat = inline(&mut program.module, function);
+    canon::run(&mut program.module, flat)
+        .map_err(|e| Problem::new(Code::Fault, e.0, "please report it with this file"))?;
+    let mut session = form.prepare(&program.module, &[("op", flat)], args.batch)?;
+    fill(session.as_mut(), &program.module, flat, program, args.batch)?;
+    Ok(session)
 }
 
 /// The programs of training with AdamW and a moving average, as the recipe's defaults have it.

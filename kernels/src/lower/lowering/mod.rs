@@ -9,6 +9,7 @@ use super::group::{self, Groups};
 use super::order::{self, Unit};
 use super::pull::Place;
 use super::rows::{Rows, Style};
+use super::scan::Chunks;
 use super::{LowerError, Options};
 use crate::plan::{Plan, SlotId};
 use arch_compiler::graph::{DType, Function, Module, ValueId};
@@ -26,11 +27,15 @@ pub(super) struct Lowering<'a> {
     pub module: &'a Module,
     pub function: &'a Function,
     pub options: &'a Options<'a>,
+    /// Scans that keep only some of their states.
+    pub chunks: &'a Chunks,
     pub analysis: Rc<Analysis>,
     pub groups: Groups,
     pub plan: Plan,
     /// Where values are in memory.
     pub places: BTreeMap<ValueId, Place>,
+    /// Where the states of a scan (node, carry) at the start of each chunk are.
+    pub states: BTreeMap<(usize, usize), Place>,
     literals: Literals,
     by_name: IndexMap<String, usize>,
 }
@@ -39,6 +44,7 @@ impl<'a> Lowering<'a> {
     pub(super) fn new(
         module: &'a Module,
         function: &'a Function,
+        chunks: &'a Chunks,
         options: &'a Options<'a>,
     ) -> Result<Self, LowerError> {
         for node in &function.nodes {
@@ -63,8 +69,19 @@ impl<'a> Lowering<'a> {
             arena_bytes: 0,
             live_lower_bound: 0,
         };
-        let (places, literals, by_name) = (BTreeMap::new(), Vec::new(), IndexMap::new());
-        Ok(Lowering { module, function, options, analysis, groups, plan, places, literals, by_name })
+        Ok(Lowering {
+            module,
+            function,
+            options,
+            chunks,
+            analysis,
+            groups,
+            plan,
+            places: BTreeMap::new(),
+            states: BTreeMap::new(),
+            literals: Vec::new(),
+            by_name: IndexMap::new(),
+        })
     }
 
     pub(super) fn run(mut self) -> Result<Plan, LowerError> {

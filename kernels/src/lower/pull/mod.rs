@@ -26,13 +26,15 @@ pub(super) enum Place {
     Slot(SlotId, Elem, Strides),
     /// In a local array.
     Local(Local, Strides),
+    /// In a local array that holds several steps of a scan: this step's part begins here.
+    Step(Local, Strides, Index),
     /// Already computed.
     Known(Operand),
-    /// It is another function's value, at a position on one axis more.
+    /// In the body of a scan: a value of the function around, at a position on one axis more.
     Outer(ValueId, Option<(AxisId, Index)>),
 }
 
-/// Values of one function: the whole one, or the body of a scan.
+/// Values of one function: the whole one, which is the first frame, or the body of a scan.
 #[derive(Debug)]
 pub(super) struct Frame<'a> {
     pub function: &'a Function,
@@ -137,6 +139,11 @@ impl<'a, 'c> Puller<'a, 'c> {
                 let value = self.body.to_float(value);
                 self.body.push(Stmt::StoreLocal(*local, Self::address(env, strides), value));
             }
+            Place::Step(local, strides, start) => {
+                let value = self.body.to_float(value);
+                let at = Self::address(env, strides).plus(start, 1);
+                self.body.push(Stmt::StoreLocal(*local, at, value));
+            }
             Place::Known(_) | Place::Outer(..) => unreachable!("only memory is written"),
         }
     }
@@ -163,10 +170,15 @@ impl<'a, 'c> Puller<'a, 'c> {
                 let loaded = self.body.bind(Expr::Local(local, Self::address(env, &strides)));
                 self.as_elem(loaded, elem(function.value(value).storage))
             }
+            Some(Place::Step(local, strides, start)) => {
+                let at = Self::address(env, &strides).plus(&start, 1);
+                let loaded = self.body.bind(Expr::Local(local, at));
+                self.as_elem(loaded, elem(function.value(value).storage))
+            }
             Some(Place::Known(operand)) => operand,
             Some(Place::Outer(outer, at)) => {
                 let env = at.map_or_else(|| env.clone(), |at| element::with(env, &[at]));
-                self.pull(frame - 1, outer, &env)
+                self.pull(0, outer, &env)
             }
             None => self.compute(frame, value, env),
         };

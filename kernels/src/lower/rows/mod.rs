@@ -11,6 +11,7 @@ use crate::ir::{Elem, Expr, LoopKind, Operand};
 use arch_compiler::graph::{AxisId, Function, ValueId};
 use arch_compiler::ops::Op;
 use schedule::Pass;
+pub(super) use schedule::cost;
 use std::collections::BTreeMap;
 
 /// Rows longer than this are not kept in a local array.

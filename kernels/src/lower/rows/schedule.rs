@@ -91,7 +91,8 @@ impl Rows<'_> {
     }
 }
 
-fn cost(op: &Op) -> u32 {
+/// About how much an element costs, in simple operations.
+pub(in crate::lower) fn cost(op: &Op) -> u32 {
     match op {
         Op::Map(
             Map::Exp

@@ -98,7 +98,7 @@ pub(in crate::lower) fn free_axes(module: &Module, scan: &Scan) -> Vec<AxisId> {
 }
 
 /// The axes that an operation does more to than pass on.
-fn touched(_module: &Module, op: &Op) -> Vec<AxisId> {
+pub(super) fn touched(_module: &Module, op: &Op) -> Vec<AxisId> {
     match op {
         Op::Reduce(_, over) | Op::Contract(over) => over.clone(),
         Op::Gather { axis } | Op::ScatterAdd { axis, .. } => vec![*axis],

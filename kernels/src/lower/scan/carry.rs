@@ -1,7 +1,7 @@
 //! The state of a scan: local arrays that every step reads and renews.
 
 use super::Step;
-use crate::ir::{Elem, Expr, Local};
+use crate::ir::{Elem, Expr, Local, Operand};
 use crate::lower::analysis::Role;
 use crate::lower::element::Env;
 use crate::lower::order::Unit;
@@ -24,6 +24,16 @@ pub(super) struct Carry {
 impl Step<'_> {
     /// The state, filled with the initial carries.
     pub(super) fn start(&self, p: &mut Puller<'_, '_>, env: &Env) -> Vec<Carry> {
+        self.start_with(p, env, &mut |p, i, env| p.pull(0, self.inputs[i], env))
+    }
+
+    /// The state, filled with what `first` gives for a carry and a place.
+    pub(super) fn start_with(
+        &self,
+        p: &mut Puller<'_, '_>,
+        env: &Env,
+        first: &mut dyn FnMut(&mut Puller<'_, '_>, usize, &Env) -> Operand,
+    ) -> Vec<Carry> {
         (0..self.scan.carries)
             .map(|i| {
                 let axes = self.local_axes(self.body.inputs[i].value);
@@ -31,7 +41,7 @@ impl Step<'_> {
                 let length = self.length(p, &axes);
                 let state = p.body.local(Elem::F32, length);
                 self.each(p, &axes, env, |p, env| {
-                    let operand = p.pull(0, self.inputs[i], env);
+                    let operand = first(p, i, env);
                     p.store(&Place::Local(state, strides.clone()), env, operand);
                 });
                 Carry { state, strides, axes, new: self.body.outputs[i].1, next: None, written: false }
@@ -126,8 +136,8 @@ impl Step<'_> {
     }
 
     /// Finals that are carries, from the state after the last step.
-    pub(super) fn finals(&self, p: &mut Puller<'_, '_>, env: &Env, carries: &[Carry]) {
-        let finals = self.body.outputs[self.scan.carries..].iter().zip(&self.results).skip(self.scan.yields);
+    pub(super) fn finals(&self, p: &mut Puller<'_, '_>, env: &Env, carries: &[Carry], results: &[Place]) {
+        let finals = self.body.outputs[self.scan.carries..].iter().zip(results).skip(self.scan.yields);
         for ((_, value), place) in finals {
             let Some(i) = self.carry_of(*value) else { continue };
             let carry = &carries[i];

@@ -1,12 +1,16 @@
 //! A recurrence as one kernel: parallel over the batch and over every axis along which the steps share no
 //! data, vectors along one of these, the state in local arrays (registers, where loops are written out).
 
+mod again;
 mod arrange;
 mod carry;
+mod chunk;
+mod shared;
 mod step;
 mod sums;
 
 pub(super) use arrange::{arrange, free_axes};
+pub(super) use chunk::{Chunks, chunks};
 
 use super::LowerError;
 use super::analysis::{self, Analysis, Role};
@@ -16,12 +20,14 @@ use super::lowering::Lowering;
 use super::order::{self, Unit};
 use super::pull::{Frame, Place, Puller, Strides};
 use super::rows::Style;
-use crate::ir::LoopKind;
+use crate::ir::{Index, LoopKind};
 use crate::plan::SlotId;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Op, Scan};
+use again::{AgainStep, Kept};
 use arrange::Arrangement;
 use std::collections::BTreeMap;
+use step::Now;
 
 /// Local arrays of one scan may not be larger than this: they lie on the stack, also on that of the caller.
 const LARGEST_STATE: usize = 1 << 20;
@@ -32,6 +38,8 @@ const UNROLLED: i64 = 32;
 
 /// What is known of a scan before its kernel is built.
 struct Step<'a> {
+    /// Which of the kernel's functions its body is.
+    frame: usize,
     scan: &'a Scan,
     body: &'a Function,
     inputs: &'a [ValueId],
@@ -44,42 +52,36 @@ struct Step<'a> {
     analysis: Analysis,
     groups: Groups,
     units: Vec<Unit>,
-    /// Where the yields and finals go.
-    results: Vec<Place>,
 }
 
 impl<'a> Lowering<'a> {
     pub(super) fn scan(&mut self, n: usize) -> Result<(), LowerError> {
         let function: &'a Function = self.function;
+        let chunks: &'a Chunks = self.chunks;
         let node = &function.nodes[n];
         let Op::Scan(scan) = &node.op else { return Ok(()) };
         let lanes = self.options.target.lanes();
-        let Arrangement { free, style, sums } = arrange(self.module, function, scan, &node.inputs, lanes);
-        let mut analysis = Analysis::new(self.module, &scan.body, analysis::Place::Body);
-        for n in &sums {
-            analysis.roles[*n] = Role::LaneSum;
-        }
-        let groups = group::group(self.module, &scan.body, &analysis, &free);
-        let units = order::order(&scan.body, &analysis, &groups).units;
+        let arrangement = arrange(self.module, function, scan, &node.inputs, lanes);
+        let mut step = Step::new(self.module, (scan, &node.inputs), &arrangement, lanes, 1);
         let results: Vec<Place> = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
-        let vectors = free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
+        let vectors = step.free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
         let mut partial = Vec::new();
-        for n in &sums {
+        for n in &arrangement.sums {
             let value = scan.body.nodes[*n].outputs[0];
             let at = scan.body.outputs[scan.carries..].iter().position(|o| o.1 == value);
             let Some(out) = at.map(|i| node.outputs[i]) else { continue };
             let (slot, strides) = self.partial_sums(out, vectors);
-            partial.push((*n, slot, strides, out));
+            step.sums.push((*n, slot, strides.clone()));
+            partial.push((slot, strides, out));
         }
-        let sums = partial.iter().map(|(n, slot, strides, _)| (*n, *slot, strides.clone())).collect();
-        let (body, inputs) = (&*scan.body, &node.inputs[..]);
-        let step = Step { scan, body, inputs, free, style, sums, lanes, analysis, groups, units, results };
-        let bytes = step.state_bytes(self.module, lanes);
+        let again = chunks.again.get(&n).map(|again| self.again(again, &arrangement));
+        let bytes = step.state_bytes(self.module) + again.as_ref().map_or(0, |a| a.bytes(self.module));
         if bytes > LARGEST_STATE {
             return Err(LowerError::ScanState { bytes });
         }
-        self.kernel("scan", &[n], &node.outputs, |p| step.emit(p));
-        for (_, slot, strides, out) in partial {
+        let kept = self.keep(n, &step);
+        self.kernel("scan", &[n], &node.outputs, |p| step.emit(p, &results, &kept, again.as_ref()));
+        for (slot, strides, out) in partial {
             self.finish_sums(n, out, slot, &strides, vectors);
         }
         Ok(())
@@ -87,12 +89,31 @@ impl<'a> Lowering<'a> {
 }
 
 impl<'a> Step<'a> {
+    fn new(
+        module: &Module,
+        (scan, inputs): (&'a Scan, &'a [ValueId]),
+        arrangement: &Arrangement,
+        lanes: usize,
+        frame: usize,
+    ) -> Self {
+        let Arrangement { free, style, sums } = arrangement;
+        let body = &*scan.body;
+        let mut analysis = Analysis::new(module, body, analysis::Place::Body);
+        if frame == 1 {
+            sums.iter().for_each(|n| analysis.roles[*n] = Role::LaneSum);
+        }
+        let groups = group::group(module, body, &analysis, free);
+        let units = order::order(body, &analysis, &groups).units;
+        let (free, style, sums) = (free.clone(), *style, Vec::new());
+        Step { frame, scan, body, inputs, free, style, sums, lanes, analysis, groups, units }
+    }
+
     fn local_axes(&self, value: ValueId) -> Vec<AxisId> {
         self.body.value(value).shape.iter().copied().filter(|a| !self.free.contains(a)).collect()
     }
 
-    fn state_bytes(&self, module: &Module, lanes: usize) -> usize {
-        let lanes = if self.style == Style::InLanes { lanes } else { 1 };
+    fn state_bytes(&self, module: &Module) -> usize {
+        let lanes = if self.style == Style::InLanes { self.lanes } else { 1 };
         let elements: usize = (0..self.body.values.len())
             .filter(|v| {
                 let node = self.body.values[*v].node as usize;
@@ -105,7 +126,13 @@ impl<'a> Step<'a> {
         elements * 4 * lanes
     }
 
-    fn emit<'c>(&self, p: &mut Puller<'a, 'c>) {
+    fn emit<'c>(
+        &self,
+        p: &mut Puller<'a, 'c>,
+        results: &[Place],
+        kept: &Kept,
+        again: Option<&AgainStep<'a>>,
+    ) {
         p.frames.push(Frame { function: self.body, places: BTreeMap::new() });
         let mut env: Env = Vec::new();
         for (i, axis) in self.free.iter().enumerate() {
@@ -115,14 +142,27 @@ impl<'a> Step<'a> {
         }
         let mut carries = self.start(p, &env);
         self.constants(p, &env);
-        let steps = p.module.size(self.scan.axis, 1) as i64;
-        let t = p.open(LoopKind::Sequential, self.scan.axis);
-        let t = if self.scan.reverse { t.times(-1).offset(steps - 1) } else { t };
-        self.step(p, &env, &t, &mut carries);
-        p.close();
-        self.finals(p, &env, &carries);
+        match again {
+            Some(again) => self.back(p, &env, again, &mut carries, results),
+            None if !kept.states.is_empty() => self.keeping(p, &env, kept, &mut carries, results),
+            None => {
+                let at = p.open(LoopKind::Sequential, self.scan.axis);
+                let t = self.position(p.module, &at);
+                self.step(p, &env, &Now { t: &t, results, known: &[] }, &mut carries);
+                p.close();
+            }
+        }
+        self.finals(p, &env, &carries, results);
         for _ in &self.free {
             p.close();
+        }
+    }
+
+    /// Where along the axis a step is, counted in the direction of the scan.
+    fn position(&self, module: &Module, step: &Index) -> Index {
+        match self.scan.reverse {
+            true => step.times(-1).offset(module.size(self.scan.axis, 1) as i64 - 1),
+            false => step.clone(),
         }
     }
 

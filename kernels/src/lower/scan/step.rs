@@ -10,6 +10,16 @@ use crate::lower::rows::{Rows, Style};
 use arch_compiler::graph::{AxisId, ValueId};
 use std::collections::BTreeMap;
 
+/// Which step is taken.
+pub(super) struct Now<'n> {
+    /// The position along the axis of the scan.
+    pub t: &'n Index,
+    /// Where the yields and finals go.
+    pub results: &'n [Place],
+    /// Values of the body that are known, and where they are.
+    pub known: &'n [(ValueId, Place)],
+}
+
 impl Step<'_> {
     /// Small constants are loaded before the first step; the others are read where they are needed.
     pub(super) fn constants(&self, p: &mut Puller<'_, '_>, env: &Env) {
@@ -28,39 +38,41 @@ impl Step<'_> {
                 });
                 place = inner;
             }
-            p.frames[1].places.insert(input.value, place);
+            p.frames[self.frame].places.insert(input.value, place);
         }
     }
 
-    pub(super) fn step(&self, p: &mut Puller<'_, '_>, env: &Env, t: &Index, carries: &mut [Carry]) {
+    pub(super) fn step(&self, p: &mut Puller<'_, '_>, env: &Env, now: &Now<'_>, carries: &mut [Carry]) {
         let mut env = env.clone();
+        let t = now.t;
         env.push((self.scan.axis, t.clone()));
         for (i, (input, outer)) in self.body.inputs.iter().zip(self.inputs).enumerate() {
             if i < self.scan.carries {
                 p.body.changes_here(carries[i].state);
                 let place = Place::Local(carries[i].state, carries[i].strides.clone());
-                p.frames[1].places.insert(input.value, place);
+                p.frames[self.frame].places.insert(input.value, place);
             } else if i < self.scan.carries + self.scan.sequences {
-                p.frames[1]
+                p.frames[self.frame]
                     .places
                     .insert(input.value, Place::Outer(*outer, Some((self.scan.axis, t.clone()))));
             }
         }
+        p.frames[self.frame].places.extend(now.known.iter().cloned());
         let mut stored = Vec::new();
         for (at, unit) in self.units.iter().enumerate() {
             if let Unit::Group(g) = unit {
-                self.group(p, &env, (at, *g), carries, &mut stored);
+                self.group(p, &env, (at, *g), (carries, now.results), &mut stored);
             }
         }
-        self.rest(p, &env, carries, &stored);
+        self.rest(p, &env, (carries, now.results), &stored);
     }
 
     /// Results by value: yields and finals, except finals that are carries.
-    fn result_places(&self, value: ValueId) -> Vec<Place> {
+    fn result_places(&self, value: ValueId, results: &[Place]) -> Vec<Place> {
         let outputs = &self.body.outputs[self.scan.carries..];
         outputs
             .iter()
-            .zip(&self.results)
+            .zip(results)
             .enumerate()
             .filter(|(i, (o, _))| o.1 == value && !(*i >= self.scan.yields && self.carry_of(value).is_some()))
             .map(|(_, (_, place))| place.clone())
@@ -72,7 +84,7 @@ impl Step<'_> {
         p: &mut Puller<'_, '_>,
         env: &Env,
         (at, g): (usize, usize),
-        carries: &mut [Carry],
+        (carries, results): (&mut [Carry], &[Place]),
         stored: &mut Vec<ValueId>,
     ) {
         let group = &self.groups.groups[g];
@@ -83,7 +95,7 @@ impl Step<'_> {
             if !self.groups.leaves(self.body, &self.analysis, g, value) {
                 continue;
             }
-            let mut places = self.result_places(value);
+            let mut places = self.result_places(value, results);
             let axes = self.local_axes(value);
             if !axes.is_empty() {
                 let local = self.array(p, value, &axes, carries, (at, g));
@@ -97,7 +109,7 @@ impl Step<'_> {
         let outer: Vec<AxisId> = group.outer.iter().copied().filter(|a| !self.free.contains(a)).collect();
         let local_group = group.over(outer.clone(), inner);
         let rows = Rows {
-            frame: 1,
+            frame: self.frame,
             group: &local_group,
             analysis: &self.analysis,
             style: self.style,
@@ -108,23 +120,29 @@ impl Step<'_> {
             let value = self.body.nodes[*n].outputs[0];
             // What was known at one place of the loops is known there only.
             if !outer.is_empty() || !self.local_axes(value).is_empty() {
-                p.frames[1].places.remove(&value);
+                p.frames[self.frame].places.remove(&value);
             }
         }
-        p.frames[1].places.extend(locals);
+        p.frames[self.frame].places.extend(locals);
     }
 
     /// What no group has stored: results and carries that are other readings of known values. Then the new
     /// carries take the place of the old ones, all at once.
-    fn rest(&self, p: &mut Puller<'_, '_>, env: &Env, carries: &mut [Carry], stored: &[ValueId]) {
+    fn rest(
+        &self,
+        p: &mut Puller<'_, '_>,
+        env: &Env,
+        (carries, results): (&mut [Carry], &[Place]),
+        stored: &[ValueId],
+    ) {
         self.lane_sums(p, env);
         for (_, value) in &self.body.outputs[self.scan.carries..] {
             let summed = self.sums.iter().any(|s| self.body.nodes[s.0].outputs[0] == *value);
             if !stored.contains(value) && !summed {
                 let axes = self.local_axes(*value);
-                for place in self.result_places(*value) {
+                for place in self.result_places(*value, results) {
                     self.each(p, &axes, env, |p, env| {
-                        let operand = p.pull(1, *value, env);
+                        let operand = p.pull(self.frame, *value, env);
                         p.store(&place, env, operand);
                     });
                 }
@@ -136,13 +154,13 @@ impl Step<'_> {
                 continue;
             }
             if carry.axes.is_empty() {
-                scalars.push((i, p.pull(1, carry.new, env)));
+                scalars.push((i, p.pull(self.frame, carry.new, env)));
             } else if carry.next.is_none() {
                 let length = self.length(p, &carry.axes);
                 let next = p.body.local(Elem::F32, length);
                 let (new, place) = (carry.new, Place::Local(next, carry.strides.clone()));
                 self.each(p, &carry.axes, env, |p, env| {
-                    let operand = p.pull(1, new, env);
+                    let operand = p.pull(self.frame, new, env);
                     p.store(&place, env, operand);
                 });
                 carry.next = Some(next);

@@ -66,9 +66,9 @@ impl Step<'_> {
             debug_assert!(!out.shape.contains(lane));
             self.each(p, &axes, env, |p, env| {
                 let value = if reduction.over.is_empty() {
-                    p.reduced(1, &reduction, env)
+                    p.reduced(self.frame, &reduction, env)
                 } else {
-                    p.reduce(1, &reduction, env, &[])
+                    p.reduce(self.frame, &reduction, env, &[])
                 };
                 let vector = Index::atom(Atom::Div(Box::new(position(env, *lane)), self.lanes as i64));
                 let at = Puller::address(env, strides).plus(&vector, inner);

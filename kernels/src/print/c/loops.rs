@@ -81,7 +81,11 @@ impl Printer<'_> {
     }
 
     pub(super) fn inner_loop(&mut self, l: &Loop) {
-        let (v, n) = (self.names.var(l.var), names::extent(l.extent));
+        let v = self.names.var(l.var);
+        let n = match &l.stop {
+            Some(stop) => self.names.index(stop, None),
+            None => names::extent(l.extent),
+        };
         let vector = matches!(l.kind, LoopKind::Vector | LoopKind::ParallelLanes);
         if vector && self.vector.is_none() {
             self.line("{");

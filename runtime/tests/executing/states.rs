@@ -1,0 +1,84 @@
+//! The states of a recurrence at every position, the largest values of a state-space model, never reach memory,
+//! neither in the forward nor in the backward pass.
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::inline;
+use arch_compiler::program::Program;
+use arch_compiler::{canon, grad, library};
+use arch_kernels::plan::SlotKind;
+use arch_kernels::{Options, Plan, Target, lower};
+
+const BATCH: usize = 2;
+
+/// The plan of an item with the gradients of all parameters and inputs.
+fn plan(file: &str, item: &str, dims: &[(&str, usize)], set: &[(&str, &str)], target: Target) -> Plan {
+    let text = library::STD.iter().chain(library::ZOO).find(|(name, _)| *name == file).expect("a library file").1;
+    let request = Request {
+        item: Some(item.into()),
+        dims: dims.iter().map(|(name, size)| ((*name).into(), *size)).collect(),
+        set: set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        ..Request::default()
+    };
+    let outcome = compile(&NoFiles, file, text, &request);
+    let program = outcome.program.unwrap_or_else(|| panic!("{item}: {:?}", outcome.diagnostics));
+    let Program { mut module, entry, .. } = program;
+    let names: Vec<String> = module.function(entry).inputs.iter().map(|i| i.name.clone()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let both = grad::value_and_grad(&mut module, entry, &names).expect("every input has a gradient");
+    let flat = inline(&mut module, both);
+    canon::run(&mut module, flat).unwrap();
+    let options = Options { target, batch: BATCH, sources: None };
+    lower(&module, module.function(flat), &options).unwrap()
+}
+
+/// Holds all scratch to less than a quarter of `states` elements a sample.
+fn check(file: &str, item: &str, dims: &[(&str, usize)], set: &[(&str, &str)], states: usize) {
+    for target in [Target::Generic, Target::Avx2, Target::Avx512] {
+        let plan = plan(file, item, dims, set, target);
+        let scratch = plan.slots.iter().filter(|s| s.kind == SlotKind::Scratch);
+        let largest = scratch.map(|s| s.len).max().unwrap_or(0);
+        assert!(
+            4 * largest < BATCH * states,
+            "{item} {set:?} for {target}: scratch of {largest} elements beside {} states\n{plan}",
+            BATCH * states
+        );
+    }
+}
+
+/// 67 positions are no whole number of chunks; 96 channels fill vectors.
+const DIMS: [(&str, usize); 2] = [("D", 48), ("T", 67)];
+const STATES: usize = 67 * 96 * 40;
+
+#[test]
+fn mamba_keeps_no_states() {
+    check("mamba", "MambaMixer", &DIMS, &[("d_state", "40")], STATES);
+    check("mamba", "MambaMixer", &DIMS, &[("d_state", "40"), ("bidirectional", "true")], STATES);
+}
+
+#[test]
+fn mamba2_keeps_no_states() {
+    let set = [("d_state", "40"), ("headdim", "16"), ("chunk_size", "16")];
+    check("mamba", "Mamba2Mixer", &DIMS, &set, STATES);
+}
+
+#[test]
+fn s4d_keeps_no_states() {
+    // The second carry is the other half of complex numbers.
+    check("ssm", "s4d", &[("D", 96), ("T", 67)], &[("d_state", "80")], STATES);
+    check("ssm", "s4d", &[("D", 96), ("T", 67)], &[("d_state", "80"), ("learned_b", "true")], STATES);
+}
+
+#[test]
+fn vision_mamba_keeps_no_states() {
+    for kind in ["v1", "v2"] {
+        check("vim", "VimMixer", &DIMS, &[("d_state", "40"), ("bimamba_type", kind)], STATES);
+    }
+}
+
+#[test]
+fn zigma_keeps_no_states() {
+    let set = [("d_state", "40"), ("img_dim", "8"), ("embed_dim", "48"), ("depth", "2"), ("num_classes", "5")];
+    for kind in ["v2", "zigzagN8", "hilbertN2"] {
+        check("zigma", "ZigMa", &[], &[&set[..], &[("scan_type", kind)]].concat(), 64 * 96 * 40);
+    }
+}
