@@ -2,7 +2,7 @@
 
 /* a0: f32 [batch, T:5, S:17], read */
 /* a1: f32 [batch, T:5, S:17], written */
-void row_max_sub_exp_d7ce5a(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void row_max_sub_exp_6b1595(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
@@ -23,7 +23,7 @@ void row_max_sub_exp_d7ce5a(void *const *args, int64_t batch, int64_t begin, int
       }
     }
     const float x1 = r0;
-    float m0[17];
+    _Alignas(64) float m0[17];
     float r1 = 0.0f;
     {
       int64_t s = 0;

@@ -121,7 +121,7 @@ impl Index {
     }
 
     /// The quotient of the terms that `by` divides, and everything else.
-    fn split(&self, by: i64) -> (Index, Index) {
+    pub(crate) fn split(&self, by: i64) -> (Index, Index) {
         let mut whole = Index::constant(self.constant.div_euclid(by));
         let mut rest = Index::constant(self.constant.rem_euclid(by));
         for (atom, scale) in &self.terms {

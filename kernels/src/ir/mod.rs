@@ -243,8 +243,6 @@ pub enum Stmt {
     Let(Scalar, Expr),
     /// Writes an element of an argument.
     Store(u32, Index, Operand),
-    /// Writes the sum of all lanes to an element of an argument; only where all lanes are there.
-    StoreSum(u32, Index, Operand),
     /// Declares a local array of floats or integers.
     Array(Local, Elem, i64),
     /// Writes an element of a local array.

@@ -34,7 +34,9 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         ));
     }
     if args.backward && args.task != Task::Op {
-        return Err(Failure::Misuse("--backward belongs to `bench op`; `bench train-step` has its own".into()));
+        return Err(Failure::Misuse(
+            "--backward belongs to `bench op`; `bench train-step` has its own".into(),
+        ));
     }
     let form = Chosen::new(args.form, args.threads, output);
     let mut request = args.model.request()?;

@@ -154,7 +154,7 @@ fn role_of(stmts: &[Stmt], arg: u32) -> Role {
             match stmt {
                 Stmt::Loop(l) => visit(&l.body, arg, seen),
                 Stmt::Let(_, Expr::Load(a, _)) => seen.0 |= *a == arg,
-                Stmt::Store(a, ..) | Stmt::StoreSum(a, ..) => seen.1 |= *a == arg,
+                Stmt::Store(a, ..) => seen.1 |= *a == arg,
                 _ => {}
             }
         }

@@ -30,23 +30,28 @@ pub(super) struct AgainStep<'a> {
     states: Vec<Place>,
     before: &'a [(usize, ValueId)],
     shared: &'a [(usize, ValueId)],
-    chunk: i64,
+    pub chunk: i64,
 }
 
 /// A local array with a value of every step of a chunk.
-struct Chunked {
-    local: Local,
+#[derive(Clone)]
+pub(super) struct Chunked {
+    pub local: Local,
     strides: Strides,
-    length: i64,
+    /// Elements of a step.
+    pub length: i64,
 }
 
 impl Chunked {
-    fn new(p: &mut Puller<'_, '_>, axes: &[AxisId], chunk: i64) -> Self {
-        let length = p.module.dims(axes, 1).iter().product::<usize>() as i64;
-        Chunked { local: p.body.local(Elem::F32, length * chunk), strides: row_major(p.module, axes), length }
+    /// Each element of the array is `width` numbers.
+    pub(super) fn new(p: &mut Puller<'_, '_>, axes: &[AxisId], chunk: i64, width: i64) -> Self {
+        let length = p.module.dims(axes, 1).iter().product::<usize>() as i64 * width;
+        let mut strides = row_major(p.module, axes);
+        strides.iter_mut().for_each(|s| s.1 *= width);
+        Chunked { local: p.body.local(Elem::F32, length * chunk), strides, length }
     }
 
-    fn place(&self, step: &Index) -> Place {
+    pub(super) fn place(&self, step: &Index) -> Place {
         Place::Step(self.local, self.strides.clone(), step.times(self.length))
     }
 }
@@ -97,8 +102,16 @@ impl AgainStep<'_> {
     }
 }
 
+/// The same place, some numbers further on.
+pub(super) fn moved(place: Place, by: &Index) -> Place {
+    match place {
+        Place::Step(local, strides, start) => Place::Step(local, strides, start.plus(by, 1)),
+        other => other,
+    }
+}
+
 /// A loop over the steps of a chunk that begins with step `first` of `steps`, and how many it has.
-fn open_chunk(p: &mut Puller<'_, '_>, first: &Index, chunk: i64, steps: i64) -> (Index, Index) {
+pub(super) fn open_chunk(p: &mut Puller<'_, '_>, first: &Index, chunk: i64, steps: i64) -> (Index, Index) {
     let left = first.times(-1).offset(steps);
     let stop = match steps % chunk {
         0 => Index::constant(chunk),
@@ -123,19 +136,13 @@ impl<'a> Step<'a> {
         let chunks = Extent::fixed((steps + kept.chunk - 1) / kept.chunk);
         let c = Index::var(p.body.open(LoopKind::Sequential, chunks));
         for (carry, place) in &kept.states {
-            let carry = &carries[*carry];
-            p.body.changes_here(carry.state);
-            let env = with(env, &[(self.scan.axis, c.clone())]);
-            self.each(p, &carry.axes, &env, |p, env| {
-                let at = Puller::address(env, &carry.strides);
-                let value = p.body.bind_here(Expr::Local(carry.state, at));
-                p.store(place, env, value);
-            });
+            p.body.changes_here(carries[*carry].state);
+            self.copy_state(p, &with(env, &[(self.scan.axis, c.clone())]), &carries[*carry], place);
         }
         let first = c.times(kept.chunk);
         let (s, _) = open_chunk(p, &first, kept.chunk, steps);
         let t = self.position(p.module, &first.plus(&s, 1));
-        self.step(p, env, &Now { t: &t, results, known: &[] }, carries);
+        self.step(p, env, &Now { t: &t, results, known: &[], sums: &[] }, carries);
         p.close();
         p.close();
     }
@@ -149,56 +156,112 @@ impl<'a> Step<'a> {
         carries: &mut [Carry],
         results: &[Place],
     ) {
-        let forward = &again.step;
-        p.frames.push(Frame { function: forward.body, places: BTreeMap::new() });
-        forward.constants(p, env);
+        again.begin(p, env);
+        let c = self.open_chunks(p, again.chunk);
+        self.chunk(
+            p,
+            env,
+            (&c, again.chunk),
+            Some(again),
+            carries,
+            Results { places: results, sums: &[], lane: Index::default() },
+        );
+        p.close();
+    }
+
+    /// Opens the loop over chunks, from the last one of the forward scan to the first.
+    pub(super) fn open_chunks(&self, p: &mut Puller<'_, '_>, chunk: i64) -> Index {
         let steps = p.module.size(self.scan.axis, 1) as i64;
-        let count = (steps + again.chunk - 1) / again.chunk;
+        let count = (steps + chunk - 1) / chunk;
         let c = Index::var(p.body.open(LoopKind::Sequential, Extent::fixed(count)));
-        let c = c.times(-1).offset(count - 1);
-        let here = with(env, &[(self.scan.axis, c.clone())]);
-        let mut states = forward.start_with(p, &here, &mut |p, i, env| {
-            let Place::Slot(slot, elem, strides) = &again.states[i] else { unreachable!("states have buffers") };
+        c.times(-1).offset(count - 1)
+    }
+
+    /// Where along the axis the step of the forward scan is that this scan goes back through.
+    pub(super) fn position_back(&self, module: &Module, step: &Index) -> Index {
+        self.position(module, &step.times(-1).offset(module.size(self.scan.axis, 1) as i64 - 1))
+    }
+
+    /// One chunk: the forward scan's steps again if this scan reads its states, then back through them.
+    pub(super) fn chunk(
+        &self,
+        p: &mut Puller<'a, '_>,
+        env: &Env,
+        (c, chunk): (&Index, i64),
+        again: Option<&AgainStep<'a>>,
+        carries: &mut [Carry],
+        results: Results<'_>,
+    ) {
+        let steps = p.module.size(self.scan.axis, 1) as i64;
+        let first = c.times(chunk);
+        let arrays = again.map(|again| again.forward(p, env, c)).unwrap_or_default();
+        let (back, count) = open_chunk(p, &first, chunk, steps);
+        let s = count.offset(-1).plus(&back, -1);
+        let known: Vec<(ValueId, Place)> = arrays
+            .iter()
+            .map(|(value, array)| {
+                p.body.changes_here(array.local);
+                (*value, array.place(&s))
+            })
+            .collect();
+        let t = self.position_back(p.module, &first.plus(&s, 1));
+        let sums: Vec<Place> = results.sums.iter().map(|sum| moved(sum.place(&s), &results.lane)).collect();
+        let now = Now { t: &t, results: results.places, known: &known, sums: &sums };
+        self.step(p, env, &now, carries);
+        p.close();
+    }
+}
+
+/// Where the results of a chunk go.
+pub(super) struct Results<'r> {
+    pub places: &'r [Place],
+    /// Arrays for the sums along the vectors.
+    pub sums: &'r [Chunked],
+    /// The lane of the vector.
+    pub lane: Index,
+}
+
+impl<'a> AgainStep<'a> {
+    /// What does not depend on the chunk.
+    pub(super) fn begin(&self, p: &mut Puller<'a, '_>, env: &Env) {
+        if p.frames.len() == self.step.frame {
+            p.frames.push(Frame { function: self.step.body, places: BTreeMap::new() });
+        }
+        self.step.constants(p, env);
+    }
+
+    /// The steps of chunk `c`. Gives the arrays of what the scan going back reads.
+    fn forward(&self, p: &mut Puller<'a, '_>, env: &Env, c: &Index) -> Vec<(ValueId, Chunked)> {
+        let step = &self.step;
+        let steps = p.module.size(step.scan.axis, 1) as i64;
+        let here = with(env, &[(step.scan.axis, c.clone())]);
+        let mut states = step.start_with(p, &here, &mut |p, i, env| {
+            let Place::Slot(slot, elem, strides) = &self.states[i] else {
+                unreachable!("states have buffers")
+            };
             let arg = p.arg(*slot, *elem);
             p.body.bind_here(Expr::Load(arg, Puller::address(env, strides)))
         });
-        let before: Vec<Chunked> = (again.before.iter())
-            .map(|(carry, _)| Chunked::new(p, &states[*carry].axes.clone(), again.chunk))
+        let before: Vec<Chunked> = self
+            .before
+            .iter()
+            .map(|(carry, _)| Chunked::new(p, &states[*carry].axes, self.chunk, 1))
             .collect();
-        let yields = &forward.body.outputs[forward.scan.carries..];
+        let yields = &step.body.outputs[step.scan.carries..];
         let shared: Vec<Chunked> =
-            yields.iter().map(|o| Chunked::new(p, &forward.local_axes(o.1), again.chunk)).collect();
-        let first = c.times(again.chunk);
-
-        let (s, _) = open_chunk(p, &first, again.chunk, steps);
-        for ((carry, _), array) in again.before.iter().zip(&before) {
-            let carry = &states[*carry];
-            p.body.changes_here(carry.state);
-            let place = array.place(&s);
-            forward.each(p, &carry.axes, env, |p, env| {
-                let at = Puller::address(env, &carry.strides);
-                let value = p.body.bind_here(Expr::Local(carry.state, at));
-                p.store(&place, env, value);
-            });
+            yields.iter().map(|o| Chunked::new(p, &step.local_axes(o.1), self.chunk, 1)).collect();
+        let first = c.times(self.chunk);
+        let (s, _) = open_chunk(p, &first, self.chunk, steps);
+        for ((carry, _), array) in self.before.iter().zip(&before) {
+            p.body.changes_here(states[*carry].state);
+            step.copy_state(p, env, &states[*carry], &array.place(&s));
         }
-        let t = forward.position(p.module, &first.plus(&s, 1));
+        let t = step.position(p.module, &first.plus(&s, 1));
         let places: Vec<Place> = shared.iter().map(|array| array.place(&s)).collect();
-        forward.step(p, env, &Now { t: &t, results: &places, known: &[] }, &mut states);
+        step.step(p, env, &Now { t: &t, results: &places, known: &[], sums: &[] }, &mut states);
         p.close();
-
-        let (back, count) = open_chunk(p, &first, again.chunk, steps);
-        let s = count.offset(-1).plus(&back, -1);
-        let mut known: Vec<(ValueId, Place)> = Vec::new();
-        for ((_, value), array) in again.before.iter().zip(&before) {
-            known.push((*value, array.place(&s)));
-        }
-        for (at, value) in again.shared {
-            known.push((*value, shared[*at].place(&s)));
-        }
-        before.iter().chain(&shared).for_each(|array| p.body.changes_here(array.local));
-        let t = forward.position(p.module, &first.plus(&s, 1));
-        self.step(p, env, &Now { t: &t, results, known: &known }, carries);
-        p.close();
-        p.close();
+        let before = self.before.iter().zip(before).map(|((_, value), array)| (*value, array));
+        let shared = self.shared.iter().map(|(at, value)| (*value, shared[*at].clone()));
+        before.chain(shared).collect()
     }
 }

@@ -140,13 +140,17 @@ impl Step<'_> {
         let finals = self.body.outputs[self.scan.carries..].iter().zip(results).skip(self.scan.yields);
         for ((_, value), place) in finals {
             let Some(i) = self.carry_of(*value) else { continue };
-            let carry = &carries[i];
-            self.each(p, &carry.axes, env, |p, env| {
-                let at = Puller::address(env, &carry.strides);
-                let value = p.body.bind_here(Expr::Local(carry.state, at));
-                p.store(place, env, value);
-            });
+            self.copy_state(p, env, &carries[i], place);
         }
+    }
+
+    /// Writes a carry, as it is, somewhere else.
+    pub(super) fn copy_state(&self, p: &mut Puller<'_, '_>, env: &Env, carry: &Carry, place: &Place) {
+        self.each(p, &carry.axes, env, |p, env| {
+            let at = Puller::address(env, &carry.strides);
+            let value = p.body.bind_here(Expr::Local(carry.state, at));
+            p.store(place, env, value);
+        });
     }
 
     pub(super) fn carry_of(&self, value: ValueId) -> Option<usize> {

@@ -58,12 +58,12 @@ pub(in crate::lower) fn chunks(module: &Module, function: &mut Function, lanes: 
     let mut chunks = Chunks::default();
     for n in 0..function.nodes.len() {
         let Op::Scan(scan) = function.nodes[n].op.clone() else { continue };
-        let Some((yields, found)) = readers(module, function, (n, &scan), lanes, &chunks) else { continue };
-        let bytes = found.iter().map(|(_, again)| again.bytes).max().unwrap_or(0);
+        let Some(found) = readers(module, function, (n, &scan), lanes, &chunks) else { continue };
+        let bytes = found.readers.iter().map(|(_, again)| again.bytes).max().unwrap_or(0);
         let Some(steps) = length(module.size(scan.axis, 1), bytes) else { continue };
-        without_yields(function, n, scan, &yields);
+        without_yields(function, n, scan, &found.yields);
         let mut kept = BTreeSet::new();
-        for (reader, again) in found {
+        for (reader, again) in found.readers {
             kept.extend(again.carries.iter().copied());
             function.nodes[reader].inputs.extend(&again.inputs);
             function.nodes[reader].op = Op::Scan(again.reader.clone());
@@ -83,6 +83,14 @@ fn length(steps: usize, bytes: usize) -> Option<usize> {
     (chunk * bytes <= FAR).then_some(chunk.min(steps.max(1)))
 }
 
+/// States of a scan that need not be written out.
+struct Found {
+    /// The yields that they are.
+    yields: Vec<usize>,
+    /// The nodes that read them.
+    readers: Vec<(usize, Again)>,
+}
+
 /// The yields that are states before each step, and the scans that read them, if these are all that do.
 fn readers(
     module: &Module,
@@ -90,7 +98,7 @@ fn readers(
     (n, scan): (usize, &Scan),
     lanes: usize,
     chunks: &Chunks,
-) -> Option<(Vec<usize>, Vec<(usize, Again)>)> {
+) -> Option<Found> {
     let mut yields = Vec::new();
     let mut wanted: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
     for at in 0..scan.yields {
@@ -117,7 +125,7 @@ fn readers(
     for (reader, wanted) in wanted {
         found.push((reader, Again::new(module, function, (n, scan), reader, &wanted, lanes)?));
     }
-    (!found.is_empty()).then_some((yields, found))
+    (!found.is_empty()).then_some(Found { yields, readers: found })
 }
 
 /// Who reads a value, by way of other orders of its axes: node and which input. `None` if it is a result.
@@ -173,10 +181,7 @@ impl Again {
                 return None;
             }
         }
-        let sides = [
-            (&body, scan, &function.nodes[of].inputs),
-            (&*reader.body, reader, inputs),
-        ];
+        let sides = [(&body, scan, &function.nodes[of].inputs), (&*reader.body, reader, inputs)];
         let Shared { pairs, reader: reader_body } = shared::find(function, sides, wanted);
         let mut shared = Vec::new();
         for (own, known) in pairs {
@@ -236,12 +241,7 @@ fn cut(scan: &Scan, mut carries: BTreeSet<usize>) -> (Function, Vec<usize>) {
 }
 
 /// Leaves the inputs that are needed: which of the old ones they are, and how many of them are sequences.
-fn keep_inputs(
-    body: &mut Function,
-    scan: &Scan,
-    carries: &[usize],
-    needed: &[bool],
-) -> (Vec<usize>, usize) {
+fn keep_inputs(body: &mut Function, scan: &Scan, carries: &[usize], needed: &[bool]) -> (Vec<usize>, usize) {
     let kept = |at: &usize| match *at < scan.carries {
         true => carries.contains(at),
         false => needed[body.value(body.inputs[*at].value).node as usize],

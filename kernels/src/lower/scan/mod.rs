@@ -22,9 +22,9 @@ use super::pull::{Frame, Place, Puller, Strides};
 use super::rows::Style;
 use crate::ir::{Index, LoopKind};
 use crate::plan::SlotId;
+use again::{AgainStep, Kept};
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Op, Scan};
-use again::{AgainStep, Kept};
 use arrange::Arrangement;
 use std::collections::BTreeMap;
 use step::Now;
@@ -46,7 +46,7 @@ struct Step<'a> {
     /// Axes around the recurrence, the axis of vectors last if there is one.
     free: Vec<AxisId>,
     style: Style,
-    /// Results that are sums along the vectors: node, and where the sum of each vector goes.
+    /// Results that are sums along the vectors: node, and where the sum of each block of vectors goes.
     sums: Vec<(usize, SlotId, Strides)>,
     lanes: usize,
     analysis: Analysis,
@@ -65,12 +65,13 @@ impl<'a> Lowering<'a> {
         let mut step = Step::new(self.module, (scan, &node.inputs), &arrangement, lanes, 1);
         let results: Vec<Place> = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
         let vectors = step.free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
+        let blocks = vectors / sums::block(vectors);
         let mut partial = Vec::new();
         for n in &arrangement.sums {
             let value = scan.body.nodes[*n].outputs[0];
             let at = scan.body.outputs[scan.carries..].iter().position(|o| o.1 == value);
             let Some(out) = at.map(|i| node.outputs[i]) else { continue };
-            let (slot, strides) = self.partial_sums(out, vectors);
+            let (slot, strides) = self.partial_sums(out, blocks);
             step.sums.push((*n, slot, strides.clone()));
             partial.push((slot, strides, out));
         }
@@ -82,7 +83,7 @@ impl<'a> Lowering<'a> {
         let kept = self.keep(n, &step);
         self.kernel("scan", &[n], &node.outputs, |p| step.emit(p, &results, &kept, again.as_ref()));
         for (slot, strides, out) in partial {
-            self.finish_sums(n, out, slot, &strides, vectors);
+            self.finish_sums(n, out, slot, &strides, blocks);
         }
         Ok(())
     }
@@ -134,6 +135,9 @@ impl<'a> Step<'a> {
         again: Option<&AgainStep<'a>>,
     ) {
         p.frames.push(Frame { function: self.body, places: BTreeMap::new() });
+        if !self.sums.is_empty() {
+            return self.in_blocks(p, results, again);
+        }
         let mut env: Env = Vec::new();
         for (i, axis) in self.free.iter().enumerate() {
             let lanes = self.style == Style::InLanes && i + 1 == self.free.len();
@@ -148,7 +152,7 @@ impl<'a> Step<'a> {
             None => {
                 let at = p.open(LoopKind::Sequential, self.scan.axis);
                 let t = self.position(p.module, &at);
-                self.step(p, &env, &Now { t: &t, results, known: &[] }, &mut carries);
+                self.step(p, &env, &Now { t: &t, results, known: &[], sums: &[] }, &mut carries);
                 p.close();
             }
         }

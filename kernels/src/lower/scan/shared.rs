@@ -42,10 +42,12 @@ pub(super) fn find(around: &Function, sides: [Side<'_>; 2], states: &[(usize, us
     let leaves = |n: usize| {
         let value = body.nodes[n].outputs[0];
         let readers = (0..body.nodes.len()).filter(|r| reader_needed[*r]);
-        let mut outside = readers.filter(|r| body.nodes[*r].inputs.contains(&value)).filter(|r| !both.contains(r));
+        let mut outside =
+            readers.filter(|r| body.nodes[*r].inputs.contains(&value)).filter(|r| !both.contains(r));
         outside.next().is_some() || body.outputs.iter().any(|o| o.1 == value)
     };
-    let given: Vec<usize> = both.iter().copied().filter(|n| leaves(*n) && is_costly(body, &both, *n)).collect();
+    let given: Vec<usize> =
+        both.iter().copied().filter(|n| leaves(*n) && is_costly(body, &both, *n)).collect();
     let pair = |n: &usize| {
         let value = body.nodes[*n].outputs[0];
         (known[&second[value.0 as usize]], value)
@@ -117,5 +119,9 @@ impl Names {
 /// The value below other orders of its axes.
 fn untransposed(function: &Function, value: ValueId) -> ValueId {
     let node = function.producer(value);
-    if matches!(node.op, Op::View(View::Transpose(_))) { untransposed(function, node.inputs[0]) } else { value }
+    if matches!(node.op, Op::View(View::Transpose(_))) {
+        untransposed(function, node.inputs[0])
+    } else {
+        value
+    }
 }

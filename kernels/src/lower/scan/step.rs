@@ -18,6 +18,8 @@ pub(super) struct Now<'n> {
     pub results: &'n [Place],
     /// Values of the body that are known, and where they are.
     pub known: &'n [(ValueId, Place)],
+    /// Where the sums along the vectors are added up.
+    pub sums: &'n [Place],
 }
 
 impl Step<'_> {
@@ -64,6 +66,7 @@ impl Step<'_> {
                 self.group(p, &env, (at, *g), (carries, now.results), &mut stored);
             }
         }
+        self.lane_sums(p, &env, now.sums);
         self.rest(p, &env, (carries, now.results), &stored);
     }
 
@@ -135,7 +138,6 @@ impl Step<'_> {
         (carries, results): (&mut [Carry], &[Place]),
         stored: &[ValueId],
     ) {
-        self.lane_sums(p, env);
         for (_, value) in &self.body.outputs[self.scan.carries..] {
             let summed = self.sums.iter().any(|s| self.body.nodes[s.0].outputs[0] == *value);
             if !stored.contains(value) && !summed {

@@ -132,13 +132,6 @@ impl<'k> Printer<'k> {
                 let elem = self.args[*arg as usize];
                 self.store(&format!("a{arg}"), elem, index, *value);
             }
-            Stmt::StoreSum(arg, index, value) => {
-                let mut value = self.operand(*value, self.vector.is_some());
-                if self.vector.is_some() {
-                    value = operations::join_lanes(Join::Sum, &value);
-                }
-                self.line(&format!("a{arg}[{}] = {value};", self.names.index(index, None)));
-            }
             Stmt::Array(local, elem, len) => {
                 let vector = self.vector.is_some();
                 self.arrays.push((*local, *elem));
@@ -146,7 +139,9 @@ impl<'k> Printer<'k> {
                     self.vector_arrays.insert(*local);
                 }
                 let ty = operations::c_type(if *elem == Elem::F32 { Type::F32 } else { Type::I32 }, vector);
-                self.line(&format!("{ty} m{}[{len}];", local.0));
+                // Arrays that vectors lie in start where a line of the cache does.
+                let aligned = if vector { "" } else { "_Alignas(64) " };
+                self.line(&format!("{aligned}{ty} m{}[{len}];", local.0));
             }
             Stmt::StoreLocal(local, index, value) => {
                 if self.vector_arrays.contains(local) {

@@ -158,6 +158,12 @@ fn mode(kernel: &Kernel) -> Mode {
     }
 }
 
+/// Which row of 32 elements an index is in, where that does not depend on the lane.
+pub(super) fn whole_rows(index: &Index) -> Option<Index> {
+    let (rows, rest) = index.split(LANES);
+    (rest.constant == 0 && matches!(rest.terms.as_slice(), [(Atom::Var(_), 1)])).then_some(rows)
+}
+
 /// Where a statement stands.
 #[derive(Clone, Copy)]
 struct Around {
@@ -178,6 +184,8 @@ struct Use {
     alike: bool,
     /// Whether element `i` is only touched by lane `i % 32`.
     own: bool,
+    /// Whether all such elements of a lane are gone through in order.
+    in_turn: bool,
 }
 
 impl Use {
@@ -190,6 +198,7 @@ impl Use {
             true if self.fixed => Home::Registers,
             true => Home::Column,
             false if self.fixed && self.alike => Home::Registers,
+            false if self.own && !self.in_turn => Home::SpreadMemory,
             false if self.own && turns(self.len) <= TURNS => Home::Spread,
             false => Home::Shared,
         }
@@ -211,8 +220,9 @@ impl Seen {
                 Stmt::Loop(l) => self.enter(l, around, unrolled),
                 Stmt::Array(local, elem, len) => {
                     let per_thread = around.per_thread;
+                    let (elem, len) = (*elem, *len);
                     let array =
-                        Use { elem: *elem, len: *len, per_thread, fixed: true, alike: true, own: true };
+                        Use { elem, len, per_thread, fixed: true, alike: true, own: true, in_turn: true };
                     self.arrays.insert(*local, array);
                 }
                 Stmt::StoreLocal(local, index, _) => self.touch(*local, index, true, around, unrolled),
@@ -247,9 +257,14 @@ impl Seen {
     fn touch(&mut self, local: Local, index: &Index, store: bool, around: Around, unrolled: &[IndexVar]) {
         let Some(array) = self.arrays.get_mut(&local) else { return };
         let fixed = index.data().is_empty() && index.vars().iter().all(|v| unrolled.contains(v));
-        let own = around.vector.is_some_and(|(v, n)| {
-            n.is_some() && index.constant == 0 && index.terms.as_slice() == [(Atom::Var(v), 1)]
+        let known = around.vector.filter(|(_, n)| n.is_some());
+        let in_turn = known.is_some_and(|(v, _)| *index == Index::var(v));
+        let own = known.is_some_and(|(v, n)| {
+            in_turn
+                || (n == Some(LANES)
+                    && whole_rows(index).is_some_and(|w| index.plus(&w, -LANES) == Index::var(v)))
         });
+        array.in_turn &= in_turn;
         array.fixed &= fixed;
         array.alike &= !store || !around.per_thread;
         array.own &= own;

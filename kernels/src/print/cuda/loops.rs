@@ -99,7 +99,8 @@ impl Printer<'_> {
             let touch = Shared { kernel, layout: &self.layout }.touch(stmt, false);
             self.since.note(&touch);
         }
-        let (v, n) = (self.names.var(l.var), self.extent(l.extent));
+        let v = self.names.var(l.var);
+        let n = l.stop.as_ref().map_or_else(|| self.extent(l.extent), |stop| self.index(stop));
         if l.kind == LoopKind::Unrolled {
             self.line("#pragma unroll");
         }

@@ -266,14 +266,6 @@ impl<'k> Printer<'k> {
                 let (at, value) = (self.index(index), values::number(*value));
                 self.line(&format!("{once}a{arg}[{at}] = {value};"));
             }
-            Stmt::StoreSum(arg, index, value) => {
-                let (at, value) = (self.index(index), values::number(*value));
-                if self.per_thread && self.layout.mode != Mode::Thread {
-                    self.line(&format!("warp_store_sum(&a{arg}[{at}], {value});"));
-                } else {
-                    self.line(&format!("{once}a{arg}[{at}] = {value};"));
-                }
-            }
             Stmt::Array(local, elem, _) => self.declare(*local, *elem),
             Stmt::StoreLocal(local, index, value) => {
                 let home = self.layout.arrays[local].home;

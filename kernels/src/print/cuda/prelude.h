@@ -38,7 +38,3 @@ JOIN_LANES(warp_sum, add_f32)
 JOIN_LANES(warp_product, mul_f32)
 JOIN_LANES(warp_max, max_f32)
 JOIN_LANES(warp_min, min_f32)
-INLINE void warp_store_sum(float *to, float a) {
-  a = warp_sum(a);
-  if (threadIdx.x % 32 == 0) *to = a;
-}

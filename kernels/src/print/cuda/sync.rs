@@ -81,7 +81,7 @@ impl Shared<'_> {
             }
             Stmt::Let(_, Expr::Load(arg, _)) => touch.reads.extend(self.arg(*arg)),
             Stmt::Let(_, Expr::Local(local, _)) => touch.reads.extend(self.local(*local)),
-            Stmt::Store(arg, ..) | Stmt::StoreSum(arg, ..) => {
+            Stmt::Store(arg, ..) => {
                 let to = if per_thread { &mut touch.writes } else { &mut touch.once };
                 to.extend(self.arg(*arg));
             }

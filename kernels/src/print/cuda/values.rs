@@ -1,7 +1,7 @@
 //! Expressions in CUDA: every value is one thread's.
 
 use super::Printer;
-use super::layout::Home;
+use super::layout::{Home, whole_rows};
 use crate::ir::{Binary, Expr, Index, Join, Local, Math, Operand, Scalar, Type, Unary};
 use crate::print::names;
 
@@ -44,7 +44,10 @@ impl Printer<'_> {
     /// An element of a local array.
     pub(super) fn element(&self, local: Local, index: &Index) -> String {
         match self.layout.arrays[&local].home {
-            Home::Spread | Home::SpreadMemory => format!("m{}[turn]", local.0),
+            Home::Spread | Home::SpreadMemory => match whole_rows(index) {
+                Some(rows) if rows != Index::default() => format!("m{}[{}]", local.0, self.index(&rows)),
+                _ => format!("m{}[turn]", local.0),
+            },
             Home::Column => format!("m{}[{}][lane]", local.0, self.index(index)),
             _ => format!("m{}[{}]", local.0, self.index(index)),
         }
