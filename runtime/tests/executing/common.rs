@@ -1,4 +1,5 @@
-//! Runs one function both ways and compares.
+//! Runs one function both ways and compares. The cases beside this file are also asked of CUDA text, in
+//! `kernels/tests/cuda`, with another file of this name.
 
 use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
 use arch_compiler::interp::{self, Tensor};
@@ -7,6 +8,9 @@ use arch_runtime::device::host;
 use arch_runtime::execute::{Data, Execute};
 use arch_runtime::luminal::{Options, Session};
 use std::collections::BTreeMap;
+
+/// Around the length of a vector.
+pub const SIZES: [usize; 5] = [1, 7, 15, 16, 17];
 
 /// A small generator with a seed, the same everywhere.
 pub struct Numbers(pub u64);

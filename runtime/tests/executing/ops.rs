@@ -1,12 +1,11 @@
 //! Every operation by itself, at sizes around the length of a vector.
 
-use super::common::{ARGUMENT, Fill, Terms, compare};
+use super::common::{ARGUMENT, Fill, SIZES, Terms, compare};
 use arch_compiler::graph::{AxisId, Builder, DType, Module, ValueId};
 use arch_compiler::ops::source::Literal;
 use arch_compiler::ops::{Map, Op, Reduce, View, Windows};
 use std::sync::Arc;
 
-const SIZES: [usize; 5] = [1, 7, 15, 16, 17];
 const BATCH: AxisId = AxisId::BATCH;
 
 /// Builds a function of some inputs and compares it at batch 1 and 3.

@@ -1,0 +1,153 @@
+//! Runs a function in the f64 interpreter and its CUDA text on the CPU, and compares. The tests that use it are those
+//! of the executing form: what is asked of C is asked of CUDA.
+
+use crate::emulator;
+use crate::runner::{Runner, numbers};
+use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
+use arch_compiler::interp::{self, Tensor};
+use arch_kernels::{Options, Target, lower};
+use std::collections::BTreeMap;
+
+/// Around the length of a warp.
+pub const SIZES: [usize; 5] = [1, 7, 31, 32, 33];
+
+/// Orders of threads that every kernel runs in.
+const SEEDS: [u64; 4] = [0, 1, 2, 3];
+
+/// A small generator with a seed, the same everywhere.
+pub struct Numbers(pub u64);
+
+impl Numbers {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let mixed = self.0 ^ (self.0 >> 29);
+        mixed.wrapping_mul(0xbf58_476d_1ce4_e5b9) >> 16
+    }
+
+    pub fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    /// Between -1 and 1.
+    pub fn float(&mut self) -> f32 {
+        (self.below(1 << 20) as f32 / (1 << 19) as f32) - 1.0
+    }
+}
+
+/// How the inputs of a function are filled.
+#[derive(Clone, Copy)]
+pub enum Fill {
+    /// Between -1 and 1.
+    Signed,
+    /// Between 0.1 and 2.1.
+    Positive,
+    /// Between -1/4 and 1/4: models with such weights do not multiply rounding errors.
+    Small,
+}
+
+/// How a function is compared.
+#[derive(Clone)]
+pub struct Terms {
+    /// How far results may be apart, relative to the largest element.
+    pub tolerance: f64,
+    /// What float inputs hold.
+    pub how: Fill,
+    /// Integer inputs hold numbers below this.
+    pub below: usize,
+}
+
+impl Terms {
+    /// There is one emulator.
+    pub fn everywhere(tolerance: f64, how: Fill, below: usize) -> Self {
+        Terms { tolerance, how, below }
+    }
+
+    /// There is one emulator, so nothing takes turns.
+    pub fn in_turn(_case: &str, tolerance: f64, how: Fill, below: usize) -> Self {
+        Terms { tolerance, how, below }
+    }
+}
+
+fn fill(dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers) -> Vec<f64> {
+    let len: usize = dims.iter().product();
+    (0..len)
+        .map(|_| match (integer, how) {
+            (Some(below), _) => numbers.below(below) as f64,
+            (None, Fill::Signed) => f64::from(numbers.float()),
+            (None, Fill::Positive) => f64::from(numbers.float() + 1.1),
+            (None, Fill::Small) => f64::from(numbers.float() * 0.25),
+        })
+        .collect()
+}
+
+/// Runs a function both ways; results must agree, and be the same bit for bit whatever the order of threads.
+pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, terms: &Terms) {
+    if !emulator::is_there() {
+        return;
+    }
+    let f = module.function(function);
+    let mut source = Numbers(batch as u64 * 977 + f.values.len() as u64);
+    let mut given: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let mut exact = BTreeMap::new();
+    for input in &f.inputs {
+        let value = f.value(input.value);
+        let dims = module.dims(&value.shape, batch);
+        let integer = value.storage == DType::Int;
+        let data = fill(&dims, integer.then_some(terms.below), terms.how, &mut source);
+        exact.insert(input.name.clone(), Tensor { dims, data: data.clone() });
+        given.insert(input.name.clone(), data);
+    }
+    let wanted = interp::run(module, function, &exact, batch).unwrap_or_else(|e| panic!("{what}: {e}"));
+    let flat = flat(module, function);
+    let (module, f) = (&flat.0, flat.0.function(flat.1));
+    let plan = lower(module, f, &Options { target: Target::Cuda, batch, sources: None })
+        .unwrap_or_else(|e| panic!("{what}: {e}"));
+    let mut runner = Runner::new(&plan);
+    let mut first = None;
+    for seed in SEEDS {
+        let got = runner
+            .run(&given, seed)
+            .unwrap_or_else(|e| panic!("{what}, batch {batch}, seed {seed}: {e}\n{}", text(&runner)));
+        for (name, wanted) in wanted.outputs.iter().chain(&wanted.updates) {
+            let slot = plan.outputs.get(name).or_else(|| plan.inputs.get(name)).unwrap().slot;
+            let got = numbers(&got[name], plan.slot(slot).elem);
+            let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
+            for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
+                let same = (w.is_nan() && g.is_nan()) || g == w;
+                assert!(
+                    same || (g - w).abs() <= terms.tolerance * largest,
+                    "{what}, batch {batch}, seed {seed}: {name}[{i}] is {g}, not {w}\n{}\n{plan}\n{}",
+                    print_function(module, flat.1),
+                    text(&runner)
+                );
+            }
+        }
+        let first = first.get_or_insert_with(|| got.clone());
+        assert!(
+            *first == got,
+            "{what}, batch {batch}, seed {seed}: other bits than in order\n{}",
+            text(&runner)
+        );
+    }
+}
+
+/// The function with its calls inlined and cleaned up, as the commands lower it.
+fn flat(module: &Module, function: FuncId) -> (Module, FuncId) {
+    let mut module = module.clone();
+    let flat = arch_compiler::graph::inline(&mut module, function);
+    arch_compiler::canon::run(&mut module, flat).unwrap();
+    (module, flat)
+}
+
+fn text(runner: &Runner<'_>) -> String {
+    runner
+        .sources
+        .iter()
+        .take(12)
+        .map(|s| format!("{:?}\n{}", s.launch, s.text))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// The kind of an ordinary input.
+pub const ARGUMENT: InputKind = InputKind::Argument;

@@ -1,0 +1,17 @@
+//! The CUDA text of every kernel, run on the CPU thread by thread, against the interpreter: every operation, recurrences,
+//! whole models with their gradients. The cases are those of the executing form.
+
+mod common;
+mod emulator;
+#[path = "../../../runtime/tests/executing/fuzz.rs"]
+mod fuzz;
+mod misuse;
+#[path = "../../../runtime/tests/executing/models.rs"]
+mod models;
+#[path = "../../../runtime/tests/executing/ops.rs"]
+mod ops;
+#[path = "../../../runtime/tests/executing/paper_blocks.rs"]
+mod paper_blocks;
+mod runner;
+#[path = "../../../runtime/tests/executing/scans.rs"]
+mod scans;
