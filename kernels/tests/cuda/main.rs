@@ -15,3 +15,4 @@ mod paper_blocks;
 mod runner;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;
+mod zoo;

@@ -1,0 +1,80 @@
+//! The families of the zoo that the executing form's cases leave out, forward and with all gradients.
+
+use crate::common::{Fill, Terms, compare};
+use crate::models::program;
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::InputKind;
+use arch_compiler::program::Program;
+use arch_compiler::{grad, library};
+
+fn check(model: &str, item: &str, set: &[(&str, &str)], batch: usize) {
+    compare_both(item, program(model, item, set), batch);
+}
+
+fn compare_both(item: &str, program: Program, batch: usize) {
+    let Program { mut module, entry, .. } = program;
+    compare(&format!("{item} forward"), &module, entry, batch, &Terms::everywhere(2e-5, Fill::Small, 4));
+    let inputs = module.function(entry).inputs.clone();
+    let trained = inputs.iter().filter(|i| i.kind == InputKind::Parameter);
+    let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
+    let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
+    compare(&format!("{item} gradients"), &module, both, batch, &Terms::everywhere(5e-5, Fill::Small, 4));
+}
+
+#[test]
+fn sit() {
+    let set = [
+        ("hidden_size", "24"),
+        ("depth", "1"),
+        ("input_size", "6"),
+        ("in_channels", "2"),
+        ("num_classes", "5"),
+        ("num_heads", "3"),
+    ];
+    check("sit", "SiT", &set, 3);
+}
+
+#[test]
+fn uvit() {
+    let set = [
+        ("embed_dim", "24"),
+        ("depth", "2"),
+        ("img_size", "6"),
+        ("in_chans", "2"),
+        ("num_classes", "5"),
+        ("num_heads", "2"),
+    ];
+    check("uvit", "UViT", &set, 2);
+}
+
+#[test]
+fn dis() {
+    let set =
+        [("embed_dim", "20"), ("depth", "2"), ("img_size", "6"), ("channels", "1"), ("num_classes", "5")];
+    check("dis", "DiS", &set, 2);
+}
+
+#[test]
+fn vim() {
+    for kind in ["v1", "v2"] {
+        let text = library::ZOO.iter().find(|(name, _)| *name == "vim").expect("the model is in the zoo").1;
+        let set = [("d_model", "20"), ("d_state", "5"), ("bimamba_type", kind)];
+        let set = set.map(|(name, value)| (name.into(), value.into())).to_vec();
+        let request = Request { set, dims: vec![("T".into(), 9)], ..Request::default() };
+        let outcome = compile(&NoFiles, "vim", text, &request);
+        compare_both("VimMixer", outcome.program.expect("the mixer checks"), 2);
+    }
+}
+
+#[test]
+fn zigma() {
+    let set = [
+        ("embed_dim", "20"),
+        ("depth", "2"),
+        ("img_dim", "4"),
+        ("in_channels", "1"),
+        ("num_classes", "5"),
+        ("scan_type", "zigzagN8"),
+    ];
+    check("zigma", "ZigMa", &set, 2);
+}
