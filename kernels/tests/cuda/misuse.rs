@@ -5,7 +5,7 @@ use arch_kernels::print::cuda::Launch;
 
 fn run(text: &str, block: u32, seed: u64) -> Result<Vec<f32>, String> {
     let mut words = vec![0f32.to_bits(); 64];
-    let launch = Launch { grid: 1, block, shared: 0, local: 0 };
+    let launch = Launch { grid: 1, block, shared: 0, dynamic: 0, local: 0 };
     let text = format!("extern \"C\" __global__ void wrong(float *a) {{\n{text}\n}}\n");
     let mut kernel = Emulated::of(&[("wrong", &text)]);
     kernel.launch("wrong", &launch, &[words.as_mut_ptr()], 1, seed)?;

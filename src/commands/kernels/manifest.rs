@@ -32,7 +32,8 @@ fn kernel(plan: &Plan, kernel: &Printed) -> Value {
     let steps: Vec<&Step> = kernel.steps.iter().map(|s| &plan.steps[*s]).collect();
     let launch = match (&kernel.launch, steps.first().map(|s| &s.action)) {
         (Some(l), _) => json!({
-            "grid": l.grid, "block": l.block, "shared_bytes": l.shared, "local_bytes": l.local,
+            "grid": l.grid, "block": l.block, "shared_bytes": l.shared, "dynamic_shared_bytes": l.dynamic,
+            "local_bytes": l.local,
         }),
         (None, Some(Action::Kernel { pieces, grain, .. })) => json!({ "pieces": pieces, "grain": grain }),
         (None, _) => Value::Null,

@@ -41,7 +41,7 @@ pub(super) fn launch(name: &str, gemm: &Gemm) -> Result<Launch, Refusal> {
     let tiles = (gemm.m.div_ceil(tile.height()) * gemm.n.div_ceil(tile.width())) as u64;
     let shared = DEPTH * (tile.height() + 1 + tile.width() + 1) * 4;
     let grid = launch::blocks(name, tiles * times)?;
-    Ok(Launch { grid, block: (SIDE * SIDE) as u32, shared: shared as u32, local: 0 })
+    Ok(Launch { grid, block: (SIDE * SIDE) as u32, shared: shared as u32, dynamic: 0, local: 0 })
 }
 
 /// The function, under a name. `wide`: with indices of 64 bits.

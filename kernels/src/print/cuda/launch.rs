@@ -11,8 +11,10 @@ pub struct Launch {
     pub grid: u32,
     /// Threads of a block.
     pub block: u32,
-    /// Bytes of shared memory of a block, all of it static.
+    /// Bytes of shared memory of a block.
     pub shared: u32,
+    /// How many of these bytes the launch must ask for; the kernel declares the others.
+    pub dynamic: u32,
     /// Bytes of local arrays of a thread that are too large for registers and shared memory.
     pub local: u32,
 }
@@ -35,6 +37,7 @@ impl Launch {
             grid,
             block: (layout.warps * LANES) as u32,
             shared: layout.shared() as u32,
+            dynamic: if layout.asks() { layout.shared() as u32 } else { 0 },
             local: layout.local() as u32,
         })
     }

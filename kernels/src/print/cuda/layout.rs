@@ -10,6 +10,9 @@ pub(super) const LANES: i64 = 32;
 const WARPS: i64 = 4;
 /// Shared memory of a block in bytes that every GPU gives without being asked.
 const SHARED: i64 = 48 << 10;
+/// Shared memory of a block in bytes that a launch can ask for: sm_90 and sm_100 have it, sm_80 has 163 KiB, other
+/// GPUs 99 KiB.
+const MOST_SHARED: i64 = 227 << 10;
 /// Rows of up to so many times 32 elements lie in registers.
 const TURNS: i64 = 40;
 /// Elements of local arrays that a thread keeps in registers; what is more goes to shared memory.
@@ -84,17 +87,23 @@ impl Layout {
                 _ => false,
             });
             let Some(largest) = movable.max_by_key(|(l, a)| (shared_bytes(a), **l)).map(|(l, _)| *l) else {
-                return Err(Refusal::Shared {
-                    kernel: kernel.name.clone(),
-                    bytes: bytes(&arrays),
-                    most: SHARED,
-                });
+                break;
             };
             if let Some(array) = arrays.get_mut(&largest) {
                 array.home = if array.home == Home::Column { Home::Memory } else { Home::SpreadMemory };
             }
         }
-        Ok(Layout { mode, warps, arrays, parted: seen.parted })
+        let layout = Layout { mode, warps, arrays, parted: seen.parted };
+        if layout.shared() > MOST_SHARED {
+            let (kernel, bytes) = (kernel.name.clone(), layout.shared());
+            return Err(Refusal::Shared { kernel, bytes, most: MOST_SHARED });
+        }
+        Ok(layout)
+    }
+
+    /// Whether a launch must ask for the shared memory of a block.
+    pub(super) fn asks(&self) -> bool {
+        self.shared() > SHARED
     }
 
     /// Bytes of shared memory of a block.

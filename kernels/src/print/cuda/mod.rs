@@ -225,19 +225,27 @@ impl<'k> Printer<'k> {
     /// The arrays in shared memory.
     fn arrays(&mut self) {
         let warps = self.layout.warps;
+        let asks = self.layout.asks();
+        if asks {
+            self.line("DYNAMIC_SHARED(pool);");
+        }
+        let mut at = 0;
         for (local, array) in self.layout.arrays.clone() {
             let elem = if array.elem == Elem::F32 { "float" } else { "int" };
             let (name, len) = (format!("m{}", local.0), array.len.max(1));
-            match array.home {
-                Home::Column => {
-                    self.line(&format!("__shared__ {elem} {name}_of[{warps}][{len}][32];"));
-                    self.line(&format!("{elem} (*const {name})[32] = {name}_of[warp];"));
-                }
-                Home::Shared => {
-                    self.line(&format!("__shared__ {elem} {name}_of[{warps}][{len}];"));
-                    self.line(&format!("{elem} *const {name} = {name}_of[warp];"));
-                }
-                _ => {}
+            let (row, pointer, size) = match array.home {
+                Home::Column => ("[32]", format!("(*const {name})[32]"), len * layout::LANES),
+                Home::Shared => ("", format!("*const {name}"), len),
+                _ => continue,
+            };
+            if asks {
+                // One warp has all of it.
+                let cast = if row.is_empty() { "*" } else { "(*)[32]" };
+                self.line(&format!("{elem} {pointer} = ({elem} {cast})(pool + {at});"));
+                at += size;
+            } else {
+                self.line(&format!("__shared__ {elem} {name}_of[{warps}][{len}]{row};"));
+                self.line(&format!("{elem} {pointer} = {name}_of[warp];"));
             }
         }
     }

@@ -3,6 +3,9 @@
 #define INFINITY_F32 __int_as_float(0x7f800000)
 #define NAN_F32 __int_as_float(0x7fc00000)
 #define ALL_LANES 0xffffffffu
+#ifndef DYNAMIC_SHARED
+#define DYNAMIC_SHARED(name) extern __shared__ float name[]
+#endif
 #define INLINE static __device__ __forceinline__
 
 /* Where one of two operands is no number, the second is taken. */

@@ -63,6 +63,8 @@ extern char __stop_emulator_shared[] __attribute__((weak, visibility("hidden")))
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __shared__ static __attribute__((section("emulator_shared")))
+/* As much as any GPU has. */
+#define DYNAMIC_SHARED(name) __shared__ float name[58112]
 #define threadIdx (emulator::thread_index)
 #define blockIdx (emulator::block_index)
 #define __syncthreads() emulator::barrier(__LINE__)

@@ -322,7 +322,7 @@ int launch(Entry entry, void **args, const Launch &l, char *shared, char *shared
     // Forwards, or backwards.
     block_index = {l.seed & 1 ? l.grid - 1 - i : i, 0, 0};
     // All ones: no number as a float, -1 as an integer. By volatile writes, which no sanitizer sees.
-    for (volatile char *p = shared; p != shared_end; p++) *p = (char)0xff;
+    for (volatile unsigned *p = (unsigned *)shared; (char *)p < shared_end; p++) *p = ~0u;
     run_block(seed);
   }
   return b->failed;
