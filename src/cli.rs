@@ -482,6 +482,9 @@ pub struct KernelsArgs {
     /// With gradients of all parameters.
     #[arg(long)]
     pub grad: bool,
+    /// For `cuda`: let NVRTC compile them, and state registers and spills in the manifest. Needs no GPU.
+    #[arg(long)]
+    pub registers: bool,
 }
 
 /// Arguments of `run`.

@@ -70,6 +70,27 @@ fn a_changed_kernel_is_noticed() {
 }
 
 #[test]
+fn registers_are_stated_or_it_is_said_what_is_missing() {
+    let base = tempfile::tempdir().unwrap();
+    let model = root().join("models/dit.arch");
+    let words = format!("kernels {SMALL} --registers --target");
+    let paths = [("", &model), ("--out", &base.path().to_path_buf())];
+    archc(&format!("{words} c"), &paths).fails(2, &["--registers", "--target cuda"]);
+    let mut nowhere = command(&format!("{words} cuda"));
+    nowhere.arg(&model).arg("--out").arg(base.path()).env("ARCHC_NVRTC", base.path());
+    run(&mut nowhere).fails(2, &["pip install nvidia-cuda-nvrtc", &base.path().display().to_string()]);
+    let ran = archc(&format!("{words} cuda"), &paths);
+    if ran.code == Some(2) && ran.stderr.contains("NVRTC was not found") {
+        return common::skip("registers in the manifest: NVRTC is not installed");
+    }
+    ran.fine();
+    let manifest = std::fs::read_to_string(base.path().join("manifest.json")).unwrap();
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).unwrap();
+    let kernels = manifest["kernels"].as_array().unwrap();
+    assert!(kernels.iter().all(|k| k["sm_90"]["registers"].as_u64() > Some(0)), "{manifest}");
+}
+
+#[test]
 fn a_target_that_does_not_exist_is_named_with_those_that_do() {
     let ran = run(&mut command("kernels models/dit.arch --target ptx --out x"));
     ran.fails(2, &["`ptx`", "c:avx2", "cuda"]);

@@ -16,6 +16,8 @@ pub(super) struct Names {
     vars: BTreeMap<IndexVar, String>,
     /// Whether loaded integers must become wider before they are multiplied.
     pub wide: bool,
+    /// Whether an index has no more brackets than it needs.
+    pub tight: bool,
 }
 
 impl Names {
@@ -132,6 +134,10 @@ pub(super) struct Lane<'a> {
     pub varies: &'a dyn Fn(Scalar) -> bool,
 }
 
+fn bracketed(names: &Names, text: String) -> String {
+    if names.tight && !text.contains(' ') { text } else { format!("({text})") }
+}
+
 fn index_text(names: &Names, index: &Index, lane: Option<&Lane<'_>>) -> String {
     let inner_text = |inner: &Index| index_text(names, inner, lane);
     let mut text = String::new();
@@ -146,8 +152,8 @@ fn index_text(names: &Names, index: &Index, lane: Option<&Lane<'_>>) -> String {
                 _ if names.wide => format!("(long long){}", scalar(*s)),
                 _ => scalar(*s),
             },
-            Atom::Div(inner, by) => format!("({}) / {by}", inner_text(inner)),
-            Atom::Mod(inner, by) => format!("({}) % {by}", inner_text(inner)),
+            Atom::Div(inner, by) => format!("{} / {by}", bracketed(names, inner_text(inner))),
+            Atom::Mod(inner, by) => format!("{} % {by}", bracketed(names, inner_text(inner))),
             Atom::Clamp(inner, low, high) => format!("clamp({}, {low}, {high})", inner_text(inner)),
         };
         let sign = match (text.is_empty(), *scale < 0) {
@@ -158,7 +164,10 @@ fn index_text(names: &Names, index: &Index, lane: Option<&Lane<'_>>) -> String {
         };
         let product = match scale.abs() {
             1 => atom,
-            n if atom.contains(' ') && !atom.starts_with("clamp") => format!("({atom}) * {n}"),
+            // Quotients and remainders bind like products, from the left.
+            n if atom.contains(' ') && !atom.starts_with("clamp") && !names.tight => {
+                format!("({atom}) * {n}")
+            }
             n => format!("{atom} * {n}"),
         };
         text = format!("{text}{sign}{product}");

@@ -1,3 +1,4 @@
-//! What programs run on.
+//! What programs run on, and what their kernels are compiled with.
 
 pub mod host;
+pub mod nvrtc;

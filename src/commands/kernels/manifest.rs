@@ -38,7 +38,7 @@ fn kernel(plan: &Plan, kernel: &Printed) -> Value {
         (None, Some(Action::Kernel { pieces, grain, .. })) => json!({ "pieces": pieces, "grain": grain }),
         (None, _) => Value::Null,
     };
-    json!({
+    let mut row = json!({
         "name": kernel.name,
         "file": kernel.file,
         "family": kernel.family,
@@ -48,7 +48,13 @@ fn kernel(plan: &Plan, kernel: &Printed) -> Value {
         "bytes": steps.iter().map(|s| s.bytes).sum::<u64>(),
         "flops": steps.iter().map(|s| s.flops).sum::<u64>(),
         "launch": launch,
-    })
+    });
+    if let Some(used) = &kernel.usage {
+        row["sm_90"] = json!({
+            "registers": used.registers, "stack_bytes": used.stack, "spilled_bytes": used.spilled,
+        });
+    }
+    row
 }
 
 /// Matrix products that a library runs, by shape.

@@ -9,6 +9,7 @@ use crate::{lowered, model};
 use arch_kernels::print::cuda;
 use arch_kernels::print::print_c;
 use arch_kernels::{Plan, Target};
+use arch_runtime::device::nvrtc::{Nvrtc, NvrtcError, Usage};
 use arch_runtime::error::Problem;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -22,11 +23,14 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let plan = lowered::plan(&mut program, entry, args.batch, target, &sources)?;
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert(target.header_name(), target.header());
-    let printed = print(&plan)?;
+    let mut printed = print(&plan)?;
     let include = format!("#include \"{}\"\n\n", target.header_name());
     for kernel in &printed {
         let text = if target == Target::Cuda { include.clone() + &kernel.text } else { kernel.text.clone() };
         files.insert(kernel.file.clone(), text);
+    }
+    if args.registers {
+        compile(target, &mut printed)?;
     }
     let manifest = manifest::of(&program, &plan, &printed);
     files.insert("manifest.json".into(), format!("{manifest:#}\n"));
@@ -65,6 +69,8 @@ pub struct Printed {
     pub steps: Vec<usize>,
     /// How it is launched on a GPU.
     pub launch: Option<cuda::Launch>,
+    /// What it takes of a GPU, where that was asked for.
+    pub usage: Option<Usage>,
     /// The text.
     pub text: String,
 }
@@ -80,6 +86,7 @@ pub fn print(plan: &Plan) -> Result<Vec<Printed>, Failure> {
             shapes: kernel.shapes.clone(),
             steps: steps(&kernel.name),
             launch: None,
+            usage: None,
             text: print_c(kernel, plan.target),
         });
         return Ok(printed.collect());
@@ -93,9 +100,23 @@ pub fn print(plan: &Plan) -> Result<Vec<Printed>, Failure> {
         shapes: source.shapes,
         steps: (0..calls.len()).filter(|s| calls[*s] == i).collect(),
         launch: Some(source.launch),
+        usage: None,
         text: source.text,
     });
     Ok(printed.collect())
+}
+
+/// Has NVRTC compile the kernels.
+fn compile(target: Target, printed: &mut [Printed]) -> Result<(), Failure> {
+    if target != Target::Cuda {
+        return Err(Failure::Misuse(format!("--registers is for --target cuda, not for {target}")));
+    }
+    let misuse = |e: NvrtcError| Failure::Misuse(e.to_string());
+    let nvrtc = Nvrtc::find().map_err(misuse)?;
+    for kernel in printed {
+        kernel.usage = Some(nvrtc.usage(&kernel.name, &kernel.text).map_err(misuse)?);
+    }
+    Ok(())
 }
 
 fn write(

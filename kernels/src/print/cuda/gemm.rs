@@ -1,7 +1,7 @@
 //! Matrix products in CUDA: a block computes a tile of the result from tiles of both operands in shared memory.
 
 use super::{Launch, Refusal, launch};
-use crate::plan::{Gemm, Operand};
+use crate::plan::Gemm;
 use std::fmt::Write;
 
 /// The part of the sums that is in shared memory at a time.
@@ -52,7 +52,8 @@ pub(super) fn print(name: &str, gemm: &Gemm, wide: bool) -> String {
     let (down, across) = (gemm.m.div_ceil(height), gemm.n.div_ceil(width));
     let mut t = String::new();
     let times: usize = gemm.repeats.iter().map(|r| r.count).product();
-    let _ = writeln!(t, "// out[i, j] = sum of left[i, k] * right[k, j] over k, {times} times");
+    let often = if times == 1 { String::new() } else { format!(", {times} times") };
+    let _ = writeln!(t, "// out[i, j] = sum of left[i, k] * right[k, j] over k{often}");
     let _ = writeln!(t, "// i: {}, j: {}, k: {}", gemm.m, gemm.n, gemm.k);
     let _ = writeln!(t, "// {} blocks, a tile of {height} x {width} each", down * across * times);
     let _ = writeln!(t, "extern \"C\" __global__ void __launch_bounds__({})", SIDE * SIDE);
@@ -60,23 +61,17 @@ pub(super) fn print(name: &str, gemm: &Gemm, wide: bool) -> String {
     let _ = writeln!(t, "    float *__restrict__ out) {{");
     let _ = writeln!(t, "  __shared__ float rows[{DEPTH}][{}], columns[{DEPTH}][{}];", height + 1, width + 1);
     let _ = writeln!(t, "  const int x = threadIdx.x % {SIDE}, y = threadIdx.x / {SIDE};");
-    let _ = writeln!(t, "  const {int} j0 = {}blockIdx.x % {across} * {width};", cast(wide));
-    let _ = writeln!(t, "  const {int} i0 = {}blockIdx.x / {across} % {down} * {height};", cast(wide));
+    let block = format!("{}blockIdx.x", cast(wide));
+    let repeated = !gemm.repeats.is_empty();
+    let _ = writeln!(t, "  const {int} j0 = {};", place(&block, 1, across, width, down > 1 || repeated));
+    let _ = writeln!(t, "  const {int} i0 = {};", place(&block, across, down, height, repeated));
     offsets(&mut t, gemm, down * across, int);
     let _ = writeln!(t, "  float sums[{}][{}] = {{}};", tile.rows, tile.columns);
     let _ = writeln!(t, "  for ({int} k0 = 0; k0 < {}; k0 += {DEPTH}) {{", gemm.k);
-    load(
-        &mut t,
-        ("rows", "left", "i"),
-        gemm.left,
-        (gemm.left.row, gemm.left.column),
-        (height, gemm.m),
-        (gemm.k, int),
-    );
+    load(&mut t, ("rows", "left", "i"), (gemm.left.row, gemm.left.column), (height, gemm.m), (gemm.k, int));
     load(
         &mut t,
         ("columns", "right", "j"),
-        gemm.right,
         (gemm.right.column, gemm.right.row),
         (width, gemm.n),
         (gemm.k, int),
@@ -87,6 +82,17 @@ pub(super) fn print(name: &str, gemm: &Gemm, wide: bool) -> String {
     store(&mut t, gemm, tile, int);
     t += "}\n";
     t
+}
+
+/// Where the tile of a block starts: the block is one of `count`, each of which stands for `below` blocks, and of more
+/// than these if there is something `above`.
+fn place(block: &str, below: usize, count: usize, size: usize, above: bool) -> String {
+    if count == 1 {
+        return "0".into();
+    }
+    let below = if below == 1 { String::new() } else { format!(" / {below}") };
+    let count = if above { format!(" % {count}") } else { String::new() };
+    format!("{block}{below}{count} * {size}")
 }
 
 fn cast(wide: bool) -> &'static str {
@@ -106,7 +112,8 @@ fn offsets(t: &mut String, gemm: &Gemm, tiles: usize, int: &str) {
     for (r, repeat) in gemm.repeats.iter().enumerate().rev() {
         let outermost = r == 0;
         let count = if outermost { String::new() } else { format!(" % {}", repeat.count) };
-        let _ = writeln!(t, "  const {int} repeat{r} = (int)blockIdx.x / {below}{count};");
+        let by = if below == 1 { String::new() } else { format!(" / {below}") };
+        let _ = writeln!(t, "  const {int} repeat{r} = (int)blockIdx.x{by}{count};");
         below *= repeat.count;
         for (at, stride) in repeat.strides.iter().enumerate().filter(|s| *s.1 != 0) {
             moves[at].push(format!("repeat{r} * {stride}"));
@@ -121,7 +128,6 @@ fn offsets(t: &mut String, gemm: &Gemm, tiles: usize, int: &str) {
 fn load(
     t: &mut String,
     (to, from, v): (&str, &str, &str),
-    _: Operand,
     (stride, step): (isize, isize),
     (size, end): (usize, usize),
     (k, int): (usize, &str),

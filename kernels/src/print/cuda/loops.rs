@@ -69,7 +69,9 @@ impl Printer<'_> {
             Mode::Thread => (warps * LANES, "threadIdx.x"),
             _ => (warps, "threadIdx.x / 32"),
         };
-        self.line(&format!("const {int} piece = {block} * {each} + {own};"));
+        // Nothing is multiplied by one.
+        let piece = if each == 1 { block.to_string() } else { format!("{block} * {each} + {own}") };
+        self.line(&format!("const {int} piece = {piece};"));
         let kernel = self.kernel.expect("a kernel has pieces");
         let count = launch::pieces_extent(kernel);
         self.line(&format!("if (piece >= {}) return;", self.extent(count)));
@@ -80,7 +82,9 @@ impl Printer<'_> {
                 self.line(&format!("const {int} {v} = {};", place.text));
                 continue;
             }
-            self.line(&format!("const {int} {v} = {} + lane;", place.text));
+            let first = if l.extent.known().is_some_and(|n| n <= LANES) { "" } else { &place.text };
+            let plus = if first.is_empty() { "" } else { " + " };
+            self.line(&format!("const {int} {v} = {first}{plus}lane;"));
             if l.extent.known().is_none_or(|n| n % LANES != 0) {
                 self.line(&format!("if ({v} >= {}) return;", self.extent(l.extent)));
             }
@@ -121,6 +125,16 @@ impl Printer<'_> {
         let int = self.int();
         self.per_thread = true;
         match l.extent.known() {
+            Some(count) if count <= LANES && self.holds_spread(&l.body) => {
+                let guard = if count == LANES { String::new() } else { format!("if (lane < {n}) ") };
+                self.line(&format!("{guard}{{"));
+                self.turn = "0";
+                self.indent += 1;
+                self.line(&format!("const {int} {v} = lane;"));
+                self.block(&l.body);
+                self.indent -= 1;
+                self.turn = "turn";
+            }
             Some(count) if self.holds_spread(&l.body) => {
                 self.line("#pragma unroll");
                 self.line(&format!("for (int turn = 0; turn < {}; turn++) {{", turns(count)));

@@ -75,6 +75,7 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
     printer.kernel = Some(kernel);
     printer.names = Names::new(kernel);
     printer.names.wide = wide;
+    printer.names.tight = true;
     printer.wide = wide;
     for line in heading(kernel) {
         printer.line(&format!("// {line}"));
@@ -137,6 +138,8 @@ struct Printer<'k> {
     wide: bool,
     /// Whether each thread is at an iteration of its own.
     per_thread: bool,
+    /// Which of its elements of spread arrays a lane is at.
+    turn: &'static str,
     since: Since,
 }
 
@@ -152,6 +155,7 @@ impl<'k> Printer<'k> {
             per_thread: layout.mode == Mode::Thread,
             layout,
             wide: false,
+            turn: "turn",
             since: Since::default(),
         }
     }

@@ -46,7 +46,7 @@ impl Printer<'_> {
         match self.layout.arrays[&local].home {
             Home::Spread | Home::SpreadMemory => match whole_rows(index) {
                 Some(rows) if rows != Index::default() => format!("m{}[{}]", local.0, self.index(&rows)),
-                _ => format!("m{}[turn]", local.0),
+                _ => format!("m{}[{}]", local.0, self.turn),
             },
             Home::Column => format!("m{}[{}][lane]", local.0, self.index(index)),
             _ => format!("m{}[{}]", local.0, self.index(index)),

@@ -1,0 +1,18 @@
+#include "archc_cuda.h"
+
+// a0: f32 [batch, T:5, D:24], read
+// a1: f32 [batch, T:5, D:24], read
+// a2: f32 [batch, T:5, D:24], written
+// a thread for each of batch * 120 elements, 128 threads a block
+extern "C" __global__ void __launch_bounds__(128)
+map_sigmoid_mul_93873b(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
+    const int batch) {
+  const int b_t_d = blockIdx.x * 128 + threadIdx.x;
+  if (b_t_d >= batch * 120) return;
+  const float x0 = a0[b_t_d];
+  const float x1 = a1[b_t_d];
+  const float x2 = sigmoid_f32(x1);
+  const float x3 = x1 * x2;
+  const float x4 = x0 * x3;
+  a2[b_t_d] = x4;
+}

@@ -1,0 +1,132 @@
+//! The CUDA text of the golden kernels and of the whole zoo under NVIDIA's own compiler, where that is there: it needs
+//! no GPU.
+
+#[path = "../../kernels/tests/golden_plans/mod.rs"]
+mod golden_plans;
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::{FuncId, InputKind, Module};
+use arch_compiler::program::Program;
+use arch_compiler::{canon, grad, graph, library};
+use arch_kernels::plan::Plan;
+use arch_kernels::print::cuda::{self, Source};
+use arch_kernels::{Options, Target, lower};
+use arch_runtime::device::nvrtc::{Nvrtc, NvrtcError, Usage};
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::{Mutex, OnceLock};
+
+/// The compiler; says so aloud, once, if there is none.
+fn nvrtc() -> Option<&'static Nvrtc> {
+    static FOUND: OnceLock<Option<Nvrtc>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| match Nvrtc::find() {
+        Ok(nvrtc) => Some(nvrtc),
+        Err(missing @ NvrtcError::Missing { .. }) => {
+            // By the handle, which the test harness does not catch.
+            let _ = writeln!(std::io::stdout(), "\nSKIP CUDA kernels for sm_90: {missing}");
+            None
+        }
+        Err(other) => panic!("{other}"),
+    });
+    found.as_ref()
+}
+
+/// Each text is compiled once, however many models have it.
+fn usage(nvrtc: &Nvrtc, source: &Source) -> Usage {
+    static KNOWN: Mutex<BTreeMap<String, Usage>> = Mutex::new(BTreeMap::new());
+    if let Some(known) = KNOWN.lock().unwrap().get(&source.text) {
+        return *known;
+    }
+    let usage = nvrtc.usage(&source.name, &source.text).unwrap_or_else(|e| panic!("{e}\n{}", source.text));
+    KNOWN.lock().unwrap().insert(source.text.clone(), usage);
+    usage
+}
+
+/// Compiles all kernels of a plan. Local memory is only where the printer says so, and nothing is spilled.
+fn check(what: &str, plan: &Plan) {
+    let Some(nvrtc) = nvrtc() else { return };
+    for source in cuda::sources(plan).unwrap_or_else(|e| panic!("{what}: {e}")).0 {
+        let used = usage(nvrtc, &source);
+        let declared = source.launch.shared - source.launch.dynamic;
+        assert_eq!(used.spilled, 0, "{what}: {used:?}\n{}", source.text);
+        assert!(used.stack <= source.launch.local, "{what}: {used:?}, {:?}\n{}", source.launch, source.text);
+        // What is never read is not there at all.
+        assert!(used.shared <= declared, "{what}: {used:?}, {:?}\n{}", source.launch, source.text);
+    }
+}
+
+#[test]
+fn golden_kernels_need_no_local_memory() {
+    let Some(nvrtc) = nvrtc() else { return };
+    for (name, plan) in golden_plans::all(Target::Cuda) {
+        for source in cuda::sources(&plan).unwrap().0 {
+            let used = usage(nvrtc, &source);
+            println!("{name}: {used:?}");
+            assert_eq!((used.stack, used.spilled), (0, 0), "{name}: {used:?}");
+            assert!(used.registers <= 128, "{name}: {used:?}");
+        }
+    }
+}
+
+#[test]
+fn a_text_that_is_wrong_is_refused_with_its_line() {
+    let Some(nvrtc) = nvrtc() else { return };
+    let error =
+        nvrtc.usage("wrong", "extern \"C\" __global__ void wrong(float *a) { a = 1.0f; }").unwrap_err();
+    assert!(error.to_string().contains("wrong.cu(2)"), "{error}");
+}
+
+fn lowered(module: &Module, function: FuncId, batch: usize) -> Plan {
+    let mut module = module.clone();
+    let flat = graph::inline(&mut module, function);
+    canon::run(&mut module, flat).unwrap();
+    lower(&module, module.function(flat), &Options { target: Target::Cuda, batch, sources: None }).unwrap()
+}
+
+/// A family of the zoo at the size of the digits, forward and with all gradients.
+fn family(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)]) {
+    if nvrtc().is_none() {
+        return;
+    }
+    let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
+    let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let request =
+        Request { item: Some(item.into()), preset: preset.map(Into::into), set, ..Request::default() };
+    let outcome = compile(&NoFiles, model, text, &request);
+    let Some(Program { mut module, entry, .. }) = outcome.program else {
+        panic!("{:?}", outcome.diagnostics)
+    };
+    check(model, &lowered(&module, entry, 4));
+    let inputs = module.function(entry).inputs.clone();
+    let trained: Vec<&str> =
+        inputs.iter().filter(|i| i.kind == InputKind::Parameter).map(|i| i.name.as_str()).collect();
+    let both = grad::value_and_grad(&mut module, entry, &trained).unwrap();
+    check(model, &lowered(&module, both, 4));
+}
+
+#[test]
+fn transformers_compile() {
+    for (model, item) in [("dit", "DiT"), ("sit", "SiT"), ("uvit", "UViT")] {
+        family(model, item, Some("digits"), &[]);
+    }
+    // Rows that do not fill warps.
+    let odd = [("hidden_size", "36"), ("num_heads", "3"), ("depth", "1")];
+    family("dit", "DiT", Some("digits"), &odd);
+}
+
+#[test]
+fn recurrences_compile() {
+    for (model, item) in [("mamba", "DiMamba"), ("dis", "DiS"), ("zigma", "ZigMa")] {
+        family(model, item, Some("digits"), &[]);
+    }
+    let odd = [("hidden_size", "20"), ("depth", "1"), ("d_state", "3")];
+    family("mamba", "DiMamba", Some("digits"), &odd);
+    let small =
+        [("hidden_size", "64"), ("depth", "2"), ("input_size", "8"), ("num_classes", "5"), ("d_state", "16")];
+    family("diffussm", "DiffuSSM", None, &small);
+}
+
+#[test]
+fn convolutions_compile() {
+    family("unet", "UNet", Some("digits"), &[]);
+}
