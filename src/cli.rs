@@ -30,6 +30,7 @@ Environment:
   ARCHC_CC          the C compiler; else the first of cc, gcc and clang that runs
   ARCHC_CACHE_DIR   where compiled kernels are kept; else archc in the user's cache folder
   ARCHC_TARGET      the instruction set of the kernels, generic, avx2 or avx512; else the best of the machine
+  ARCHC_NVRTC       the folder of NVIDIA's compiler, for `kernels --registers`; else CUDA_HOME and Python's packages
 
 Data goes to stdout, everything else to stderr. Exit codes: 0 fine, 1 problems found, 2 misuse, 101 our fault.";
 
