@@ -1,8 +1,8 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, T:5, D:24], read */
-/* a1: f32 [batch, T:5, D:24], written */
-void row_sum_sub_mul_b64722(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+/* a0: f32 [batch, T:5, D:40], read */
+/* a1: f32 [batch, T:5, D:40], written */
+void row_sum_sub_mul_e12b36(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
@@ -12,20 +12,20 @@ void row_sum_sub_mul_b64722(void *const *args, int64_t batch, int64_t begin, int
     {
       int64_t d = 0;
       vf r0v = vset(0.0f);
-      for (; d + 8 <= 24; d += 8) {
-        const vf x0 = vload(a0 + b_t * 24 + d);
+      for (; d + 8 <= 40; d += 8) {
+        const vf x0 = vload(a0 + b_t * 40 + d);
         r0v = r0v + x0;
       }
       r0 = r0 + vhsum(r0v);
     }
     const float x1 = r0;
     float r1 = 0.0f;
-    const float x3 = x1 * 0.041666668f;
+    const float x3 = x1 * 0.025f;
     {
       int64_t d = 0;
       vf r1v = vset(0.0f);
-      for (; d + 8 <= 24; d += 8) {
-        const vf x2 = vload(a0 + b_t * 24 + d);
+      for (; d + 8 <= 40; d += 8) {
+        const vf x2 = vload(a0 + b_t * 40 + d);
         const vf x4 = x2 - vset(x3);
         const vf x5 = x4 * x4;
         r1v = r1v + x5;
@@ -33,17 +33,17 @@ void row_sum_sub_mul_b64722(void *const *args, int64_t batch, int64_t begin, int
       r1 = r1 + vhsum(r1v);
     }
     const float x6 = r1;
-    const float x9 = x6 * 0.041666668f;
+    const float x9 = x6 * 0.025f;
     const float x10 = x9 + 1e-6f;
     const float x11 = ssqrt(x10);
     const float x12 = 1.0f / x11;
     {
       int64_t d = 0;
-      for (; d + 8 <= 24; d += 8) {
-        const vf x7 = vload(a0 + b_t * 24 + d);
+      for (; d + 8 <= 40; d += 8) {
+        const vf x7 = vload(a0 + b_t * 40 + d);
         const vf x8 = x7 - vset(x3);
         const vf x13 = x8 * vset(x12);
-        vstore(a1 + b_t * 24 + d, x13);
+        vstore(a1 + b_t * 40 + d, x13);
       }
     }
   }

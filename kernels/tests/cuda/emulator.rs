@@ -47,9 +47,27 @@ fn kept() -> PathBuf {
     folder
 }
 
+/// The compiler with the options of all kernels.
+pub fn command() -> Command {
+    let mut command = Command::new("g++");
+    command.args(FLAGS);
+    command
+}
+
+/// The prelude of all kernels.
+pub fn header() -> String {
+    Target::Cuda.header()
+}
+
+/// Writes the emulator's own files.
+pub fn files(folder: &Path) {
+    std::fs::write(folder.join("cuda.h"), LANGUAGE).unwrap();
+    std::fs::write(folder.join("emulator.cpp"), EMULATOR).unwrap();
+}
+
 fn compile(args: &[&str], out: &Path) -> Result<(), String> {
     let temporary = tempfile::Builder::new().tempfile_in(kept()).unwrap().into_temp_path();
-    let output = Command::new("g++").args(FLAGS).args(args).arg("-o").arg(&temporary).output().unwrap();
+    let output = command().args(args).arg("-o").arg(&temporary).output().unwrap();
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
@@ -71,27 +89,16 @@ fn name(parts: &[&str], suffix: &str) -> PathBuf {
 fn emulator() -> &'static Path {
     static OBJECT: OnceLock<PathBuf> = OnceLock::new();
     OBJECT.get_or_init(|| {
-        let object = name(&[&Target::Cuda.header()], "o");
+        let object = name(&[], "o");
         let folder = object.with_extension("d");
         std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("cuda.h"), LANGUAGE).unwrap();
-        std::fs::write(folder.join("emulator.cpp"), EMULATOR).unwrap();
-        std::fs::write(folder.join(Target::Cuda.header_name()), Target::Cuda.header()).unwrap();
+        files(&folder);
         let source = folder.join("emulator.cpp");
         if !object.exists() {
             compile(&["-c", &source.to_string_lossy()], &object).unwrap_or_else(|e| panic!("{e}"));
         }
         object
     })
-}
-
-/// The text of kernels with an entry for each, as the emulator wants it.
-pub fn program(texts: &[(&str, &str)]) -> String {
-    let mut program = format!("#include \"{}\"\n", Target::Cuda.header_name());
-    for (name, text) in texts {
-        program += &format!("\n{text}EMULATE({name})\n");
-    }
-    program
 }
 
 impl Emulated {
@@ -103,9 +110,17 @@ impl Emulated {
 
     /// Kernels by name and text.
     pub fn of(texts: &[(&str, &str)]) -> Self {
+        let program = texts.iter().fold(header(), |program, (_, text)| program + "\n" + text);
+        Self::program(&texts.iter().map(|t| t.0).collect::<Vec<_>>(), &program)
+    }
+
+    /// The kernels of these names in a program with everything that it needs.
+    pub fn program(kernels: &[&str], program: &str) -> Self {
         let object = emulator();
-        let program = program(texts);
-        let library = name(&[&Target::Cuda.header(), &program], "so");
+        let entries: String = kernels.iter().map(|name| format!("EMULATE({name})\n")).collect();
+        // The prelude says that it is there once, which a main file need not.
+        let program = program.replace("#pragma once\n", "") + "\n" + &entries;
+        let library = name(&[&program], "so");
         if !library.exists() {
             let folder = object.with_extension("d");
             let mut source = tempfile::Builder::new().suffix(".cu").tempfile_in(&folder).unwrap();

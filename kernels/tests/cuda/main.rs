@@ -5,14 +5,18 @@ mod common;
 mod emulator;
 #[path = "../../../runtime/tests/executing/fuzz.rs"]
 mod fuzz;
+#[path = "../golden_plans/mod.rs"]
+mod golden_plans;
 mod misuse;
 #[path = "../../../runtime/tests/executing/models.rs"]
 mod models;
+mod mutants;
 #[path = "../../../runtime/tests/executing/ops.rs"]
 mod ops;
 #[path = "../../../runtime/tests/executing/paper_blocks.rs"]
 mod paper_blocks;
 mod runner;
+mod sanitizers;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;
 mod zoo;

@@ -37,9 +37,9 @@ fn silu_gate(target: Target) -> Plan {
 
 fn layer_norm(target: Target) -> Plan {
     plan(target, Module::default(), |b| {
-        let (t, d) = (b.module.add_axis("T", 5), b.module.add_axis("D", 24));
+        let (t, d) = (b.module.add_axis("T", 5), b.module.add_axis("D", 40));
         let x = float(b, "x", &[BATCH, t, d]);
-        let (n, eps) = (add(b, Op::Constant(1.0 / 24.0), &[]), add(b, Op::Constant(1e-6), &[]));
+        let (n, eps) = (add(b, Op::Constant(1.0 / 40.0), &[]), add(b, Op::Constant(1e-6), &[]));
         let sum = add(b, Op::Reduce(Reduce::Sum, vec![d]), &[x]);
         let mean = add(b, Op::Map(Map::Mul), &[sum, n]);
         let centered = add(b, Op::Map(Map::Sub), &[x, mean]);
@@ -120,6 +120,28 @@ fn selective_scan(target: Target) -> Plan {
     })
 }
 
+/// A state that every step mixes: `h = tanh(W h + u)`, no axis of which is free.
+fn recurrent_network(target: Target) -> Plan {
+    let mut module = Module::default();
+    let (t, e, f) = (module.add_axis("T", 5), module.add_axis("E", 40), module.add_axis("F", 40));
+    let mut b = Builder::new(&mut module, "step");
+    let (h, u) = (float(&mut b, "h", &[BATCH, e]), float(&mut b, "u", &[BATCH, f]));
+    let weight = float(&mut b, "weight", &[f, e]);
+    let mixed = add(&mut b, Op::Contract(vec![e]), &[weight, h]);
+    let sum = add(&mut b, Op::Map(Map::Add), &[mixed, u]);
+    let new = add(&mut b, Op::Map(Map::Tanh), &[sum]);
+    let new = add(&mut b, Op::View(View::Rename { from: f, to: e }), &[new]);
+    b.output("h", new);
+    b.output("y", new);
+    let body = Arc::new(b.function);
+    plan(target, module, |b| {
+        let (h, u) = (float(b, "h", &[BATCH, e]), float(b, "u", &[BATCH, t, f]));
+        let weight = float(b, "weight", &[f, e]);
+        let scan = Scan { axis: t, reverse: false, carries: 1, sequences: 1, yields: 1, finals: 0, body };
+        add(b, Op::Scan(scan), &[h, u, weight])
+    })
+}
+
 fn matrix_product(target: Target) -> Plan {
     plan(target, Module::default(), |b| {
         let (t, i, o) = (b.module.add_axis("T", 40), b.module.add_axis("I", 24), b.module.add_axis("O", 72));
@@ -138,6 +160,7 @@ pub fn all(target: Target) -> Vec<(&'static str, Plan)> {
         ("embedding_gradient", embedding_gradient(target)),
         ("window", window(target)),
         ("selective_scan", selective_scan(target)),
+        ("recurrent_network", recurrent_network(target)),
     ];
     if target == Target::Cuda {
         // In C it is a library's.

@@ -15,8 +15,9 @@ using Entry = void (*)(void **);
 
 /* What the running fibre is. */
 extern uint3 thread_index, block_index;
-/* Every warp operation leaves a value and the lane whose value is wanted; all lanes of the mask meet there. */
-unsigned long long warp_operation(unsigned mask, unsigned long long value, int source, int line);
+/* Every warp operation leaves a value and the lane whose value is wanted; all lanes of the mask meet there. Only
+ * __syncwarp orders what they do to memory. */
+unsigned long long warp_operation(unsigned mask, unsigned long long value, int source, int line, bool orders);
 void barrier(int line);
 int lane();
 int launch(Entry entry, void **args, const Launch &launch, char *shared, char *shared_end, char *message, int size);
@@ -26,7 +27,7 @@ inline T shuffle(unsigned mask, T value, int source, int line) {
   static_assert(sizeof(T) <= 8, "a shuffle moves up to 8 bytes");
   unsigned long long bits = 0;
   __builtin_memcpy(&bits, &value, sizeof value);
-  bits = warp_operation(mask, bits, source, line);
+  bits = warp_operation(mask, bits, source, line, false);
   __builtin_memcpy(&value, &bits, sizeof value);
   return value;
 }
@@ -68,7 +69,7 @@ extern char __stop_emulator_shared[] __attribute__((weak, visibility("hidden")))
 #define threadIdx (emulator::thread_index)
 #define blockIdx (emulator::block_index)
 #define __syncthreads() emulator::barrier(__LINE__)
-#define __syncwarp() ((void)emulator::warp_operation(0xffffffffu, 0, emulator::lane(), __LINE__))
+#define __syncwarp() ((void)emulator::warp_operation(0xffffffffu, 0, emulator::lane(), __LINE__, true))
 #define __shfl_sync(mask, value, from) emulator::shuffle(mask, value, (from) & 31, __LINE__)
 #define __shfl_xor_sync(mask, value, by) emulator::shuffle(mask, value, emulator::lane() ^ (by), __LINE__)
 #define __shfl_up_sync(mask, value, by) \

@@ -253,6 +253,8 @@ void run_block(unsigned long long &seed) {
           to_fibre(&b->fibres[i]);
           again = any = true;
         }
+        // Now and then another warp comes in between.
+        if (seed && next(seed) % 4 == 0) again = false;
       }
     }
     if (!any && b->live) report_deadlock();
@@ -279,7 +281,7 @@ void barrier(int line) {
   acquire(mark);
 }
 
-unsigned long long warp_operation(unsigned mask, unsigned long long value, int source, int line) {
+unsigned long long warp_operation(unsigned mask, unsigned long long value, int source, int line, bool orders) {
   Block *b = block;
   Fibre *f = b->current;
   f->value = value;
@@ -289,11 +291,11 @@ unsigned long long warp_operation(unsigned mask, unsigned long long value, int s
   f->state = AT_WARP;
   if (!(mask >> f->lane & 1)) fail("a lane is not in its own mask", *f);
   char *mark = &b->warp_mark[f->warp][b->warps[f->warp] & 1];
-  release(mark);
+  if (orders) release(mark);
   b->arrived[f->warp] |= 1u << f->lane;
   complete(f->warp, mask);
   if (f->state != READY || b->failed) to_scheduler();
-  acquire(mark);
+  if (orders) acquire(mark);
   return f->result;
 }
 
