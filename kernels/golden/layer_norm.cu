@@ -6,9 +6,8 @@
 extern "C" __global__ void __launch_bounds__(128)
 row_sum_sub_mul_e12b36(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {
   const int lane = threadIdx.x % 32;
-  const int piece = blockIdx.x * 4 + threadIdx.x / 32;
-  if (piece >= batch * 5) return;
-  const int b_t = piece;
+  const int b_t = blockIdx.x * 4 + threadIdx.x / 32;
+  if (b_t >= batch * 5) return;
   float r0 = 0.0f;
   for (int d = lane; d < 40; d += 32) {
     const float x0 = a0[b_t * 40 + d];

@@ -12,9 +12,8 @@ scan_192fe9(const float *__restrict__ a0, const float *__restrict__ a1, const fl
   const int warp = threadIdx.x / 32;
   __shared__ float m1_of[4][40];
   float *const m1 = m1_of[warp];
-  const int piece = blockIdx.x * 4 + threadIdx.x / 32;
-  if (piece >= batch) return;
-  const int b = piece;
+  const int b = blockIdx.x * 4 + threadIdx.x / 32;
+  if (b >= batch) return;
   float m0[2];
   #pragma unroll
   for (int turn = 0; turn < 2; turn++) {

@@ -7,17 +7,15 @@
 // a4: f32 [batch, T:9, E:24], read
 // a5: f32 [batch, T:9, N:4], read
 // a6: f32 [batch, T:9, E:24], written
-// a warp for each of batch vectors, 128 threads a block
+// a thread for each of batch * 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 scan_0e0a51(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
     const float *__restrict__ a3, const float *__restrict__ a4, const float *__restrict__ a5,
     float *__restrict__ a6, const int batch) {
-  const int lane = threadIdx.x % 32;
-  const int piece = blockIdx.x * 4 + threadIdx.x / 32;
-  if (piece >= batch) return;
-  const int b = piece;
-  const int e = lane;
-  if (e >= 24) return;
+  const int piece = blockIdx.x * 128 + threadIdx.x;
+  if (piece >= batch * 24) return;
+  const int b = piece / 24;
+  const int e = piece % 24;
   float m0[4];
   #pragma unroll
   for (int n = 0; n < 4; n++) {

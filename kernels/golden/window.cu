@@ -3,17 +3,15 @@
 // a0: f32 [batch, T:9, D:24], read
 // a1: f32 [D:24, K:4], read
 // a2: f32 [batch, W:9, D:24], written
-// a warp for each of batch * 9 vectors, 128 threads a block
+// a thread for each of batch * 216 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 map_dot_0c38ff(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
     const int batch) {
-  const int lane = threadIdx.x % 32;
-  const int piece = blockIdx.x * 4 + threadIdx.x / 32;
-  if (piece >= batch * 9) return;
-  const int b = piece / 9;
-  const int w = piece % 9;
-  const int d = lane;
-  if (d >= 24) return;
+  const int piece = blockIdx.x * 128 + threadIdx.x;
+  if (piece >= batch * 216) return;
+  const int b = piece / 216;
+  const int w = piece / 24 % 9;
+  const int d = piece % 24;
   float r0 = 0.0f;
   for (int k = 0; k < 4; k++) {
     const float x0 = a0[b * 216 + d + clamp(w + k - 3, 0, 8) * 24];

@@ -50,7 +50,7 @@ pub(super) fn places<'l>(first: &'l Loop, lanes: i64, piece: &str) -> Vec<Place<
             let count = if l.extent.batch { format!("({count})") } else { count };
             text = format!("{text} % {count}");
         }
-        if shared {
+        if shared && lanes > 1 {
             text = format!("{text} * {lanes}");
         }
         places.push(Place { of: l, text });

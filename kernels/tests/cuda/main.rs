@@ -19,4 +19,5 @@ mod runner;
 mod sanitizers;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;
+mod wide;
 mod zoo;

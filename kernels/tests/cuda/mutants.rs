@@ -65,7 +65,7 @@ fn buffers(plan: &Plan) -> Vec<Vec<u32>> {
     args.iter().map(|s| one(plan.slot(*s))).collect()
 }
 
-fn run(
+pub fn run(
     kernels: &mut Emulated,
     plan: &Plan,
     source: &cuda::Source,

@@ -5,7 +5,7 @@ use super::slots::constant_slot;
 use crate::ir::{Binary, Body, Expr, Kernel, LoopKind, Role, Stmt, Unary, collapse};
 use crate::lower::pull::{Frame, Puller};
 use crate::plan::{Action, Gemm, SlotId, Step};
-use crate::print::content_hash;
+use crate::print::{Target, content_hash};
 use arch_compiler::graph::ValueId;
 use arch_compiler::ops::Op;
 use arch_compiler::ops::source::Literal;
@@ -56,7 +56,11 @@ impl<'a> Lowering<'a> {
     fn step(&mut self, family: &str, names: &[String], origins: Vec<String>, body: Body, args: Vec<SlotId>) {
         let mut axes = body.axes().to_vec();
         let (mut kernel_args, scalars, accs, stmts) = body.finish();
-        let stmts = tidy(collapse(stmts, &mut axes));
+        let mut stmts = collapse(stmts, &mut axes);
+        if self.options.target != Target::Cuda {
+            // There each thread has its own iteration of all loops, however short the rows are.
+            stmts = tidy(stmts);
+        }
         for (i, arg) in kernel_args.iter_mut().enumerate() {
             arg.role = role_of(&stmts, i as u32);
         }

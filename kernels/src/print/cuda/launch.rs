@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::layout::{LANES, Layout, Mode};
-use crate::ir::{Extent, Kernel, LoopKind};
+use crate::ir::{Extent, Kernel};
 
 /// The grid, the block, and the memory that goes with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,9 +28,8 @@ impl Launch {
         let layout = Layout::of(kernel)?;
         let pieces = pieces_extent(kernel).at(batch) as u64;
         let each = match layout.mode {
-            Mode::Lanes if elements(kernel).is_some() => layout.warps * LANES,
             Mode::Thread => layout.warps * LANES,
-            Mode::Warp | Mode::Lanes => layout.warps,
+            Mode::Warp => layout.warps,
         };
         let grid = blocks(&kernel.name, pieces.div_ceil(each as u64))?;
         Ok(Launch {
@@ -51,23 +50,10 @@ pub(super) fn blocks(kernel: &str, blocks: u64) -> Result<u32, Refusal> {
     }
 }
 
-/// Where only lanes are shared out, how many elements there are: each has a thread.
-pub(super) fn elements(kernel: &Kernel) -> Option<Extent> {
-    match kernel.parallel()[..] {
-        [(LoopKind::ParallelLanes, extent)] => Some(extent),
-        _ => None,
-    }
-}
-
-/// How many pieces a kernel has: threads where only lanes are shared out, else warps or threads. The batch is no
-/// loop of lanes inside another loop.
+/// How many pieces a kernel has: threads or warps. Where lanes are shared out, each has a thread.
 pub(super) fn pieces_extent(kernel: &Kernel) -> Extent {
-    if let Some(elements) = elements(kernel) {
-        return elements;
-    }
-    kernel.parallel().iter().fold(Extent::fixed(1), |all, (kind, extent)| {
-        let lanes = *kind == LoopKind::ParallelLanes;
-        let count = if lanes { (extent.count + LANES - 1) / LANES } else { extent.count };
-        Extent { count: all.count * count, batch: all.batch || extent.batch }
+    kernel.parallel().iter().fold(Extent::fixed(1), |all, (_, extent)| Extent {
+        count: all.count * extent.count,
+        batch: all.batch || extent.batch,
     })
 }

@@ -21,12 +21,10 @@ const REGISTERS: i64 = 160;
 /// What a piece of the kernel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// One thread: nothing in the kernel is a vector.
+    /// One thread: its iteration of all parallel loops, of those also whose lanes are shared out.
     Thread,
     /// A warp, of which vector loops make use.
     Warp,
-    /// A warp, each of whose threads has its own iteration of the innermost parallel loop.
-    Lanes,
 }
 
 /// Where a local array lives.
@@ -158,13 +156,8 @@ fn mode(kernel: &Kernel) -> Mode {
     fn vectors(stmts: &[Stmt]) -> bool {
         stmts.iter().any(|s| matches!(s, Stmt::Loop(l) if l.kind == LoopKind::Vector || vectors(&l.body)))
     }
-    if kernel.parallel().iter().any(|p| p.0 == LoopKind::ParallelLanes) {
-        Mode::Lanes
-    } else if vectors(&kernel.body) {
-        Mode::Warp
-    } else {
-        Mode::Thread
-    }
+    let lanes = kernel.parallel().iter().any(|p| p.0 == LoopKind::ParallelLanes);
+    if !lanes && vectors(&kernel.body) { Mode::Warp } else { Mode::Thread }
 }
 
 /// Which row of 32 elements an index is in, where that does not depend on the lane.
@@ -250,7 +243,6 @@ impl Seen {
     fn enter(&mut self, l: &Loop, around: Around, unrolled: &mut Vec<IndexVar>) {
         let mut inside = around;
         match l.kind {
-            LoopKind::ParallelLanes => inside.per_thread = true,
             LoopKind::Vector if !around.per_thread => {
                 inside = Around { per_thread: true, vector: Some((l.var, l.extent.known())) };
             }

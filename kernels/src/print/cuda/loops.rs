@@ -4,7 +4,7 @@ use super::layout::{Home, LANES, Mode, turns};
 use super::sync::Shared;
 use super::{Printer, launch};
 use crate::ir::{Acc, Expr, Extent, Loop, LoopKind, Stmt};
-use crate::print::pieces;
+use crate::print::{names, pieces};
 use std::collections::BTreeSet;
 
 impl Printer<'_> {
@@ -20,21 +20,14 @@ impl Printer<'_> {
         };
         self.block(&body[..at]);
         let Stmt::Loop(first) = &body[at] else { unreachable!("found above") };
-        if pieces::nest(first).len() == 1 && first.kind == LoopKind::ParallelLanes {
-            return self.elements(first);
-        }
         self.piece(first);
         let mut l = first.as_ref();
-        loop {
-            if l.kind == LoopKind::ParallelLanes {
-                self.per_thread = true;
-                return self.block(&l.body);
-            }
-            let Some(at) = pieces::parallel_in(&l.body) else { return self.block(&l.body) };
+        while let Some(at) = pieces::parallel_in(&l.body) {
             self.block(&l.body[..at]);
             let Stmt::Loop(next) = &l.body[at] else { unreachable!("found above") };
             l = next;
         }
+        self.block(&l.body);
     }
 
     fn int(&self) -> &'static str {
@@ -42,23 +35,7 @@ impl Printer<'_> {
     }
 
     fn extent(&self, extent: Extent) -> String {
-        match (extent.batch, extent.count) {
-            (false, n) => n.to_string(),
-            (true, 1) => "batch".into(),
-            (true, n) if self.wide => format!("(long long)batch * {n}"),
-            (true, n) => format!("batch * {n}"),
-        }
-    }
-
-    /// Only lanes are shared out: a thread for each element.
-    fn elements(&mut self, l: &Loop) {
-        let (v, n) = (self.names.var(l.var), self.extent(l.extent));
-        let threads = self.layout.warps * LANES;
-        let block = if self.wide { "(long long)blockIdx.x" } else { "blockIdx.x" };
-        self.line(&format!("const {} {v} = {block} * {threads} + threadIdx.x;", self.int()));
-        self.line(&format!("if ({v} >= {n}) return;"));
-        self.per_thread = true;
-        self.block(&l.body);
+        names::extent(extent)
     }
 
     /// The piece of this warp or thread, and the variables of the parallel loops there.
@@ -67,27 +44,22 @@ impl Printer<'_> {
         let block = if self.wide { "(long long)blockIdx.x" } else { "blockIdx.x" };
         let (each, own) = match self.layout.mode {
             Mode::Thread => (warps * LANES, "threadIdx.x"),
-            _ => (warps, "threadIdx.x / 32"),
+            Mode::Warp => (warps, "threadIdx.x / 32"),
         };
+        // Where there is one loop, its variable is the piece.
+        let alone = pieces::nest(first).len() == 1;
+        let name = if alone { self.names.var(first.var) } else { "piece".into() };
         // Nothing is multiplied by one.
         let piece = if each == 1 { block.to_string() } else { format!("{block} * {each} + {own}") };
-        self.line(&format!("const {int} piece = {piece};"));
+        self.line(&format!("const {int} {name} = {piece};"));
         let kernel = self.kernel.expect("a kernel has pieces");
-        let count = launch::pieces_extent(kernel);
-        self.line(&format!("if (piece >= {}) return;", self.extent(count)));
-        for place in pieces::places(first, LANES, "piece") {
-            let l = place.of;
-            let v = self.names.var(l.var);
-            if l.kind != LoopKind::ParallelLanes {
-                self.line(&format!("const {int} {v} = {};", place.text));
-                continue;
-            }
-            let first = if l.extent.known().is_some_and(|n| n <= LANES) { "" } else { &place.text };
-            let plus = if first.is_empty() { "" } else { " + " };
-            self.line(&format!("const {int} {v} = {first}{plus}lane;"));
-            if l.extent.known().is_none_or(|n| n % LANES != 0) {
-                self.line(&format!("if ({v} >= {}) return;", self.extent(l.extent)));
-            }
+        let count = self.extent(launch::pieces_extent(kernel));
+        self.line(&format!("if ({name} >= {count}) return;"));
+        if alone {
+            return;
+        }
+        for place in pieces::places(first, 1, "piece") {
+            self.line(&format!("const {int} {} = {};", self.names.var(place.of.var), place.text));
         }
     }
 

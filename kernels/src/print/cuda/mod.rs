@@ -1,6 +1,7 @@
 //! The CUDA printer. A vector of the kernel is a warp: what is a vector in C is one number for each of 32 threads
 //! here, a vector loop goes on by 32 from the thread's lane, and lanes are joined by shuffles. A piece of the
-//! kernel is a warp of a block; a kernel without vectors has a thread for each piece.
+//! kernel is a warp of a block. Where the parallel loops share out lanes, or there are no vectors at all, no thread
+//! needs another: each has an iteration of its own of all parallel loops.
 //!
 //! Outside of vectors all lanes of a warp compute the same; lane 0 alone writes it to memory. Lanes meet
 //! (`__syncwarp`) where one needs what another wrote: see [`sync`].
@@ -84,6 +85,9 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
     printer.signature(kernel);
     let head = std::mem::take(&mut printer.text);
     printer.indent += 1;
+    if wide {
+        printer.line("const long long batch = samples;");
+    }
     printer.arrays();
     printer.top(&kernel.body);
     printer.indent -= 1;
@@ -190,7 +194,7 @@ impl<'k> Printer<'k> {
             let constant = if arg.role == Role::Read { "const " } else { "" };
             parameters.push(format!("{constant}{elem} *__restrict__ a{i}"));
         }
-        parameters.push("const int batch".into());
+        parameters.push(if self.wide { "const int samples".into() } else { "const int batch".into() });
         let (first, rest) = (format!("{}(", kernel.name), parameters);
         let mut line = first;
         for (i, parameter) in rest.iter().enumerate() {
@@ -213,12 +217,8 @@ impl<'k> Printer<'k> {
             Extent { count, .. } => count.to_string(),
         };
         let text = match self.layout.mode {
-            Mode::Lanes if launch::elements(kernel).is_some() => {
-                format!("a thread for each of {of} elements")
-            }
             Mode::Thread => format!("a thread for each of {of} elements"),
             Mode::Warp => format!("a warp for each of {of} rows"),
-            Mode::Lanes => format!("a warp for each of {of} vectors"),
         };
         self.line(&format!("// {text}, {threads} threads a block"));
         if self.layout.local() > 0 {
