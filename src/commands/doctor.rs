@@ -3,6 +3,7 @@
 use crate::cli::Output;
 use crate::failure::Failure;
 use arch_runtime::device::host::{self, CCompiler, HostError, cache_dir};
+use arch_runtime::device::nvrtc::Nvrtc;
 
 /// Looks and tells.
 pub fn run(output: &Output) -> Result<(), Failure> {
@@ -16,6 +17,7 @@ pub fn run(output: &Output) -> Result<(), Failure> {
             "version": env!("CARGO_PKG_VERSION"), "cores": cores,
             "instruction_set": target.as_ref().ok().map(|t| t.name()), "instruction_sets": supported,
             "c_compiler": compiler.as_ref().ok().map(|c| &c.version), "kernel_cache": cache, "cuda": false,
+            "nvrtc": Nvrtc::find().ok().map(|n| n.path),
         });
         println!("{object}");
         return Ok(());
@@ -31,7 +33,13 @@ pub fn run(output: &Output) -> Result<(), Failure> {
         Err(e) => println!("C compiler       none: {e}"),
     }
     println!("kernel cache     {}", cache.display());
-    println!("CUDA             not built in");
+    println!("CUDA             written by `archc kernels --target cuda`, not run");
+    match Nvrtc::find() {
+        Ok(nvrtc) => println!("NVRTC            {}", nvrtc.path.display()),
+        Err(_) => {
+            println!("NVRTC            none: `pip install nvidia-cuda-nvrtc` for `archc kernels --registers`")
+        }
+    }
     advise(compiler.err().as_ref(), target.err().as_ref())
 }
 

@@ -45,6 +45,14 @@ pub enum Fill {
     Positive,
     /// Between -1/4 and 1/4: models with such weights do not multiply rounding errors.
     Small,
+    /// The same, but second moments, rates and the numbers of noising are between 0.1 and 0.6.
+    Training,
+}
+
+/// Inputs of a training step that must be positive.
+fn is_positive(name: &str) -> bool {
+    let numbers = ["signal", "spread", "lr", "adam.correction1", "adam.correction2_sqrt", "loss_scale"];
+    name.starts_with("adam.v.") || numbers.contains(&name)
 }
 
 /// How a function is compared.
@@ -70,14 +78,15 @@ impl Terms {
     }
 }
 
-fn fill(dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers) -> Vec<f64> {
+fn fill(name: &str, dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers) -> Vec<f64> {
     let len: usize = dims.iter().product();
     (0..len)
         .map(|_| match (integer, how) {
             (Some(below), _) => numbers.below(below) as f64,
             (None, Fill::Signed) => f64::from(numbers.float()),
             (None, Fill::Positive) => f64::from(numbers.float() + 1.1),
-            (None, Fill::Small) => f64::from(numbers.float() * 0.25),
+            (None, Fill::Training) if is_positive(name) => f64::from(numbers.float() * 0.25 + 0.35),
+            (None, Fill::Small | Fill::Training) => f64::from(numbers.float() * 0.25),
         })
         .collect()
 }
@@ -95,7 +104,7 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
         let value = f.value(input.value);
         let dims = module.dims(&value.shape, batch);
         let integer = value.storage == DType::Int;
-        let data = fill(&dims, integer.then_some(terms.below), terms.how, &mut source);
+        let data = fill(&input.name, &dims, integer.then_some(terms.below), terms.how, &mut source);
         exact.insert(input.name.clone(), Tensor { dims, data: data.clone() });
         given.insert(input.name.clone(), data);
     }
@@ -121,6 +130,9 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
         for (name, wanted) in wanted.outputs.iter().chain(&wanted.updates) {
             let slot = plan.outputs.get(name).or_else(|| plan.inputs.get(name)).unwrap().slot;
             let got = numbers(&got[name], plan.slot(slot).elem);
+            if matches!(terms.how, Fill::Training) {
+                assert!(wanted.data.iter().all(|x| x.is_finite()), "{what}: {name} says nothing");
+            }
             let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
             for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
                 let same = (w.is_nan() && g.is_nan()) || g == w;

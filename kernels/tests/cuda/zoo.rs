@@ -5,6 +5,7 @@ use crate::models::program;
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::InputKind;
 use arch_compiler::program::Program;
+use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, build};
 use arch_compiler::{grad, library};
 
 fn check(model: &str, item: &str, set: &[(&str, &str)], batch: usize) {
@@ -77,4 +78,38 @@ fn zigma() {
         ("scan_type", "zigzagN8"),
     ];
     check("zigma", "ZigMa", &set, 2);
+}
+
+/// An item of the losses for samples of one channel and 4 x 4.
+fn loss(item: &str, set: &[(&str, &str)]) -> Program {
+    let text =
+        library::STD.iter().find(|(name, _)| *name == "std/losses.arch").expect("the losses are there").1;
+    let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let dims = [("C", 1), ("H", 4), ("W", 4)].map(|(name, size)| (name.into(), size)).to_vec();
+    let request = Request { item: Some(item.into()), set, dims, training: true, ..Request::default() };
+    compile(&NoFiles, "std/losses.arch", text, &request).program.expect("the losses check")
+}
+
+#[test]
+fn a_whole_training_step_with_its_updates() {
+    let size = [("hidden_size", "16"), ("depth", "1"), ("input_size", "4"), ("in_channels", "1")];
+    let more = [("num_classes", "5"), ("learn_sigma", "false")];
+    let heads = [("num_heads", "2")];
+    let dit = program("dit", "DiT", &[&size[..], &more, &heads].concat());
+    let mamba = program("mamba", "DiMamba", &[&size[..], &more].concat());
+    let (noising, loss) = (loss("NoisySample", &[]), loss("GaussianLoss", &[("variance", "fixed_small")]));
+    let optimizer = OptimizerOptions {
+        betas: (0.9, 0.95),
+        eps: 1e-6,
+        weight_decay: 0.01,
+        ema_decay: Some(0.9),
+        clip_grad_norm: Some(0.1),
+    };
+    for (item, model) in [("DiT", &dit), ("DiMamba", &mamba)] {
+        let parts = Parts { model, noising: &noising, loss: &loss };
+        let programs = build(parts, &TrainOptions { optimizer, accumulate: 1 }).unwrap();
+        assert!(!programs.module.function(programs.update).updates.is_empty());
+        let terms = Terms::everywhere(5e-5, Fill::Training, 4);
+        compare(&format!("{item} step"), &programs.module, programs.update, 3, &terms);
+    }
 }
