@@ -7,6 +7,7 @@ mod duplicates;
 mod identities;
 mod products;
 mod rewrite;
+mod sink;
 #[cfg(test)]
 mod tests;
 
@@ -46,9 +47,10 @@ fn clean(module: &mut Module, mut function: Function, step: bool) -> Result<Func
     type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
     // In a step of a scan a product and its sum stay apart: the step is one kernel anyway.
     let products: Option<Pass> = (!step).then_some(products::contract);
-    let passes: [Option<Pass>; 5] = [
+    let passes: [Option<Pass>; 6] = [
         Some(constants::fold),
         Some(identities::simplify),
+        Some(sink::sink),
         products,
         Some(duplicates::merge),
         Some(dead::remove),

@@ -261,6 +261,53 @@ fn scan(module: &mut Module) -> FuncId {
 }
 
 #[test]
+fn what_only_a_scan_reads_and_is_wide_is_computed_in_its_step() {
+    let mut module = Module::default();
+    let (t, e, n) = (module.add_axis("T", 4), module.add_axis("E", 3), module.add_axis("N", 5));
+    let mut step = Builder::new(&mut module, "step");
+    let h = float(&mut step, "h", &[BATCH, e, n]);
+    let decay = float(&mut step, "decay", &[BATCH, n, e]);
+    let (more, weight) = (float(&mut step, "more", &[BATCH, e]), float(&mut step, "weight", &[e]));
+    let kept = map(&mut step, Map::Mul, &[h, decay]);
+    let added = map(&mut step, Map::Mul, &[more, weight]);
+    let new = map(&mut step, Map::Add, &[kept, added]);
+    let y = sum(&mut step, new, &[n]);
+    step.output("h", new);
+    step.output("y", y);
+    let body = Arc::new(step.function);
+    let mut b = Builder::new(&mut module, "f");
+    let (h, dt) = (float(&mut b, "h", &[BATCH, e, n]), float(&mut b, "dt", &[BATCH, t, e]));
+    let (a, w) = (float(&mut b, "a", &[e, n]), float(&mut b, "w", &[e]));
+    // As wide as what it is made of: stays outside, and so does dt, which others read.
+    let dt = map(&mut b, Map::Softplus, &[dt]);
+    let rate = map(&mut b, Map::Mul, &[dt, a]);
+    let minus = number(&mut b, -1.0);
+    let rate = map(&mut b, Map::Mul, &[rate, minus]);
+    let decay = map(&mut b, Map::Exp, &[rate]);
+    let decay = b.add1(Op::View(View::Transpose(vec![BATCH, t, n, e])), &[decay]).unwrap();
+    let (axis, carries, sequences) = (t, 1, 2);
+    let scan = Scan { axis, reverse: false, carries, sequences, yields: 1, finals: 0, body };
+    let y = b.add1(Op::Scan(scan), &[h, decay, dt, w]).unwrap();
+    b.output("y", y);
+    let id = b.finish();
+    let both = value_and_grad(&mut module, id, &["h", "dt", "a", "w"]).unwrap();
+    assert_eq!(cleaned(&mut module, id), ["softplus", "scan"]);
+    let f = module.function(id);
+    let Some(Op::Scan(scan)) = f.nodes.iter().map(|n| &n.op).find(|op| matches!(op, Op::Scan(_))) else {
+        panic!("a scan")
+    };
+    assert_eq!((scan.carries, scan.sequences, scan.body.inputs.len()), (1, 1, 4));
+    let sunk = value_and_grad(&mut module, id, &["h", "dt", "a", "w"]).unwrap();
+    let inputs = Numbers(3).inputs(&module, both, 2, &[]);
+    let old = interp::run(&module, both, &inputs, 2).unwrap();
+    let new = interp::run(&module, sunk, &inputs, 2).unwrap();
+    for ((name, x), (_, y)) in old.outputs.iter().zip(&new.outputs) {
+        let far = x.data.iter().zip(&y.data).any(|(x, y)| (x - y).abs() > 1e-12 * x.abs().max(1.0));
+        assert!(!far, "{name} changes");
+    }
+}
+
+#[test]
 fn a_scan_loses_what_nobody_reads() {
     let mut module = Module::default();
     let id = scan(&mut module);

@@ -25,6 +25,22 @@ block Layer(D) {
     layer(u)
   }
 }
+
+block Outside(E) {
+  config d_state: int in 1..
+  dims N = d_state
+
+  param a: [E, N] = -1.0 - iota(N)
+
+  forward(u: [T, E], dt: [T, E], b: [T, N], c: [T, N]) -> [T, E] {
+    let decay = exp(dt * a)
+    let added = dt * u * b
+    scan t over T (h: [E, N] = 0) {
+      h <- decay[t] * h + added[t]
+      yield sum(c[t] * h, over: N)
+    }
+  }
+}
 ";
 
 /// The plan of an item with the gradients of all parameters and inputs.
@@ -85,6 +101,11 @@ fn s4d_keeps_no_states() {
     // The second carry is the other half of complex numbers.
     check("layer", "Layer", &[("D", 96), ("T", 67)], &[("d_state", "80")], STATES);
     check("layer", "Layer", &[("D", 96), ("T", 67)], &[("d_state", "80"), ("learned_b", "true")], STATES);
+}
+
+#[test]
+fn what_is_computed_before_a_scan_keeps_no_states() {
+    check("layer", "Outside", &[("E", 96), ("T", 67)], &[("d_state", "40")], STATES);
 }
 
 #[test]
