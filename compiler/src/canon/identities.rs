@@ -1,7 +1,7 @@
 //! Operations that change nothing: `x * 1`, `x + 0`, views onto the same, broadcasts along axes that are there.
 
 use super::rewrite::{Replacement, rewrite};
-use crate::graph::{Builder, Function, Module, Node, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 
 /// Removes operations that change nothing.
@@ -52,6 +52,33 @@ fn is_same(b: &Builder, source: &Function, node: &Node, id: ValueId) -> bool {
         && old.shape.iter().all(|a| new.shape.contains(a))
 }
 
+/// A value nearer to the inputs that lends the batch, too: what only lends it keeps no large value alive.
+fn nearer(b: &mut Builder, lender: ValueId) -> Result<ValueId, ShapeError> {
+    let (mut at, mut computed) = (lender, false);
+    loop {
+        let node = b.function.producer(at);
+        let next = match node.op {
+            Op::View(View::Index { .. } | View::Transpose(_)) => Some(node.inputs[0]),
+            Op::Map(_) => {
+                computed = true;
+                node.inputs.iter().copied().find(|v| b.shape(*v).contains(&AxisId::BATCH))
+            }
+            _ => None,
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    if !computed {
+        return Ok(lender);
+    }
+    while let Some(axis) = b.shape(at).iter().copied().find(|a| *a != AxisId::BATCH) {
+        at = b.add1(Op::View(View::Index { axis, at: 0 }), &[at])?;
+    }
+    Ok(at)
+}
+
 /// A broadcast keeps only inputs that lend something, and reads through a broadcast.
 fn broadcast(b: &mut Builder, source: &Function, node: &Node, inputs: &[ValueId]) -> Replacement {
     let mut kept = vec![inputs[0]];
@@ -64,8 +91,9 @@ fn broadcast(b: &mut Builder, source: &Function, node: &Node, inputs: &[ValueId]
     for lender in lenders {
         let more: Vec<_> = b.shape(lender).iter().copied().filter(|a| !axes.contains(a)).collect();
         if !more.is_empty() {
+            let batch_only = more == [AxisId::BATCH];
             axes.extend(more);
-            kept.push(lender);
+            kept.push(if batch_only { nearer(b, lender)? } else { lender });
         }
     }
     if kept.len() == 1 && is_same(b, source, node, kept[0]) {

@@ -8,7 +8,7 @@ pub(super) use reduce::Reduction;
 use view::as_index;
 
 use super::element::{self, Env};
-use crate::ir::{Arg, Body, Elem, Expr, Extent, Index, Local, LoopKind, Operand, Role, Stmt};
+use crate::ir::{Arg, Binary, Body, Elem, Expr, Extent, Index, Local, LoopKind, Operand, Role, Stmt};
 use crate::plan::SlotId;
 use arch_compiler::graph::{AxisId, DType, Function, Module, Size, ValueId};
 use arch_compiler::ops::source::Literal;
@@ -28,6 +28,8 @@ pub(super) enum Place {
     Local(Local, Strides),
     /// In a local array that holds several steps of a scan: this step's part begins here.
     Step(Local, Strides, Index),
+    /// What is written is added to what such an array has; it is never read.
+    Sum(Local, Strides, Index),
     /// Already computed.
     Known(Operand),
     /// In the body of a scan: a value of the function around, at a position on one axis more.
@@ -144,6 +146,13 @@ impl<'a, 'c> Puller<'a, 'c> {
                 let at = Self::address(env, strides).plus(start, 1);
                 self.body.push(Stmt::StoreLocal(*local, at, value));
             }
+            Place::Sum(local, strides, start) => {
+                let value = self.body.to_float(value);
+                let at = Self::address(env, strides).plus(start, 1);
+                let before = self.body.bind_here(Expr::Local(*local, at.clone()));
+                let sum = self.body.binary(Binary::Add, before, value);
+                self.body.push(Stmt::StoreLocal(*local, at, sum));
+            }
             Place::Known(_) | Place::Outer(..) => unreachable!("only memory is written"),
         }
     }
@@ -176,6 +185,7 @@ impl<'a, 'c> Puller<'a, 'c> {
                 self.as_elem(loaded, elem(function.value(value).storage))
             }
             Some(Place::Known(operand)) => operand,
+            Some(Place::Sum(..)) => unreachable!("a sum is not what was added"),
             Some(Place::Outer(outer, at)) => {
                 let env = at.map_or_else(|| env.clone(), |at| element::with(env, &[at]));
                 self.pull(0, outer, &env)

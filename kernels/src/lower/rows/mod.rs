@@ -171,8 +171,12 @@ impl Rows<'_> {
         }
         for ((value, places), operand) in rows.into_iter().zip(values) {
             if self.is_costly(function, function.value(value).node as usize) {
-                // A single number of a scan's step lies nowhere: it is known.
-                let place = places.into_iter().next().unwrap_or(Place::Known(operand));
+                let place = match places.iter().find(|p| !matches!(p, Place::Sum(..))) {
+                    Some(place) => place.clone(),
+                    // A single number of a scan's step lies nowhere: it is known.
+                    None if inner.is_empty() || places.is_empty() => Place::Known(operand),
+                    None => continue,
+                };
                 p.frames[self.frame].places.insert(value, place);
             }
         }

@@ -5,7 +5,7 @@ use super::Step;
 use super::arrange::Arrangement;
 use super::carry::Carry;
 use super::chunk::Again;
-use super::step::Now;
+use super::step::{Constants, Now};
 use crate::ir::{Elem, Expr, Extent, Index, Local, LoopKind};
 use crate::lower::element::{Env, with};
 use crate::lower::lowering::Lowering;
@@ -29,6 +29,7 @@ pub(super) struct AgainStep<'a> {
     /// Where the carries at the start of each chunk lie.
     states: Vec<Place>,
     before: &'a [(usize, ValueId)],
+    after: &'a [(usize, ValueId)],
     shared: &'a [(usize, ValueId)],
     pub chunk: i64,
 }
@@ -86,7 +87,7 @@ impl<'a> Lowering<'a> {
         let step = Step::new(self.module, (&again.scan, &again.inputs), arrangement, lanes, 2);
         let states = again.carries.iter().map(|c| self.states[&(again.of, *c)].clone()).collect();
         let chunk = self.chunks.kept[&again.of].1 as i64;
-        AgainStep { step, states, before: &again.before, shared: &again.shared, chunk }
+        AgainStep { step, states, before: &again.before, after: &again.after, shared: &again.shared, chunk }
     }
 }
 
@@ -156,7 +157,7 @@ impl<'a> Step<'a> {
         carries: &mut [Carry],
         results: &[Place],
     ) {
-        again.begin(p, env);
+        again.begin(p, env, &|_| None);
         let c = self.open_chunks(p, again.chunk);
         self.chunk(
             p,
@@ -199,9 +200,9 @@ impl<'a> Step<'a> {
         let s = count.offset(-1).plus(&back, -1);
         let known: Vec<(ValueId, Place)> = arrays
             .iter()
-            .map(|(value, array)| {
+            .map(|(value, array, later)| {
                 p.body.changes_here(array.local);
-                (*value, array.place(&s))
+                (*value, array.place(&s.offset(*later)))
             })
             .collect();
         let t = self.position_back(p.module, &first.plus(&s, 1));
@@ -222,16 +223,21 @@ pub(super) struct Results<'r> {
 }
 
 impl<'a> AgainStep<'a> {
+    /// The step of the forward scan.
+    pub(super) fn step(&self) -> &Step<'a> {
+        &self.step
+    }
+
     /// What does not depend on the chunk.
-    pub(super) fn begin(&self, p: &mut Puller<'a, '_>, env: &Env) {
+    pub(super) fn begin(&self, p: &mut Puller<'a, '_>, env: &Env, known: Constants<'_>) {
         if p.frames.len() == self.step.frame {
             p.frames.push(Frame { function: self.step.body, places: BTreeMap::new() });
         }
-        self.step.constants(p, env);
+        self.step.constants(p, env, known);
     }
 
-    /// The steps of chunk `c`. Gives the arrays of what the scan going back reads.
-    fn forward(&self, p: &mut Puller<'a, '_>, env: &Env, c: &Index) -> Vec<(ValueId, Chunked)> {
+    /// The steps of chunk `c`. Gives the arrays of what the scan going back reads, and at which step after its own.
+    fn forward(&self, p: &mut Puller<'a, '_>, env: &Env, c: &Index) -> Vec<(ValueId, Chunked, i64)> {
         let step = &self.step;
         let steps = p.module.size(step.scan.axis, 1) as i64;
         let here = with(env, &[(step.scan.axis, c.clone())]);
@@ -242,26 +248,30 @@ impl<'a> AgainStep<'a> {
             let arg = p.arg(*slot, *elem);
             p.body.bind_here(Expr::Load(arg, Puller::address(env, strides)))
         });
-        let before: Vec<Chunked> = self
-            .before
-            .iter()
-            .map(|(carry, _)| Chunked::new(p, &states[*carry].axes, self.chunk, 1))
-            .collect();
+        // State `s` is that before step `s`, and that after the step before it.
+        let mut arrays: BTreeMap<usize, Chunked> = BTreeMap::new();
+        for (carry, _) in self.before {
+            let axes = states[*carry].axes.clone();
+            arrays.entry(*carry).or_insert_with(|| Chunked::new(p, &axes, self.chunk + 1, 1));
+        }
+        for (carry, array) in &arrays {
+            step.copy_state(p, env, &states[*carry], &array.place(&Index::default()));
+        }
         let yields = &step.body.outputs[step.scan.carries..];
         let shared: Vec<Chunked> =
             yields.iter().map(|o| Chunked::new(p, &step.local_axes(o.1), self.chunk, 1)).collect();
         let first = c.times(self.chunk);
         let (s, _) = open_chunk(p, &first, self.chunk, steps);
-        for ((carry, _), array) in self.before.iter().zip(&before) {
-            p.body.changes_here(states[*carry].state);
-            step.copy_state(p, env, &states[*carry], &array.place(&s));
-        }
         let t = step.position(p.module, &first.plus(&s, 1));
         let places: Vec<Place> = shared.iter().map(|array| array.place(&s)).collect();
         step.step(p, env, &Now { t: &t, results: &places, known: &[], sums: &[] }, &mut states);
+        for (carry, array) in &arrays {
+            step.copy_state(p, env, &states[*carry], &array.place(&s.offset(1)));
+        }
         p.close();
-        let before = self.before.iter().zip(before).map(|((_, value), array)| (*value, array));
-        let shared = self.shared.iter().map(|(at, value)| (*value, shared[*at].clone()));
-        before.chain(shared).collect()
+        let before = self.before.iter().map(|(carry, value)| (*value, arrays[carry].clone(), 0));
+        let after = self.after.iter().map(|(carry, value)| (*value, arrays[carry].clone(), 1));
+        let shared = self.shared.iter().map(|(at, value)| (*value, shared[*at].clone(), 0));
+        before.chain(after).chain(shared).collect()
     }
 }

@@ -35,6 +35,8 @@ pub(in crate::lower) struct Again {
     pub inputs: Vec<ValueId>,
     /// Carries of `scan` before each step, and what they are in the reader's body.
     pub before: Vec<(usize, ValueId)>,
+    /// Carries of `scan` after each step, and what they are in the reader's body.
+    pub after: Vec<(usize, ValueId)>,
     /// Yields of `scan`, and what they are in the reader's body.
     pub shared: Vec<(usize, ValueId)>,
     /// The reader, with these as known values.
@@ -183,8 +185,13 @@ impl Again {
         }
         let sides = [(&body, scan, &function.nodes[of].inputs), (&*reader.body, reader, inputs)];
         let Shared { pairs, reader: reader_body } = shared::find(function, sides, wanted);
-        let mut shared = Vec::new();
+        let (mut shared, mut after) = (Vec::new(), Vec::new());
         for (own, known) in pairs {
+            let carry = body.outputs[..carries.len()].iter().position(|o| o.1 == own);
+            if let Some(carry) = carry.filter(|c| wanted.iter().any(|w| w.0 == carries[*c])) {
+                after.push((carry, known));
+                continue;
+            }
             let at = shared.iter().map(|s: &(usize, ValueId)| s.0 + 1).max().unwrap_or(0);
             let known_at = (0..at).find(|i| body.outputs[carries.len() + i].1 == own);
             if known_at.is_none() {
@@ -221,7 +228,7 @@ impl Again {
             body: Arc::new(body),
         };
         let reader = Scan { body: Arc::new(reader_body), ..reader.clone() };
-        Some(Again { of, carries, scan: cut, inputs, before, shared, reader, bytes })
+        Some(Again { of, carries, scan: cut, inputs, before, after, shared, reader, bytes })
     }
 }
 

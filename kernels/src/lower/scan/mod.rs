@@ -145,7 +145,7 @@ impl<'a> Step<'a> {
             env.push((*axis, at));
         }
         let mut carries = self.start(p, &env);
-        self.constants(p, &env);
+        self.constants(p, &env, &|_| None);
         match again {
             Some(again) => self.back(p, &env, again, &mut carries, results),
             None if !kept.states.is_empty() => self.keeping(p, &env, kept, &mut carries, results),

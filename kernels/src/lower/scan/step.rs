@@ -10,6 +10,9 @@ use crate::lower::rows::{Rows, Style};
 use arch_compiler::graph::{AxisId, ValueId};
 use std::collections::BTreeMap;
 
+/// Where small constants already are, by their values around.
+pub(super) type Constants<'n> = &'n dyn Fn(ValueId) -> Option<Place>;
+
 /// Which step is taken.
 pub(super) struct Now<'n> {
     /// The position along the axis of the scan.
@@ -23,24 +26,35 @@ pub(super) struct Now<'n> {
 }
 
 impl Step<'_> {
-    /// Small constants are loaded before the first step; the others are read where they are needed.
-    pub(super) fn constants(&self, p: &mut Puller<'_, '_>, env: &Env) {
-        for (input, outer) in
-            self.body.inputs.iter().zip(self.inputs).skip(self.scan.carries + self.scan.sequences)
-        {
-            let axes = self.local_axes(input.value);
-            let length = self.length(p, &axes);
-            let mut place = Place::Outer(*outer, None);
-            if self.style == Style::InLanes && !axes.is_empty() && length <= PRELOADED {
+    /// Constants that are small beside the state: the input, the value around, and the local axes.
+    pub(super) fn small_constants(&self, p: &Puller<'_, '_>) -> Vec<(ValueId, ValueId, Vec<AxisId>)> {
+        let constants =
+            self.body.inputs.iter().zip(self.inputs).skip(self.scan.carries + self.scan.sequences);
+        let with_axes = constants.map(|(i, outer)| (i.value, *outer, self.local_axes(i.value)));
+        let small = with_axes.filter(|(_, _, axes)| !axes.is_empty() && self.length(p, axes) <= PRELOADED);
+        small.filter(|_| self.style == Style::InLanes).collect()
+    }
+
+    /// Small constants are loaded before the first step, unless `known` says where they are; the others are
+    /// read where they are needed.
+    pub(super) fn constants(&self, p: &mut Puller<'_, '_>, env: &Env, known: Constants<'_>) {
+        let constants =
+            self.body.inputs.iter().zip(self.inputs).skip(self.scan.carries + self.scan.sequences);
+        for (input, outer) in constants {
+            p.frames[self.frame].places.insert(input.value, Place::Outer(*outer, None));
+        }
+        for (input, outer, axes) in self.small_constants(p) {
+            let place = known(outer).unwrap_or_else(|| {
+                let length = self.length(p, &axes);
                 let local = p.body.local(Elem::F32, length);
                 let inner = Place::Local(local, row_major(p.module, &axes));
                 self.each(p, &axes, env, |p, env| {
-                    let operand = p.pull(0, *outer, env);
+                    let operand = p.pull(0, outer, env);
                     p.store(&inner, env, operand);
                 });
-                place = inner;
-            }
-            p.frames[self.frame].places.insert(input.value, place);
+                inner
+            });
+            p.frames[self.frame].places.insert(input, place);
         }
     }
 
@@ -63,7 +77,7 @@ impl Step<'_> {
         let mut stored = Vec::new();
         for (at, unit) in self.units.iter().enumerate() {
             if let Unit::Group(g) = unit {
-                self.group(p, &env, (at, *g), (carries, now.results), &mut stored);
+                self.group(p, &env, (at, *g), (carries, now), &mut stored);
             }
         }
         self.lane_sums(p, &env, now.sums);
@@ -87,7 +101,7 @@ impl Step<'_> {
         p: &mut Puller<'_, '_>,
         env: &Env,
         (at, g): (usize, usize),
-        (carries, results): (&mut [Carry], &[Place]),
+        (carries, now): (&mut [Carry], &Now<'_>),
         stored: &mut Vec<ValueId>,
     ) {
         let group = &self.groups.groups[g];
@@ -98,9 +112,15 @@ impl Step<'_> {
             if !self.groups.leaves(self.body, &self.analysis, g, value) {
                 continue;
             }
-            let mut places = self.result_places(value, results);
+            let mut places = self.result_places(value, now.results);
             let axes = self.local_axes(value);
-            if !axes.is_empty() {
+            let summed = self.summed_at_once(value);
+            for (k, place) in now.sums.iter().enumerate().filter(|(k, _)| summed.contains(k)) {
+                debug_assert!(k < self.sums.len());
+                let Place::Step(local, strides, start) = place.clone() else { unreachable!("an array") };
+                places.push(Place::Sum(local, strides, start));
+            }
+            if !axes.is_empty() && summed.is_empty() {
                 let local = self.array(p, value, &axes, carries, (at, g));
                 locals.insert(value, local.clone());
                 places.push(local);

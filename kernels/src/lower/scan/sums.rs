@@ -5,12 +5,15 @@
 use super::Step;
 use super::again::{AgainStep, Chunked, Results, moved, open_chunk};
 use super::carry::Carry;
-use crate::ir::{Binary, Elem, Expr, Extent, Index, Join, LoopKind, Operand, Stmt};
+use super::step::Constants;
+use crate::ir::{Elem, Expr, Extent, Index, Join, LoopKind, Operand, Stmt};
 use crate::lower::element::{Env, with};
 use crate::lower::lowering::Lowering;
 use crate::lower::pull::{Place, Puller, Reduction, Strides, row_major};
 use crate::plan::SlotId;
 use arch_compiler::graph::{AxisId, ValueId};
+use arch_compiler::ops::{Op, Reduce};
+use std::collections::BTreeMap;
 
 /// Vectors that a block has at most.
 const WIDEST: usize = 8;
@@ -64,10 +67,11 @@ impl Lowering<'_> {
     }
 }
 
-/// The carries of a block of vectors between chunks.
+/// What a block of vectors has between chunks: arrays in which a step is a vector.
 struct Block {
-    /// By carry: an array in which a step is a vector.
     carries: Vec<Chunked>,
+    /// By value of the function around: small constants.
+    constants: BTreeMap<ValueId, Chunked>,
 }
 
 impl Block {
@@ -93,7 +97,12 @@ impl<'a> Step<'a> {
             let axes = self.local_axes(self.body.inputs[i].value);
             Chunked::new(p, &axes, wide, lanes)
         });
-        let block = Block { carries: arrays.collect() };
+        let mut block = Block { carries: arrays.collect(), constants: BTreeMap::new() };
+        let steps = std::iter::once(self).chain(again.map(AgainStep::step));
+        let small: Vec<_> = steps.flat_map(|step| step.small_constants(p)).collect();
+        for (_, outer, axes) in small {
+            block.constants.entry(outer).or_insert_with(|| Chunked::new(p, &axes, wide, lanes));
+        }
         let each_vector =
             |p: &mut Puller<'a, '_>, run: &mut dyn FnMut(&mut Puller<'a, '_>, &Env, &Index, &Index)| {
                 let v = Index::var(p.body.open(LoopKind::Sequential, Extent::fixed(wide)));
@@ -106,6 +115,10 @@ impl<'a> Step<'a> {
         each_vector(p, &mut |p, env, v, l| {
             let carries = self.start(p, env);
             self.put(p, env, &block, &carries, (v, l));
+            self.put_constants(p, env, &block, (v, l));
+            if let Some(again) = again {
+                again.step().put_constants(p, env, &block, (v, l));
+            }
         });
         let sums: Vec<Chunked> = (self.sums.iter())
             .map(|(n, ..)| {
@@ -121,9 +134,10 @@ impl<'a> Step<'a> {
         }
         each_vector(p, &mut |p, env, v, l| {
             let mut carries = self.take(p, env, &block, (v, l));
-            self.constants(p, env);
+            let known: Constants<'_> = &|outer| block.constants.get(&outer).map(|a| moved(a.place(v), l));
+            self.constants(p, env, known);
             if let Some(again) = again {
-                again.begin(p, env);
+                again.begin(p, env, known);
             }
             let results = Results { places: results, sums: &sums, lane: l.clone() };
             self.chunk(p, env, (&c, chunk), again, &mut carries, results);
@@ -162,11 +176,41 @@ impl<'a> Step<'a> {
         }
     }
 
+    /// Fills the arrays of small constants; what two steps read is written twice.
+    fn put_constants(&self, p: &mut Puller<'_, '_>, env: &Env, block: &Block, (v, l): (&Index, &Index)) {
+        for (_, outer, axes) in self.small_constants(p) {
+            let place = moved(block.constants[&outer].place(v), l);
+            self.each(p, &axes, env, |p, env| {
+                let operand = p.pull(0, outer, env);
+                p.store(&place, env, operand);
+            });
+        }
+    }
+
+    /// The sums along the vectors that a value is added to where it is computed: nothing else wants it later.
+    pub(super) fn summed_at_once(&self, value: ValueId) -> Vec<usize> {
+        let own = self.groups.of[self.body.value(value).node as usize];
+        let outside = self.analysis.readers[value.0 as usize].iter().filter(|r| self.groups.of[**r] != own);
+        let at_once = |r: &usize| {
+            let Op::Reduce(Reduce::Sum, over) = &self.body.nodes[*r].op else { return None };
+            let alone = over.len() == 1 && over.last() == self.free.last();
+            self.sums.iter().position(|s| s.0 == *r).filter(|_| alone)
+        };
+        let found: Option<Vec<usize>> = outside.map(at_once).collect();
+        match own {
+            Some(_) if !self.analysis.kept[value.0 as usize] => found.unwrap_or_default(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Adds to the sums along the vectors, lane by lane.
     pub(super) fn lane_sums(&self, p: &mut Puller<'_, '_>, env: &Env, sums: &[Place]) {
         let Some(lane) = self.free.last() else { return };
-        for ((n, ..), place) in self.sums.iter().zip(sums) {
+        for (k, ((n, ..), place)) in self.sums.iter().zip(sums).enumerate() {
             let node = &self.body.nodes[*n];
+            if self.summed_at_once(node.inputs[0]).contains(&k) {
+                continue;
+            }
             let mut reduction = Reduction::of(self.body, node);
             reduction.over.retain(|a| a != lane);
             let axes = self.local_axes(node.outputs[0]);
@@ -176,11 +220,8 @@ impl<'a> Step<'a> {
                 } else {
                     p.reduce(self.frame, &reduction, env, &[])
                 };
-                let Place::Step(local, strides, start) = place else { unreachable!("sums have arrays") };
-                let at = Puller::address(env, strides).plus(start, 1);
-                let before = p.body.bind_here(Expr::Local(*local, at.clone()));
-                let sum = p.body.binary(Binary::Add, before, value);
-                p.body.push(Stmt::StoreLocal(*local, at, sum));
+                let Place::Step(local, strides, start) = place.clone() else { unreachable!("an array") };
+                p.store(&Place::Sum(local, strides, start), env, value);
             });
         }
     }
