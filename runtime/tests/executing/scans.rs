@@ -362,8 +362,7 @@ fn random_steps_with_gradients() {
                 }
                 inputs.push(float(&mut b, &format!("x{i}"), &shape));
             }
-            let scan =
-                Scan { axis: t, reverse, carries: count, sequences: 2, yields, finals: 1, body: step };
+            let scan = Scan { axis: t, reverse, carries: count, sequences: 2, yields, finals: 1, body: step };
             let results = b.add(Op::Scan(scan), &inputs).unwrap();
             for (i, result) in results.into_iter().enumerate() {
                 b.output(format!("result{i}"), result);

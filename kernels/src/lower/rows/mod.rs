@@ -171,7 +171,13 @@ impl Rows<'_> {
         }
         for ((value, places), operand) in rows.into_iter().zip(values) {
             if self.is_costly(function, function.value(value).node as usize) {
-                let place = match places.iter().find(|p| !matches!(p, Place::Sum(..))) {
+                // A result of a scan's step lies at a position that the step does not name.
+                let readable = |place: &&Place| match place {
+                    Place::Local(..) | Place::Step(..) => true,
+                    Place::Slot(..) => self.style == Style::Kernel,
+                    _ => false,
+                };
+                let place = match places.iter().find(readable) {
                     Some(place) => place.clone(),
                     // A single number of a scan's step lies nowhere: it is known.
                     None if inner.is_empty() || places.is_empty() => Place::Known(operand),

@@ -33,8 +33,9 @@ pub(in crate::lower) fn arrange(
     let mut free = free_axes(module, scan);
     let sequences = &inputs[scan.carries..scan.carries + scan.sequences];
     let last = sequences.iter().filter_map(|v| function.value(*v).shape.last());
-    let lane = last.copied().find(|a| free.contains(a)).or_else(|| free.last().copied());
-    let lane = lane.filter(|a| *a != AxisId::BATCH && module.size(*a, 1) > 1);
+    let long = |a: &AxisId| *a != AxisId::BATCH && module.size(*a, 1) > 1;
+    let lane = last.copied().find(|a| free.contains(a) && long(a));
+    let lane = lane.or_else(|| free.iter().rev().copied().find(long));
     if let Some(lane) = lane {
         free.retain(|a| *a != lane);
         free.push(lane);
