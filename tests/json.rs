@@ -81,7 +81,7 @@ const SMALL: &str = "models/dit.arch --item DiT --set depth=1 --set hidden_size=
 #[test]
 fn every_form_is_measured() {
     for form in ["executing", "primitive", "interpreter"] {
-        for task in ["forward", "train-step"] {
+        for task in ["forward", "train-step", "op"] {
             let words = format!("bench {task} {SMALL} --form {form} --batch 2 --repeats 1 --warmup 0 --json");
             let object = run(&mut command(&words)).fine().json();
             assert_eq!(object["form"], form, "{object}");
