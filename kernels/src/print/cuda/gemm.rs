@@ -1,5 +1,6 @@
 //! Matrix products in CUDA: a block computes a tile of the result from tiles of both operands in shared memory.
 
+use super::source::NARROW;
 use super::{Launch, Refusal, launch};
 use crate::plan::Gemm;
 use std::fmt::Write;
@@ -46,7 +47,9 @@ pub(super) fn launch(name: &str, gemm: &Gemm) -> Result<Launch, Refusal> {
 
 /// The function, under a name. `wide`: with indices of 64 bits.
 pub(super) fn print(name: &str, gemm: &Gemm, wide: bool) -> String {
-    let int = if wide { "long long" } else { "int" };
+    // Addresses may need 64 bits long before a row or column has so many elements.
+    let long = gemm.m.max(gemm.n).max(gemm.k) > NARROW;
+    let int = if long { "long long" } else { "int" };
     let tile = Tile::of(gemm);
     let (height, width) = (tile.height(), tile.width());
     let (down, across) = (gemm.m.div_ceil(height), gemm.n.div_ceil(width));
@@ -61,46 +64,48 @@ pub(super) fn print(name: &str, gemm: &Gemm, wide: bool) -> String {
     let _ = writeln!(t, "    float *__restrict__ out) {{");
     let _ = writeln!(t, "  __shared__ float rows[{DEPTH}][{}], columns[{DEPTH}][{}];", height + 1, width + 1);
     let _ = writeln!(t, "  const int x = threadIdx.x % {SIDE}, y = threadIdx.x / {SIDE};");
-    let block = format!("{}blockIdx.x", cast(wide));
     let repeated = !gemm.repeats.is_empty();
-    let _ = writeln!(t, "  const {int} j0 = {};", place(&block, 1, across, width, down > 1 || repeated));
-    let _ = writeln!(t, "  const {int} i0 = {};", place(&block, across, down, height, repeated));
-    offsets(&mut t, gemm, down * across, int);
+    let _ = writeln!(t, "  const {int} j0 = {};", place((1, across), width, down > 1 || repeated, long));
+    let _ = writeln!(t, "  const {int} i0 = {};", place((across, down), height, repeated, long));
+    offsets(&mut t, gemm, down * across, wide);
     let _ = writeln!(t, "  float sums[{}][{}] = {{}};", tile.rows, tile.columns);
     let _ = writeln!(t, "  for ({int} k0 = 0; k0 < {}; k0 += {DEPTH}) {{", gemm.k);
-    load(&mut t, ("rows", "left", "i"), (gemm.left.row, gemm.left.column), (height, gemm.m), (gemm.k, int));
+    load(
+        &mut t,
+        ("rows", "left", "i"),
+        (gemm.left.row, gemm.left.column),
+        (height, gemm.m),
+        (gemm.k, int, wide),
+    );
     load(
         &mut t,
         ("columns", "right", "j"),
         (gemm.right.column, gemm.right.row),
         (width, gemm.n),
-        (gemm.k, int),
+        (gemm.k, int, wide),
     );
     let _ = writeln!(t, "    __syncthreads();");
     multiply(&mut t, tile);
     let _ = writeln!(t, "    __syncthreads();\n  }}");
-    store(&mut t, gemm, tile, int);
+    store(&mut t, gemm, tile, int, wide);
     t += "}\n";
     t
 }
 
 /// Where the tile of a block starts: the block is one of `count`, each of which stands for `below` blocks, and of more
-/// than these if there is something `above`.
-fn place(block: &str, below: usize, count: usize, size: usize, above: bool) -> String {
+/// than these if there is something `above`. There are never more blocks than 32 bits count, but rows.
+fn place((below, count): (usize, usize), size: usize, above: bool, wide: bool) -> String {
     if count == 1 {
         return "0".into();
     }
     let below = if below == 1 { String::new() } else { format!(" / {below}") };
     let count = if above { format!(" % {count}") } else { String::new() };
-    format!("{block}{below}{count} * {size}")
-}
-
-fn cast(wide: bool) -> &'static str {
-    if wide { "(long long)" } else { "(int)" }
+    let block = format!("(int)blockIdx.x{below}{count}");
+    if wide { format!("(long long)({block}) * {size}") } else { format!("{block} * {size}") }
 }
 
 /// Moves the pointers to the repeat of this block.
-fn offsets(t: &mut String, gemm: &Gemm, tiles: usize, int: &str) {
+fn offsets(t: &mut String, gemm: &Gemm, tiles: usize, wide: bool) {
     let names = ["left", "right", "out"];
     let mut moves = vec![Vec::new(); 3];
     for (at, operand) in [gemm.left, gemm.right, gemm.out].iter().enumerate() {
@@ -113,10 +118,10 @@ fn offsets(t: &mut String, gemm: &Gemm, tiles: usize, int: &str) {
         let outermost = r == 0;
         let count = if outermost { String::new() } else { format!(" % {}", repeat.count) };
         let by = if below == 1 { String::new() } else { format!(" / {below}") };
-        let _ = writeln!(t, "  const {int} repeat{r} = (int)blockIdx.x{by}{count};");
+        let _ = writeln!(t, "  const int repeat{r} = (int)blockIdx.x{by}{count};");
         below *= repeat.count;
         for (at, stride) in repeat.strides.iter().enumerate().filter(|s| *s.1 != 0) {
-            moves[at].push(format!("repeat{r} * {stride}"));
+            moves[at].push(address(&[(&format!("repeat{r}"), *stride)], wide));
         }
     }
     for (name, by) in names.iter().zip(moves).filter(|m| !m.1.is_empty()) {
@@ -130,7 +135,7 @@ fn load(
     (to, from, v): (&str, &str, &str),
     (stride, step): (isize, isize),
     (size, end): (usize, usize),
-    (k, int): (usize, &str),
+    (k, int, wide): (usize, &str, bool),
 ) {
     let threads = SIDE * SIDE;
     let _ = writeln!(t, "    for (int e = threadIdx.x; e < {}; e += {threads}) {{", DEPTH * size);
@@ -143,16 +148,21 @@ fn load(
     let _ = writeln!(
         t,
         "      {to}[{depth}][{inner}] = {v} < {end} && k < {k} ? {from}[{}] : 0.0f;",
-        address(&[(v, stride), ("k", step)])
+        address(&[(v, stride), ("k", step)], wide)
     );
     let _ = writeln!(t, "    }}");
 }
 
-fn address(terms: &[(&str, isize)]) -> String {
+fn address(terms: &[(&str, isize)], wide: bool) -> String {
+    let cast = if wide { "(long long)" } else { "" };
     let text: Vec<String> = terms
         .iter()
         .filter(|t| t.1 != 0)
-        .map(|(name, stride)| if *stride == 1 { (*name).to_string() } else { format!("{name} * {stride}") })
+        .map(
+            |(name, stride)| {
+                if *stride == 1 { (*name).to_string() } else { format!("{cast}{name} * {stride}") }
+            },
+        )
         .collect();
     if text.is_empty() { "0".into() } else { text.join(" + ") }
 }
@@ -176,9 +186,9 @@ fn multiply(t: &mut String, tile: Tile) {
     );
 }
 
-fn store(t: &mut String, gemm: &Gemm, tile: Tile, int: &str) {
+fn store(t: &mut String, gemm: &Gemm, tile: Tile, int: &str, wide: bool) {
     let Tile { rows, columns } = tile;
-    let to = address(&[("i", gemm.out.row), ("j", gemm.out.column)]);
+    let to = address(&[("i", gemm.out.row), ("j", gemm.out.column)], wide);
     *t += &format!(
         "  #pragma unroll
   for (int r = 0; r < {rows}; r++)

@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 
 /// Buffers of more elements than this are indexed with 64 bits. Half of what 32 bits hold: sums on the way to an
 /// index may be larger than the index.
-const NARROW: usize = 1 << 30;
+pub(super) const NARROW: usize = 1 << 30;
 
 /// One function of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
