@@ -85,6 +85,10 @@ fn lowered(module: &Module, function: FuncId, batch: usize) -> Plan {
 
 /// A family of the zoo at the size of the digits, forward and with all gradients.
 fn family(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)]) {
+    family_at(model, item, preset, set, 4);
+}
+
+fn family_at(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)], batch: usize) {
     if nvrtc().is_none() {
         return;
     }
@@ -96,12 +100,12 @@ fn family(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)]) {
     let Some(Program { mut module, entry, .. }) = outcome.program else {
         panic!("{:?}", outcome.diagnostics)
     };
-    check(model, &lowered(&module, entry, 4));
+    check(model, &lowered(&module, entry, batch));
     let inputs = module.function(entry).inputs.clone();
     let trained: Vec<&str> =
         inputs.iter().filter(|i| i.kind == InputKind::Parameter).map(|i| i.name.as_str()).collect();
     let both = grad::value_and_grad(&mut module, entry, &trained).unwrap();
-    check(model, &lowered(&module, both, 4));
+    check(model, &lowered(&module, both, batch));
 }
 
 #[test]
@@ -129,4 +133,9 @@ fn recurrences_compile() {
 #[test]
 fn convolutions_compile() {
     family("unet", "UNet", Some("digits"), &[]);
+}
+
+#[test]
+fn buffers_that_want_indices_of_64_bits_compile() {
+    family_at("dit", "DiT", Some("S/2"), &[("depth", "1")], 4096);
 }
