@@ -1,5 +1,6 @@
 //! What is needed, what must be in memory, and what is computed where it is read.
 
+use super::attention::Attentions;
 use super::element;
 use super::group::enough_to_share_out;
 use arch_compiler::graph::{AxisId, DType, Function, Module, ValueId};
@@ -22,6 +23,8 @@ pub(super) enum Role {
     Alone,
     /// A matrix product.
     Product,
+    /// Computed in a kernel of attention, and nowhere else.
+    Attention,
     /// A concatenation: one kernel for each part.
     Pieces,
     /// A recurrence.
@@ -41,6 +44,8 @@ pub(super) struct Analysis {
     pub readers: Vec<Vec<usize>>,
     /// By value: whether it must be in memory whatever else holds.
     pub kept: Vec<bool>,
+    /// The attentions, which nodes with that role belong to.
+    pub attentions: Attentions,
 }
 
 /// Whether the function is the body of a scan: no matrix products then, and nothing in memory.
@@ -51,14 +56,14 @@ pub(super) enum Place {
 }
 
 impl Analysis {
-    pub(super) fn new(module: &Module, function: &Function, place: Place) -> Self {
+    pub(super) fn new(
+        module: &Module,
+        function: &Function,
+        place: Place,
+        attentions: Attentions,
+    ) -> Self {
         let needed = needed(function);
-        let mut readers = vec![Vec::new(); function.values.len()];
-        for (n, node) in function.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
-            for input in &node.inputs {
-                readers[input.0 as usize].push(n);
-            }
-        }
+        let readers = readers(function, &needed);
         let mut kept = vec![false; function.values.len()];
         for value in function.outputs.iter().map(|o| o.1).chain(function.updates.iter().map(|u| u.1)) {
             kept[value.0 as usize] = true;
@@ -69,6 +74,12 @@ impl Analysis {
             .enumerate()
             .map(|(n, _)| if needed[n] { role(module, function, n, place) } else { Role::Dead })
             .collect();
+        for attention in &attentions.all {
+            attention.nodes.iter().for_each(|n| roles[*n] = Role::Attention);
+            for operand in attention.operands() {
+                kept[product_base(module, function, operand).0 as usize] = true;
+            }
+        }
         for (node, role) in function.nodes.iter().zip(&roles) {
             if *role == Role::Product {
                 for input in &node.inputs {
@@ -86,7 +97,7 @@ impl Analysis {
                 roles[n] = Role::Member;
             }
         }
-        let mut analysis = Analysis { roles, readers, kept };
+        let mut analysis = Analysis { roles, readers, kept, attentions };
         for n in (0..analysis.roles.len()).rev() {
             if analysis.roles[n] == Role::Member && analysis.goes_inline(module, function, n, place) {
                 analysis.roles[n] = Role::Inline;
@@ -201,6 +212,17 @@ fn role(module: &Module, function: &Function, n: usize, place: Place) -> Role {
         Op::ScatterAdd { .. } => Role::Scatter,
         Op::Call { .. } => Role::Alone,
     }
+}
+
+/// By value: the needed nodes that read it, once for each time.
+pub(super) fn readers(function: &Function, needed: &[bool]) -> Vec<Vec<usize>> {
+    let mut readers = vec![Vec::new(); function.values.len()];
+    for (n, node) in function.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
+        for input in &node.inputs {
+            readers[input.0 as usize].push(n);
+        }
+    }
+    readers
 }
 
 /// Whether a contraction has rows, columns and enough work for a matrix product.

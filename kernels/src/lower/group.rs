@@ -210,6 +210,10 @@ impl Grouping<'_> {
                 Some(group) => group.members.iter().for_each(|m| readers(*m, outside, &mut todo)),
                 None => readers(x, outside, &mut todo),
             }
+            // A kernel of attention gives all its values at once.
+            for value in self.analysis.attentions.given_with(x) {
+                readers(self.function.value(value).node as usize, outside, &mut todo);
+            }
         }
         false
     }

@@ -1,16 +1,18 @@
 //! From a flat function to a plan.
 //!
 //! 0. [`storage`]: in which order values are stored.
-//! 1. [`analysis`]: which nodes are needed, which values must be in memory, which are computed where they
+//! 1. [`attention`](mod@attention): softmaxes between two products that become one kernel.
+//! 2. [`analysis`]: which nodes are needed, which values must be in memory, which are computed where they
 //!    are read.
-//! 2. [`group`]: maps and row reductions over one index space share a kernel.
-//! 3. [`order`]: units in an order that lets state be updated in place.
-//! 4. Each unit becomes kernels or a matrix product: [`rows`], [`scan`], [`scatter`], [`product`].
+//! 3. [`group`]: maps and row reductions over one index space share a kernel.
+//! 4. [`order`]: units in an order that lets state be updated in place.
+//! 5. Each unit becomes kernels or a matrix product: [`rows`], [`scan`], [`scatter`], [`product`].
 //!
 //! Inside a kernel everything is *pulled* ([`pull`]): an element of a value is an expression of elements of
 //! its inputs, down to what is in memory. Views are index arithmetic on the way.
 
 mod analysis;
+mod attention;
 mod element;
 mod group;
 mod lowering;
@@ -21,6 +23,8 @@ mod rows;
 mod scan;
 mod scatter;
 mod storage;
+
+pub use attention::{Reason, Refusal};
 
 use crate::plan::Plan;
 use crate::print::Target;

@@ -1,6 +1,7 @@
 //! Units in execution order, such that state can be updated in place wherever that is possible.
 
 use super::analysis::{Analysis, Role};
+use super::attention::Pass;
 use super::group::Groups;
 use arch_compiler::graph::{Function, ValueId};
 use arch_compiler::ops::Op;
@@ -16,6 +17,8 @@ pub(super) enum Unit {
     Node(usize),
     /// An input or a view that is asked for as a result: a copy.
     Copy(ValueId),
+    /// A kernel of an attention.
+    Attention(usize, Pass),
 }
 
 /// The order, and the updates that need no copy.
@@ -78,9 +81,22 @@ impl<'a> Graph<'a> {
             };
             graph.unit_of[n] = Some(unit);
         }
+        graph.attentions();
         graph.copies();
         graph.edges();
         graph
+    }
+
+    /// The kernels of attentions: one writes several values.
+    fn attentions(&mut self) {
+        for (at, attention) in self.analysis.attentions.all.iter().enumerate() {
+            for pass in attention.passes() {
+                for value in attention.writes(*pass) {
+                    self.unit_of[self.function.value(value).node as usize] = Some(self.units.len());
+                }
+                self.units.push(Unit::Attention(at, *pass));
+            }
+        }
     }
 
     /// Results that are no unit's values: inputs, and what is computed where it is read.
@@ -120,6 +136,11 @@ impl<'a> Graph<'a> {
                         self.reads(node, true, &mut before, &mut inputs);
                     }
                 }
+                Unit::Attention(at, pass) => {
+                    for value in self.analysis.attentions.all[at].reads(pass) {
+                        self.read(*value, true, &mut before, &mut inputs);
+                    }
+                }
             }
             before.remove(&u);
             self.before.push(before);
@@ -139,17 +160,28 @@ impl<'a> Graph<'a> {
         let moved = moved || matches!(node.op, Op::View(_));
         for (i, input) in node.inputs.iter().enumerate() {
             let moved = moved || (matches!(node.op, Op::Gather { .. }) && i == 0);
-            let source = self.function.value(*input).node as usize;
-            match (self.unit_of[source], self.analysis.roles[source]) {
-                (Some(unit), _) => {
-                    before.insert(unit);
-                }
-                (None, Role::Inline | Role::View) => self.reads(source, moved, before, inputs),
-                (None, _) if matches!(self.function.nodes[source].op, Op::Input) => {
-                    *inputs.entry(*input).or_insert(false) |= moved;
-                }
-                _ => {}
+            self.read(*input, moved, before, inputs);
+        }
+    }
+
+    /// The unit or input that a value comes from, or those behind it.
+    fn read(
+        &self,
+        value: ValueId,
+        moved: bool,
+        before: &mut BTreeSet<usize>,
+        inputs: &mut BTreeMap<ValueId, bool>,
+    ) {
+        let source = self.function.value(value).node as usize;
+        match (self.unit_of[source], self.analysis.roles[source]) {
+            (Some(unit), _) => {
+                before.insert(unit);
             }
+            (None, Role::Inline | Role::View) => self.reads(source, moved, before, inputs),
+            (None, _) if matches!(self.function.nodes[source].op, Op::Input) => {
+                *inputs.entry(value).or_insert(false) |= moved;
+            }
+            _ => {}
         }
     }
 
@@ -161,7 +193,7 @@ impl<'a> Graph<'a> {
         let flat = match self.units[writer] {
             Unit::Group(g) => self.groups.groups[g].inner.is_empty(),
             Unit::Node(n) => self.analysis.roles[n] != Role::Scan,
-            Unit::Copy(_) => return false,
+            Unit::Copy(_) | Unit::Attention(..) => return false,
         };
         let own = self.inputs[writer].get(&input);
         let fits = own.is_none() || (flat && own == Some(&false));
@@ -206,6 +238,10 @@ impl<'a> Graph<'a> {
             Unit::Group(g) => *self.groups.groups[g].members.last().unwrap_or(&0),
             Unit::Node(n) => n,
             Unit::Copy(value) => self.function.value(value).node as usize,
+            Unit::Attention(at, pass) => {
+                let writes = self.analysis.attentions.all[at].writes(pass);
+                writes.iter().map(|v| self.function.value(*v).node as usize).max().unwrap_or(0)
+            }
         }
     }
 

@@ -84,6 +84,11 @@ impl Lowering<'_> {
         );
     }
 
+    /// From one element of a value to the next along an axis, if it lies in memory with even steps.
+    pub(super) fn step_of(&mut self, value: ValueId, axis: AxisId) -> Option<i64> {
+        self.matrix(value).map(|m| m.stride(axis))
+    }
+
     /// How a value lies in memory, by way of views that keep even steps.
     fn matrix(&mut self, value: ValueId) -> Option<Matrix> {
         if let Some(Place::Slot(slot, _, strides)) = self.places.get(&value) {

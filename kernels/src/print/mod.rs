@@ -40,6 +40,15 @@ impl Target {
         }
     }
 
+    /// How many vectors the registers hold.
+    #[must_use]
+    pub fn registers(self) -> usize {
+        match self {
+            Target::Generic | Target::Avx2 => 16,
+            Target::Avx512 | Target::Cuda => 32,
+        }
+    }
+
     /// The name on the command line, for instruction sets after `c:`.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -5,6 +5,7 @@ mod kernel;
 mod slots;
 
 use super::analysis::{self, Analysis, Role};
+use super::attention;
 use super::group::{self, Groups};
 use super::order::{self, Unit};
 use super::pull::Place;
@@ -55,7 +56,8 @@ impl<'a> Lowering<'a> {
         if function.values.iter().any(|v| v.storage == DType::BF16) {
             return Err(LowerError::Storage("bf16".into()));
         }
-        let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top));
+        let attentions = attention::find(module, function, options.target);
+        let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top, attentions));
         let groups = group::group(module, function, &analysis, &[]);
         let plan = Plan {
             target: options.target,
@@ -92,6 +94,7 @@ impl<'a> Lowering<'a> {
             match unit {
                 Unit::Group(g) => self.group(*g),
                 Unit::Copy(value) => self.copy(*value),
+                Unit::Attention(at, pass) => self.attention(*at, *pass),
                 Unit::Node(n) => match self.analysis.roles[*n] {
                     Role::Product => self.product(*n),
                     Role::Pieces => self.pieces(*n),

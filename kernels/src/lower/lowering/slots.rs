@@ -66,6 +66,7 @@ impl Lowering<'_> {
             let needed = match (self.analysis.roles[node], self.groups.of[node]) {
                 (_, Some(g)) => self.groups.leaves(self.function, &self.analysis, g, value),
                 (Role::Product | Role::Pieces | Role::Scan | Role::Scatter, _) => true,
+                (Role::Attention, _) => self.analysis.attentions.writer(value).is_some(),
                 _ => false,
             };
             let output = self.function.outputs.iter().any(|o| o.1 == value);

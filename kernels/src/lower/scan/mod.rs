@@ -14,6 +14,7 @@ pub(super) use chunk::{Chunks, chunks};
 
 use super::LowerError;
 use super::analysis::{self, Analysis, Role};
+use super::attention::Attentions;
 use super::element::Env;
 use super::group::{self, Groups};
 use super::lowering::Lowering;
@@ -99,7 +100,7 @@ impl<'a> Step<'a> {
     ) -> Self {
         let Arrangement { free, style, sums } = arrangement;
         let body = &*scan.body;
-        let mut analysis = Analysis::new(module, body, analysis::Place::Body);
+        let mut analysis = Analysis::new(module, body, analysis::Place::Body, Attentions::default());
         if frame == 1 {
             sums.iter().for_each(|n| analysis.roles[*n] = Role::LaneSum);
         }

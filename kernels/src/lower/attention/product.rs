@@ -1,0 +1,116 @@
+//! A matrix product of tiles with its results in registers: each row of the left factor is read number by
+//! number and each row of the right one vector by vector.
+
+use crate::ir::{Binary, Elem, Expr, Extent, Index, LoopKind, Operand, Stmt};
+use crate::lower::pull::Puller;
+
+/// What a product reads at (row, term) and at (term, column).
+pub(super) type Read<'f> = &'f dyn Fn(&mut Puller<'_, '_>, &Index, &Index) -> Operand;
+/// What it does with a result at (row, column).
+pub(super) type Write<'f> = &'f dyn Fn(&mut Puller<'_, '_>, &Index, &Index, Operand);
+
+/// How often a loop runs at most, and how often where that differs.
+#[derive(Clone, Debug)]
+pub(super) struct Span {
+    pub count: i64,
+    pub stop: Option<Index>,
+}
+
+impl Span {
+    /// Always so often.
+    pub(super) fn of(count: i64) -> Self {
+        Span { count, stop: None }
+    }
+
+    /// In steps of several.
+    fn steps(&self, by: i64) -> Self {
+        let stop = self.stop.as_ref().map(|l| l.offset(by - 1).div(by, &|_| None));
+        Span { count: (self.count as u64).div_ceil(by as u64) as i64, stop }
+    }
+}
+
+/// `result[row, column] = start + sum(left[row, term] * right[term, column], over: term)`.
+pub(super) struct TileProduct<'f> {
+    /// Rows are asked for up to the next multiple of those that are computed together: whoever reads and
+    /// writes them takes the last one for those beyond the end.
+    pub rows: Span,
+    /// Columns: whole vectors.
+    pub columns: i64,
+    pub terms: Span,
+    pub lanes: i64,
+    /// Rows and vectors that are computed together.
+    pub together: (i64, i64),
+    pub left: Read<'f>,
+    pub right: Read<'f>,
+    pub start: Read<'f>,
+    pub finish: Write<'f>,
+}
+
+impl TileProduct<'_> {
+    /// Emits the loops.
+    pub(super) fn emit(&self, p: &mut Puller<'_, '_>) {
+        let (rows, vectors) = self.together;
+        let depth = p.body.depth();
+        let row = enter(p, LoopKind::Sequential, &self.rows.steps(rows)).times(rows);
+        let width = self.lanes * vectors;
+        let column = enter(p, LoopKind::Sequential, &Span::of(self.columns / width)).times(width);
+        let lane = enter(p, LoopKind::Vector, &Span::of(self.lanes));
+        let column = column.plus(&lane, 1);
+        let sums = p.body.local(Elem::F32, rows * vectors);
+        let each = |p: &mut Puller<'_, '_>, at: &dyn Fn(&mut Puller<'_, '_>, &Index, &Index, Index)| {
+            let depth = p.body.depth();
+            let r = enter(p, LoopKind::Unrolled, &Span::of(rows));
+            let v = enter(p, LoopKind::Unrolled, &Span::of(vectors));
+            let slot = r.times(vectors).plus(&v, 1);
+            at(p, &row.plus(&r, 1), &column.plus(&v, self.lanes), slot);
+            leave(p, depth);
+        };
+        each(p, &|p, row, column, slot| {
+            let start = (self.start)(p, row, column);
+            p.body.push(Stmt::StoreLocal(sums, slot, start));
+        });
+        self.terms(p, &row, &column, sums);
+        each(p, &|p, row, column, slot| {
+            let sum = p.body.bind_here(Expr::Local(sums, slot));
+            (self.finish)(p, row, column, sum);
+        });
+        leave(p, depth);
+    }
+
+    fn terms(&self, p: &mut Puller<'_, '_>, row: &Index, column: &Index, sums: crate::ir::Local) {
+        let (rows, vectors) = self.together;
+        let depth = p.body.depth();
+        let term = enter(p, LoopKind::Sequential, &self.terms);
+        let right = p.body.local(Elem::F32, vectors);
+        let inner = p.body.depth();
+        let v = enter(p, LoopKind::Unrolled, &Span::of(vectors));
+        let value = (self.right)(p, &term, &column.plus(&v, self.lanes));
+        p.body.push(Stmt::StoreLocal(right, v, value));
+        leave(p, inner);
+        let r = enter(p, LoopKind::Unrolled, &Span::of(rows));
+        let left = (self.left)(p, &row.plus(&r, 1), &term);
+        let v = enter(p, LoopKind::Unrolled, &Span::of(vectors));
+        let slot = r.times(vectors).plus(&v, 1);
+        let right = p.body.bind_here(Expr::Local(right, v));
+        let before = p.body.bind_here(Expr::Local(sums, slot.clone()));
+        let term = p.body.binary(Binary::Mul, left, right);
+        let sum = p.body.binary(Binary::Add, before, term);
+        p.body.push(Stmt::StoreLocal(sums, slot, sum));
+        leave(p, depth);
+    }
+}
+
+/// Opens a loop; none where it would run once.
+pub(super) fn enter(p: &mut Puller<'_, '_>, kind: LoopKind, span: &Span) -> Index {
+    if span.count == 1 && kind != LoopKind::Vector {
+        return Index::default();
+    }
+    Index::var(p.body.open_until(kind, Extent::fixed(span.count), span.stop.clone()))
+}
+
+/// Closes loops until so many are open.
+pub(super) fn leave(p: &mut Puller<'_, '_>, depth: usize) {
+    while p.body.depth() > depth {
+        p.close();
+    }
+}
