@@ -4,10 +4,17 @@
 
 use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, View};
+use std::collections::BTreeMap;
 
-/// The same function with storage orders chosen. Results keep theirs.
-pub(super) fn choose(module: &Module, function: &Function, lanes: usize) -> Function {
+/// The same function with storage orders chosen, some of them as given. Results keep theirs.
+pub(super) fn choose(
+    module: &Module,
+    function: &Function,
+    lanes: usize,
+    given: &BTreeMap<ValueId, Vec<AxisId>>,
+) -> Function {
     let mut chosen = function.clone();
+    let mut products: Vec<ValueId> = Vec::new();
     for n in 0..chosen.nodes.len() {
         let node = chosen.nodes[n].clone();
         let shapes: Vec<Vec<AxisId>> = match &node.op {
@@ -24,7 +31,17 @@ pub(super) fn choose(module: &Module, function: &Function, lanes: usize) -> Func
                 };
                 node.outputs.iter().map(last).collect()
             }
-            Op::Contract(over) => vec![product(function, &chosen, &node, over)],
+            _ if node.outputs.iter().any(|v| given.contains_key(v)) => {
+                node.outputs.iter().map(|v| given[v].clone()).collect()
+            }
+            Op::Contract(over) => {
+                products.push(node.outputs[0]);
+                vec![product(function, &chosen, &node, over)]
+            }
+            // What gradients are put together into is stored like the product that it is the gradient of.
+            Op::View(View::Pad { .. }) if let Some(like) = same_axes(&chosen, &products, node.outputs[0]) => {
+                vec![like]
+            }
             op => {
                 let given: Vec<&Value> = node.inputs.iter().map(|v| chosen.value(*v)).collect();
                 let Ok(shapes) = op.shapes(module, &given) else { continue };
@@ -43,6 +60,16 @@ pub(super) fn choose(module: &Module, function: &Function, lanes: usize) -> Func
         }
     }
     chosen
+}
+
+/// How the first of these values is stored that has the same axes.
+fn same_axes(function: &Function, among: &[ValueId], value: ValueId) -> Option<Vec<AxisId>> {
+    let shape = &function.value(value).shape;
+    let same = |v: &&ValueId| {
+        let other = &function.value(**v).shape;
+        other.len() == shape.len() && shape.iter().all(|a| other.contains(a))
+    };
+    among.iter().find(same).map(|v| function.value(*v).shape.clone())
 }
 
 /// The order of a product's axes.

@@ -1,5 +1,6 @@
 //! The executing form against the interpreter: every operation, many sizes, one and two threads.
 
+mod attention;
 mod common;
 mod fuzz;
 mod models;

@@ -140,7 +140,7 @@ impl Attention {
         let array = (!block.memory.whole_rows.contains(&sink.result))
             .then(|| p.body.local(Elem::F32, self.tiles.tile * length));
         if let Some(array) = array.filter(|_| again) {
-            block.fill(p, array, self.tiles.tile, (0, length), length);
+            block.pad(p, (array, length), self.tiles.tile, sink.width);
             block.copy(p, (array, length), &block.keys(p, tile), sink.width, &|p, key, column| {
                 let place = crate::lower::element::with(&exact(key), &[(sink.width, column.clone())]);
                 reload(p, result, &place)
@@ -163,9 +163,8 @@ impl Attention {
                 load(p, weights, &block.score_at(&key, query))
             },
             right: &|p, query, column| {
-                let place =
-                    block.at_query(block.first.plus(query, 1), &[(sink.width, column.clone())]);
-                rows.read(p, sink.values, query, column, &place)
+                let place = block.at_query(block.first.plus(query, 1), &[]);
+                rows.read(p, (sink.values, sink.width), (query, column), place)
             },
             start: &|p, key, column| match array {
                 _ if !again => Operand::float(0.0),
@@ -217,8 +216,8 @@ impl Attention {
             together: self.tiles.together(length, self.tiles.block.min(self.tiles.queries)),
             left: &|p, query, key| load(p, weights, &block.score_at(key, &inside(p, query))),
             right: &|p, key, column| {
-                let place = block.at_key(tile.plus(key, 1), &[(sink.width, column.clone())]);
-                rows.read(p, sink.values, key, column, &place)
+                let place = block.at_key(tile.plus(key, 1), &[]);
+                rows.read(p, (sink.values, sink.width), (key, column), place)
             },
             start: &|p, query, column| load(p, sums, &inside(p, query).times(length).plus(column, 1)),
             finish: &|p, query, column, sum| {

@@ -40,12 +40,14 @@ pub(super) enum Rows {
 impl Block<'_> {
     /// A query of the block that may be beyond its end.
     pub(super) fn query(&self, p: &Puller<'_, '_>, at: &Index) -> Index {
-        clamped(p, &self.first.plus(at, 1), self.attention.tiles.queries)
+        let tiles = &self.attention.tiles;
+        clamped(p, &self.first.plus(&clamped(p, at, tiles.block), 1), tiles.queries)
     }
 
     /// A key of the tile that starts at `tile`, which may be beyond its end.
     pub(super) fn key(&self, p: &Puller<'_, '_>, tile: &Index, at: &Index) -> Index {
-        clamped(p, &tile.plus(at, 1), self.attention.tiles.keys)
+        let tiles = &self.attention.tiles;
+        clamped(p, &tile.plus(&clamped(p, at, tiles.tile), 1), tiles.keys)
     }
 
     /// The queries of the block.
@@ -163,19 +165,24 @@ impl Block<'_> {
         rows: &Span,
         place: &dyn Fn(&Index) -> Env,
     ) -> Rows {
-        if self.memory.whole_rows.contains(&value) {
+        if self.memory.whole_rows.contains(&value) || !self.attention.tiles.copies() {
             return Rows::InPlace;
         }
-        let size = p.module.size(width, 1) as i64;
-        let length = self.attention.tiles.padded(size);
+        let length = self.attention.tiles.padded(p.module.size(width, 1) as i64);
         let copy = p.body.local(Elem::F32, rows.count * length);
-        if length > size {
-            self.fill(p, copy, rows.count, (size, length), length);
-        }
+        self.pad(p, (copy, length), rows.count, width);
         self.copy(p, (copy, length), rows, width, &|p, row, column| {
             p.pull(0, value, &with(&place(row), &[(width, column.clone())]))
         });
         Rows::Copied(copy, length)
+    }
+
+    /// Zeros behind the ends of rows.
+    pub(super) fn pad(&self, p: &mut Puller<'_, '_>, (array, length): (Local, i64), rows: i64, width: AxisId) {
+        let size = p.module.size(width, 1) as i64;
+        if length > size {
+            self.fill(p, array, rows, (size, length), length);
+        }
     }
 
     /// Zeros in some columns of an array.
@@ -253,13 +260,15 @@ impl Rows {
     pub(super) fn read(
         &self,
         p: &mut Puller<'_, '_>,
-        value: ValueId,
-        row: &Index,
-        column: &Index,
-        place: &Env,
+        (value, width): (ValueId, AxisId),
+        (row, column): (&Index, &Index),
+        place: Env,
     ) -> Operand {
         match self {
-            Rows::InPlace => p.pull(0, value, place),
+            Rows::InPlace => {
+                let column = clamped(p, column, p.module.size(width, 1) as i64);
+                p.pull(0, value, &with(&place, &[(width, column)]))
+            }
             Rows::Copied(copy, length) => load(p, *copy, &row.times(*length).plus(column, 1)),
         }
     }

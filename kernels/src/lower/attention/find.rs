@@ -177,7 +177,7 @@ impl Finder<'_> {
         for pass in attention.passes() {
             self.not_circular(&attention, *pass)?;
         }
-        attention.worth(module)?;
+        attention.fit(module)?;
         Ok(attention)
     }
 

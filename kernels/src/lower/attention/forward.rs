@@ -165,8 +165,8 @@ impl Attention {
             together: self.tiles.together(length, self.tiles.block.min(self.tiles.queries)),
             left: &|p, query, key| load(p, weights, &block.score_at(key, &inside(p, query))),
             right: &|p, key, column| {
-                let place = block.at_key(tile.plus(key, 1), &[(sink.width, column.clone())]);
-                rows.read(p, sink.values, key, column, &place)
+                let place = block.at_key(tile.plus(key, 1), &[]);
+                rows.read(p, (sink.values, sink.width), (key, column), place)
             },
             start: &|p, query, column| {
                 if !self.online() {

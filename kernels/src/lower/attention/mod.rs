@@ -30,6 +30,7 @@ pub use reason::{Reason, Refusal};
 use super::lowering::Lowering;
 use arch_compiler::graph::{AxisId, ValueId};
 use block::Memory;
+use std::collections::BTreeMap;
 use region::{Axes, Sink};
 use tiles::Tiles;
 
@@ -141,6 +142,29 @@ pub(super) struct Attentions {
 }
 
 impl Attentions {
+    /// How results are best stored: rows of a width for each query or key; and numbers for each query side by
+    /// side.
+    pub(super) fn orders(&self) -> BTreeMap<ValueId, Vec<AxisId>> {
+        let mut orders = BTreeMap::new();
+        for attention in &self.all {
+            let axes = &attention.axes;
+            let batch = |a: &&AxisId| **a == AxisId::BATCH;
+            let gradient = attention.gradient.iter().flat_map(|g| &g.sinks);
+            for sink in gradient.chain([&attention.result]) {
+                let token = if sink.over_keys { axes.queries } else { axes.keys };
+                let mut order: Vec<AxisId> = axes.outer.iter().filter(batch).copied().collect();
+                order.push(token);
+                order.extend(axes.outer.iter().filter(|a| !batch(a)));
+                order.push(sink.width);
+                orders.insert(sink.result, order);
+            }
+            for value in attention.max.iter().map(|m| m.0).chain([attention.sum]) {
+                orders.insert(value, axes.outer.iter().copied().chain([axes.queries]).collect());
+            }
+        }
+        orders
+    }
+
     /// Which kernel writes a value.
     pub(super) fn writer(&self, value: ValueId) -> Option<(usize, Pass)> {
         self.all.iter().enumerate().find_map(|(at, attention)| {

@@ -9,14 +9,16 @@ use arch_compiler::graph::{AxisId, Module};
 /// At most so many keys at a time: scores for a block of queries and the values of the keys stay in the
 /// nearest cache.
 const KEYS: usize = 64;
-/// The local arrays of a kernel may not be larger: beyond the cache of a core, tiles gain nothing.
-const LARGEST: usize = 1 << 19;
+/// Bytes that the local arrays of a kernel may take: beyond the cache of a core, tiles gain nothing.
+const CACHE: usize = 1 << 19;
+/// The same on a GPU, where what lanes share lies in 48 KiB of a block, some of it small change.
+const SHARED: usize = 46 << 10;
 
 /// The tiles of an attention.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tiles {
+    target: Target,
     pub lanes: i64,
-    registers: usize,
     /// How many queries there are.
     pub queries: i64,
     /// How many keys there are.
@@ -33,19 +35,32 @@ impl Tiles {
         let (queries, keys) = (module.size(axes.queries, 1), module.size(axes.keys, 1));
         let vectors = queries.div_ceil(lanes);
         // Two vectors share what is loaded of the keys, unless much of the last pair would be empty.
-        let wide = if vectors.is_multiple_of(2) || vectors > 8 { 2 } else { 1 };
-        let registers = target.registers();
-        let (rows, _) = register_tile(wide, keys.min(KEYS), registers);
-        let tiles = keys.div_ceil(KEYS).max(1);
-        let tile = if tiles == 1 { keys } else { keys.div_ceil(tiles).next_multiple_of(rows) };
-        Tiles {
+        let wide = target != Target::Cuda && (vectors.is_multiple_of(2) || vectors > 8);
+        let tiles = Tiles {
+            target,
             lanes: lanes as i64,
-            registers,
             queries: queries as i64,
             keys: keys as i64,
-            block: (wide * lanes) as i64,
-            tile: tile as i64,
-        }
+            block: lanes as i64 * if wide { 2 } else { 1 },
+            tile: 0,
+        };
+        tiles.with_keys(KEYS)
+    }
+
+    /// Tiles of at most so many keys, about equal ones.
+    fn with_keys(self, most: usize) -> Self {
+        let keys = self.keys as usize;
+        let vectors = (self.block / self.lanes) as usize;
+        let (rows, _) = register_tile(vectors, keys.min(most), self.target.registers());
+        let tiles = keys.div_ceil(most).max(1);
+        let tile = if tiles == 1 { keys } else { keys.div_ceil(tiles).next_multiple_of(rows) };
+        Tiles { tile: tile as i64, ..self }
+    }
+
+    /// Whether rows that are no whole vectors are copied to where they are: lanes that read beyond their end
+    /// one by one are slow, except on a GPU.
+    pub(super) fn copies(&self) -> bool {
+        self.target != Target::Cuda
     }
 
     /// How many blocks of queries there are.
@@ -66,7 +81,7 @@ impl Tiles {
     /// Rows and vectors of results that are kept in registers.
     pub(super) fn together(&self, width: i64, rows: i64) -> (i64, i64) {
         let (rows, vectors) =
-            register_tile((self.padded(width) / self.lanes) as usize, rows as usize, self.registers);
+            register_tile((self.padded(width) / self.lanes) as usize, rows as usize, self.target.registers());
         (rows as i64, vectors as i64)
     }
 }
@@ -86,22 +101,35 @@ fn register_tile(vectors: usize, rows: usize, registers: usize) -> (usize, usize
 }
 
 impl Attention {
-    /// Bytes of the local arrays of the larger kernel.
+    /// Bytes of the local arrays of the larger kernel; on a GPU only of those that lanes share.
     fn local_bytes(&self, module: &Module) -> usize {
-        let size = |a: AxisId| self.tiles.padded(module.size(a, 1) as i64) as usize;
-        let (block, tile) = (self.tiles.block as usize, self.tiles.tile as usize);
-        let gradient = self.gradient.iter();
-        let products = gradient.clone().map(|g| &g.products).next().unwrap_or(&self.products);
-        let transposed: usize = products.iter().map(|p| size(p.depth) * block + tile * block).sum();
-        let sinks = gradient.flat_map(|g| &g.sinks).chain([&self.result]);
-        let rows: usize = sinks.map(|s| size(s.width) * (2 * block + 2 * tile)).sum();
-        4 * (transposed + rows + 8 * block)
+        let tiles = &self.tiles;
+        let length = |a: AxisId| tiles.padded(module.size(a, 1) as i64);
+        let whole = |a: AxisId| length(a) == module.size(a, 1) as i64;
+        let products = self.gradient.as_ref().map_or(&self.products, |g| &g.products);
+        let transposed = if tiles.copies() { products.iter().map(|p| length(p.depth)).sum() } else { 0 };
+        let mut numbers = tiles.block * (transposed + products.len() as i64 * tiles.tile);
+        for sink in self.gradient.iter().flat_map(|g| &g.sinks).chain([&self.result]) {
+            let copied = if tiles.copies() && !whole(sink.width) { length(sink.width) } else { 0 };
+            let summed = if whole(sink.width) { 0 } else { length(sink.width) };
+            numbers += match sink.over_keys {
+                true => tiles.block * length(sink.width) + tiles.tile * copied,
+                false => tiles.block * copied + tiles.tile * summed,
+            };
+        }
+        4 * (numbers + 4 * tiles.block) as usize
     }
 
-    /// Whether it is better as kernels than as products and a row kernel.
-    pub(super) fn worth(&self, module: &Module) -> Result<(), Reason> {
-        let bytes = self.local_bytes(module);
-        if bytes > LARGEST { Err(Reason::Width(bytes)) } else { Ok(()) }
+    /// Makes tiles as small as they must be.
+    pub(super) fn fit(&mut self, module: &Module) -> Result<(), Reason> {
+        let room = if self.tiles.target == Target::Cuda { SHARED } else { CACHE };
+        for most in [KEYS, KEYS / 2, KEYS / 4, KEYS / 8] {
+            self.tiles = self.tiles.with_keys(most);
+            if self.local_bytes(module) <= room {
+                return Ok(());
+            }
+        }
+        Err(Reason::Width(self.local_bytes(module)))
     }
 }
 
