@@ -62,8 +62,13 @@ impl Body {
     /// Opens a loop over an axis of this name.
     pub fn open_axis(&mut self, kind: LoopKind, extent: Extent, name: &str) -> IndexVar {
         let var = self.open(kind, extent);
-        self.axes[var.0 as usize] = name.to_string();
+        self.name(var, name);
         var
+    }
+
+    /// Calls a loop's variable after what it runs over.
+    pub fn name(&mut self, var: IndexVar, name: &str) {
+        self.axes[var.0 as usize] = name.to_string();
     }
 
     /// By loop variable: the name of its axis, empty where it has none.

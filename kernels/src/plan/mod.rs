@@ -6,6 +6,7 @@ mod text;
 pub use memory::place;
 
 use crate::ir::{Elem, Kernel};
+use crate::lower::Refusal;
 use crate::print::Target;
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -149,6 +150,8 @@ pub struct Plan {
     pub outputs: IndexMap<String, Named>,
     /// The inputs that a run leaves changed.
     pub updates: Vec<SlotId>,
+    /// Softmaxes between two products that are no attention kernels.
+    pub refused: Vec<Refusal>,
     /// Bytes of the arena that scratch shares.
     pub arena_bytes: usize,
     /// The most bytes of scratch that are alive at once: no arena can be smaller.

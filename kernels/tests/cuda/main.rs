@@ -1,6 +1,8 @@
 //! The CUDA text of every kernel, run on the CPU thread by thread, against the interpreter: every operation, recurrences,
 //! whole models with their gradients. The cases are those of the executing form.
 
+#[path = "../../../runtime/tests/executing/attention.rs"]
+mod attention;
 mod common;
 mod emulator;
 #[path = "../../../runtime/tests/executing/fuzz.rs"]

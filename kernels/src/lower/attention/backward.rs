@@ -31,13 +31,13 @@ impl Attention {
         if self.tiles.blocks() > 1 {
             for sink in gradient.sinks.iter().filter(|s| !s.over_keys) {
                 let place = |key: &Index| block.at_key(key.clone(), &[]);
-                let rows = Span::of(self.tiles.keys);
+                let rows = Span::axis(p, self.axes.keys);
                 block.write(p, (sink.result, sink.width), &rows, &place, &|_, _, _| Operand::float(0.0));
             }
         }
         let outside = p.body.depth();
         block.first =
-            enter(p, LoopKind::Sequential, &Span::of(self.tiles.blocks())).times(self.tiles.block);
+            enter(p, LoopKind::Sequential, &Span::of(self.tiles.blocks(), "block")).times(self.tiles.block);
         let prepared = self.prepare(p, &block, gradient);
         let weights = gradient.weights();
         let arrays: Vec<Local> =
@@ -243,10 +243,10 @@ impl Gradient {
 fn dot(p: &mut Puller<'_, '_>, block: &Block<'_>, sum: &RowSum) -> Local {
     let dots = block.per_query(p);
     let open = p.body.depth();
-    let row = enter(p, LoopKind::Sequential, &Span::of(block.attention.tiles.block));
+    let row = enter(p, LoopKind::Sequential, &Span::of(block.attention.tiles.block, "row"));
     let acc = p.body.acc(Join::Sum);
     let inner = p.body.depth();
-    let column = enter(p, LoopKind::Vector, &Span::of(p.module.size(sum.width, 1) as i64));
+    let column = enter(p, LoopKind::Vector, &Span::axis(p, sum.width));
     let place = block.at_query(block.query(p, &row), &[(sum.width, column)]);
     let (gradient, result) = (p.pull(0, sum.gradient, &place), p.pull(0, sum.result, &place));
     let product = p.body.binary(Binary::Mul, gradient, result);

@@ -52,18 +52,20 @@ impl Block<'_> {
 
     /// The queries of the block.
     pub(super) fn queries(&self, p: &Puller<'_, '_>) -> Span {
-        span(p, self.attention.tiles.block, self.attention.tiles.queries, &self.first)
+        let (tiles, axes) = (&self.attention.tiles, &self.attention.axes);
+        span(p, (tiles.block, tiles.queries), &self.first, axes.queries)
     }
 
     /// The keys of a tile.
     pub(super) fn keys(&self, p: &Puller<'_, '_>, tile: &Index) -> Span {
-        span(p, self.attention.tiles.tile, self.attention.tiles.keys, tile)
+        let (tiles, axes) = (&self.attention.tiles, &self.attention.axes);
+        span(p, (tiles.tile, tiles.keys), tile, axes.keys)
     }
 
     /// Opens the loop over the tiles of keys; gives the first key.
     pub(super) fn each_tile(&self, p: &mut Puller<'_, '_>) -> Index {
         let tiles = &self.attention.tiles;
-        enter(p, LoopKind::Sequential, &Span::of(tiles.key_tiles())).times(tiles.tile)
+        enter(p, LoopKind::Sequential, &Span::of(tiles.key_tiles(), "tile")).times(tiles.tile)
     }
 
     /// The place of a query, along another axis too.
@@ -78,7 +80,8 @@ impl Block<'_> {
 
     /// Opens the loop over the lanes of the block.
     pub(super) fn lanes(&self, p: &mut Puller<'_, '_>) -> Index {
-        enter(p, LoopKind::Vector, &Span::of(self.attention.tiles.block))
+        let name = p.module.axis(self.attention.axes.queries).name.clone();
+        enter(p, LoopKind::Vector, &Span::of(self.attention.tiles.block, &name))
     }
 
     /// An array with a number for each query of the block.
@@ -102,7 +105,7 @@ impl Block<'_> {
         let depth = p.module.size(product.depth, 1) as i64;
         let copy = p.body.local(Elem::F32, depth * block);
         let open = p.body.depth();
-        let row = enter(p, LoopKind::Sequential, &Span::of(depth));
+        let row = enter(p, LoopKind::Sequential, &Span::axis(p, product.depth));
         let lane = self.lanes(p);
         let place = self.at_query(self.query(p, &lane), &[(product.depth, row.clone())]);
         let value = p.pull(0, product.queries, &place);
@@ -124,7 +127,7 @@ impl Block<'_> {
         TileProduct {
             rows: self.keys(p, tile),
             columns: tiles.block,
-            terms: Span::of(p.module.size(product.depth, 1) as i64),
+            terms: Span::axis(p, product.depth),
             lanes: tiles.lanes,
             together: tiles.together(tiles.block, tiles.tile),
             left: &|p, key, term| {
@@ -195,8 +198,8 @@ impl Block<'_> {
         length: i64,
     ) {
         let open = p.body.depth();
-        let row = enter(p, LoopKind::Sequential, &Span::of(rows));
-        let column = enter(p, LoopKind::Vector, &Span::of(to - from)).offset(from);
+        let row = enter(p, LoopKind::Sequential, &Span::of(rows, "row"));
+        let column = enter(p, LoopKind::Vector, &Span::of(to - from, "column")).offset(from);
         p.body.push(Stmt::StoreLocal(array, row.times(length).plus(&column, 1), Operand::float(0.0)));
         leave(p, open);
     }
@@ -212,7 +215,7 @@ impl Block<'_> {
     ) {
         let open = p.body.depth();
         let row = enter(p, LoopKind::Sequential, rows);
-        let column = enter(p, LoopKind::Vector, &Span::of(p.module.size(width, 1) as i64));
+        let column = enter(p, LoopKind::Vector, &Span::axis(p, width));
         let value = read(p, &row, &column);
         p.body.push(Stmt::StoreLocal(copy, row.times(length).plus(&column, 1), value));
         leave(p, open);
@@ -229,7 +232,7 @@ impl Block<'_> {
     ) {
         let open = p.body.depth();
         let row = enter(p, LoopKind::Sequential, rows);
-        let column = enter(p, LoopKind::Vector, &Span::of(p.module.size(width, 1) as i64));
+        let column = enter(p, LoopKind::Vector, &Span::axis(p, width));
         let value = read(p, &row, &column);
         let place = with(&place(&row), &[(width, column)]);
         p.store(&self.memory.results[&result], &place, value);
@@ -242,12 +245,13 @@ fn clamped(p: &Puller<'_, '_>, index: &Index, count: i64) -> Index {
 }
 
 /// So many places from `first` on, of `all` there are.
-fn span(p: &Puller<'_, '_>, count: i64, all: i64, first: &Index) -> Span {
+fn span(p: &Puller<'_, '_>, (count, all): (i64, i64), first: &Index, axis: AxisId) -> Span {
+    let name = p.module.axis(axis).name.clone();
     if first.terms.is_empty() || all % count == 0 {
-        return Span::of(count.min(all));
+        return Span { count: count.min(all), stop: None, name };
     }
     let left = Index::constant(all).plus(first, -1);
-    Span { count, stop: Some(left.clamped(1, count, &|v| p.body.extent(v))) }
+    Span { count, stop: Some(left.clamped(1, count, &|v| p.body.extent(v))), name }
 }
 
 /// The number at a place of an array.

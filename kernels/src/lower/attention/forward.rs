@@ -24,7 +24,7 @@ impl Attention {
     pub(super) fn forward(&self, p: &mut Puller<'_, '_>, memory: &Memory) {
         let open = p.body.depth();
         let outer = self.axes.outer.iter().map(|a| (*a, p.open(LoopKind::Parallel, *a))).collect();
-        let first = enter(p, LoopKind::Parallel, &Span::of(self.tiles.blocks())).times(self.tiles.block);
+        let first = enter(p, LoopKind::Parallel, &Span::of(self.tiles.blocks(), "block")).times(self.tiles.block);
         let block = Block { attention: self, memory, outer, first };
         let queries: Vec<Local> = self.products.iter().map(|x| block.transposed(p, x)).collect();
         let running = self.start(p, &block);

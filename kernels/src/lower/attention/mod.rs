@@ -28,7 +28,8 @@ pub(super) use find::find;
 pub use reason::{Reason, Refusal};
 
 use super::lowering::Lowering;
-use arch_compiler::graph::{AxisId, ValueId};
+use arch_compiler::graph::{AxisId, Function, ValueId};
+use arch_grammar::Sources;
 use block::Memory;
 use std::collections::BTreeMap;
 use region::{Axes, Sink};
@@ -142,6 +143,16 @@ pub(super) struct Attentions {
 }
 
 impl Attentions {
+    /// What was refused, for people.
+    pub(super) fn refusals(&self, function: &Function, sources: Option<&Sources>) -> Vec<Refusal> {
+        let place = |n: usize| {
+            let span = function.nodes[n].origin;
+            sources.filter(|_| span.end > 0).map_or_else(String::new, |s| s.place(span))
+        };
+        let refusal = |(n, reason): &(usize, Reason)| Refusal { origin: place(*n), reason: reason.clone() };
+        self.refused.iter().map(refusal).collect()
+    }
+
     /// How results are best stored: rows of a width for each query or key; and numbers for each query side by
     /// side.
     pub(super) fn orders(&self) -> BTreeMap<ValueId, Vec<AxisId>> {

@@ -3,29 +3,37 @@
 
 use crate::ir::{Binary, Elem, Expr, Extent, Index, LoopKind, Operand, Stmt};
 use crate::lower::pull::Puller;
+use arch_compiler::graph::AxisId;
 
 /// What a product reads at (row, term) and at (term, column).
 pub(super) type Read<'f> = &'f dyn Fn(&mut Puller<'_, '_>, &Index, &Index) -> Operand;
 /// What it does with a result at (row, column).
 pub(super) type Write<'f> = &'f dyn Fn(&mut Puller<'_, '_>, &Index, &Index, Operand);
 
-/// How often a loop runs at most, and how often where that differs.
+/// How often a loop runs at most, and how often where that differs; what it runs over, for readers.
 #[derive(Clone, Debug)]
 pub(super) struct Span {
     pub count: i64,
     pub stop: Option<Index>,
+    pub name: String,
 }
 
 impl Span {
     /// Always so often.
-    pub(super) fn of(count: i64) -> Self {
-        Span { count, stop: None }
+    pub(super) fn of(count: i64, name: &str) -> Self {
+        Span { count, stop: None, name: name.to_string() }
+    }
+
+    /// All of an axis.
+    pub(super) fn axis(p: &Puller<'_, '_>, axis: AxisId) -> Self {
+        Span::of(p.module.size(axis, 1) as i64, &p.module.axis(axis).name)
     }
 
     /// In steps of several.
     fn steps(&self, by: i64) -> Self {
         let stop = self.stop.as_ref().map(|l| l.offset(by - 1).div(by, &|_| None));
-        Span { count: (self.count as u64).div_ceil(by as u64) as i64, stop }
+        let count = (self.count as u64).div_ceil(by as u64) as i64;
+        Span { count, stop, name: format!("{}_rows", self.name) }
     }
 }
 
@@ -53,14 +61,14 @@ impl TileProduct<'_> {
         let depth = p.body.depth();
         let row = enter(p, LoopKind::Sequential, &self.rows.steps(rows)).times(rows);
         let width = self.lanes * vectors;
-        let column = enter(p, LoopKind::Sequential, &Span::of(self.columns / width)).times(width);
-        let lane = enter(p, LoopKind::Vector, &Span::of(self.lanes));
+        let column = enter(p, LoopKind::Sequential, &Span::of(self.columns / width, "columns")).times(width);
+        let lane = enter(p, LoopKind::Vector, &Span::of(self.lanes, "column"));
         let column = column.plus(&lane, 1);
         let sums = p.body.local(Elem::F32, rows * vectors);
         let each = |p: &mut Puller<'_, '_>, at: &dyn Fn(&mut Puller<'_, '_>, &Index, &Index, Index)| {
             let depth = p.body.depth();
-            let r = enter(p, LoopKind::Unrolled, &Span::of(rows));
-            let v = enter(p, LoopKind::Unrolled, &Span::of(vectors));
+            let r = enter(p, LoopKind::Unrolled, &Span::of(rows, "row"));
+            let v = enter(p, LoopKind::Unrolled, &Span::of(vectors, "vector"));
             let slot = r.times(vectors).plus(&v, 1);
             at(p, &row.plus(&r, 1), &column.plus(&v, self.lanes), slot);
             leave(p, depth);
@@ -83,13 +91,13 @@ impl TileProduct<'_> {
         let term = enter(p, LoopKind::Sequential, &self.terms);
         let right = p.body.local(Elem::F32, vectors);
         let inner = p.body.depth();
-        let v = enter(p, LoopKind::Unrolled, &Span::of(vectors));
+        let v = enter(p, LoopKind::Unrolled, &Span::of(vectors, "vector"));
         let value = (self.right)(p, &term, &column.plus(&v, self.lanes));
         p.body.push(Stmt::StoreLocal(right, v, value));
         leave(p, inner);
-        let r = enter(p, LoopKind::Unrolled, &Span::of(rows));
+        let r = enter(p, LoopKind::Unrolled, &Span::of(rows, "row"));
         let left = (self.left)(p, &row.plus(&r, 1), &term);
-        let v = enter(p, LoopKind::Unrolled, &Span::of(vectors));
+        let v = enter(p, LoopKind::Unrolled, &Span::of(vectors, "vector"));
         let slot = r.times(vectors).plus(&v, 1);
         let right = p.body.bind_here(Expr::Local(right, v));
         let before = p.body.bind_here(Expr::Local(sums, slot.clone()));
@@ -105,7 +113,9 @@ pub(super) fn enter(p: &mut Puller<'_, '_>, kind: LoopKind, span: &Span) -> Inde
     if span.count == 1 && kind != LoopKind::Vector {
         return Index::default();
     }
-    Index::var(p.body.open_until(kind, Extent::fixed(span.count), span.stop.clone()))
+    let var = p.body.open_until(kind, Extent::fixed(span.count), span.stop.clone());
+    p.body.name(var, &span.name);
+    Index::var(var)
 }
 
 /// Closes loops until so many are open.

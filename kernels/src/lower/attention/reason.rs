@@ -30,8 +30,6 @@ pub enum Reason {
     Circular,
     /// The tiles of a head of this width do not fit into the cache of a core: their bytes.
     Width(usize),
-    /// So few queries or keys that matrix products are as fast.
-    Small,
 }
 
 impl fmt::Display for Reason {
@@ -53,7 +51,6 @@ impl fmt::Display for Reason {
             Reason::Storage => write!(f, "not all of its numbers are 32-bit floats"),
             Reason::Circular => write!(f, "what it reads depends on what it gives"),
             Reason::Width(bytes) => write!(f, "the tiles of such wide heads take {bytes} bytes"),
-            Reason::Small => write!(f, "there are so few queries or keys that matrix products are as fast"),
         }
     }
 }

@@ -57,6 +57,7 @@ impl<'a> Lowering<'a> {
             return Err(LowerError::Storage("bf16".into()));
         }
         let attentions = attention::find(module, function, options.target);
+        let refused = attentions.refusals(function, options.sources);
         let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top, attentions));
         let groups = group::group(module, function, &analysis, &[]);
         let plan = Plan {
@@ -68,6 +69,7 @@ impl<'a> Lowering<'a> {
             inputs: IndexMap::new(),
             outputs: IndexMap::new(),
             updates: Vec::new(),
+            refused,
             arena_bytes: 0,
             live_lower_bound: 0,
         };

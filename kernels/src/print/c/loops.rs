@@ -90,7 +90,8 @@ impl Printer<'_> {
         if vector && self.vector.is_none() {
             self.line("{");
             self.indent += 1;
-            self.line(&format!("int64_t {v} = 0;"));
+            let constant = if l.extent.known() == Some(self.lanes) { "const " } else { "" };
+            self.line(&format!("{constant}int64_t {v} = 0;"));
             self.vector_then_rest(l, &n, l.extent.known());
             self.indent -= 1;
             self.line("}");
@@ -116,11 +117,15 @@ impl Printer<'_> {
                 let start = operations::neutral(self.accs[acc.0 as usize]);
                 self.line(&format!("vf r{}v = vset({start});", acc.0));
             }
-            self.line(&format!("for (; {v} + {lanes} <= {stop}; {v} += {lanes}) {{"));
-            self.indent += 1;
-            self.as_vector(l);
-            self.indent -= 1;
-            self.line("}");
+            if known == Some(lanes) {
+                self.as_vector(l);
+            } else {
+                self.line(&format!("for (; {v} + {lanes} <= {stop}; {v} += {lanes}) {{"));
+                self.indent += 1;
+                self.as_vector(l);
+                self.indent -= 1;
+                self.line("}");
+            }
             for acc in &outer {
                 let join = self.accs[acc.0 as usize];
                 let name = format!("r{}", acc.0);
