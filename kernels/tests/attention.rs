@@ -16,7 +16,8 @@ fn program(name: &str, text: &str, request: &Request) -> Program {
 fn plan(mut program: Program, function: FuncId, target: Target) -> Plan {
     let flat = inline(&mut program.module, function);
     canon::run(&mut program.module, flat).unwrap();
-    lower(&program.module, program.module.function(flat), &Options { target, batch: 2, sources: None }).unwrap()
+    lower(&program.module, program.module.function(flat), &Options { target, batch: 2, sources: None })
+        .unwrap()
 }
 
 /// The plan of a model of the zoo with the gradients of all parameters.
@@ -50,7 +51,8 @@ fn scores_stay_inside(plan: &Plan, attentions: usize, heads: usize, queries: usi
 #[test]
 fn no_scores_of_the_zoo_are_in_memory() {
     for target in [Target::Avx2, Target::Avx512, Target::Cuda] {
-        let dit = trained("dit", "DiT", &[("depth", "2"), ("hidden_size", "384"), ("num_heads", "6")], target);
+        let dit =
+            trained("dit", "DiT", &[("depth", "2"), ("hidden_size", "384"), ("num_heads", "6")], target);
         scores_stay_inside(&dit, 2, 6, 256, 256);
         let cross = [("depth", "1"), ("hidden_size", "144"), ("num_heads", "2")];
         let cross = trained("dit", "DiTCrossAttention", &cross, target);

@@ -56,12 +56,7 @@ pub(super) enum Place {
 }
 
 impl Analysis {
-    pub(super) fn new(
-        module: &Module,
-        function: &Function,
-        place: Place,
-        attentions: Attentions,
-    ) -> Self {
+    pub(super) fn new(module: &Module, function: &Function, place: Place, attentions: Attentions) -> Self {
         let needed = needed(function);
         let readers = readers(function, &needed);
         let mut kept = vec![false; function.values.len()];

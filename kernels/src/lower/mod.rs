@@ -77,7 +77,7 @@ impl std::error::Error for LowerError {}
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
     let lanes = options.target.lanes();
-    let orders = attention::find(module, function, options.target).orders();
+    let orders = attention::find(module, function, options.target).orders(function);
     let mut function = storage::choose(module, function, lanes, &orders);
     let chunks = scan::chunks(module, &mut function, lanes);
     lowering::Lowering::new(module, &function, &chunks, options)?.run()

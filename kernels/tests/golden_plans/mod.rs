@@ -151,11 +151,31 @@ fn matrix_product(target: Target) -> Plan {
 }
 
 /// Every golden kernel by its name, as the only step of a plan.
+/// The last block of queries is short.
+fn attention(target: Target) -> Plan {
+    plan(target, Module::default(), |b| {
+        let (t, s) = (b.module.add_axis("T", 20), b.module.add_axis("S", 40));
+        let (h, k) = (b.module.add_axis("H", 2), b.module.add_axis("K", 16));
+        let q = float(b, "q", &[BATCH, t, h, k]);
+        let (keys, v) = (float(b, "k", &[BATCH, s, h, k]), float(b, "v", &[BATCH, s, h, k]));
+        let scores = add(b, Op::Contract(vec![k]), &[q, keys]);
+        let scale = add(b, Op::Constant(0.25), &[]);
+        let scores = add(b, Op::Map(Map::Mul), &[scores, scale]);
+        let max = add(b, Op::Reduce(Reduce::Max, vec![s]), &[scores]);
+        let shifted = add(b, Op::Map(Map::Sub), &[scores, max]);
+        let e = add(b, Op::Map(Map::Exp), &[shifted]);
+        let total = add(b, Op::Reduce(Reduce::Sum, vec![s]), &[e]);
+        let weights = add(b, Op::Map(Map::Div), &[e, total]);
+        add(b, Op::Contract(vec![s]), &[weights, v])
+    })
+}
+
 pub fn all(target: Target) -> Vec<(&'static str, Plan)> {
     let mut all = vec![
         ("silu_gate", silu_gate(target)),
         ("layer_norm", layer_norm(target)),
         ("softmax", softmax(target)),
+        ("attention", attention(target)),
         ("bias_gradient", bias_gradient(target)),
         ("embedding_gradient", embedding_gradient(target)),
         ("window", window(target)),

@@ -152,9 +152,12 @@ fn a_bias_that_is_given_or_trained() {
 #[test]
 fn probabilities_with_factors() {
     let members = "  param keep: [T, S] = ones";
-    spelled_with(members, "
+    spelled_with(
+        members,
+        "
     let w = softmax(sum(q * k, over: K) / sqrt(K), over: S) * keep
-    sum(w * v, over: S)");
+    sum(w * v, over: S)",
+    );
 }
 
 fn spelled_with(members: &str, body: &str) {

@@ -113,8 +113,7 @@ impl Attention {
         let key = enter(p, LoopKind::Sequential, &block.keys(p, tile));
         block.know(p, &gradient.products, arrays, &key, &lane);
         let place = block.at_query(query, &[(self.axes.keys, tile.plus(&key, 1))]);
-        let weights: Vec<Operand> =
-            gradient.weights().into_iter().map(|w| p.pull(0, w, &place)).collect();
+        let weights: Vec<Operand> = gradient.weights().into_iter().map(|w| p.pull(0, w, &place)).collect();
         for (array, weight) in arrays.iter().zip(weights) {
             p.body.push(Stmt::StoreLocal(*array, block.score_at(&key, &lane), weight));
         }

@@ -181,7 +181,13 @@ impl Block<'_> {
     }
 
     /// Zeros behind the ends of rows.
-    pub(super) fn pad(&self, p: &mut Puller<'_, '_>, (array, length): (Local, i64), rows: i64, width: AxisId) {
+    pub(super) fn pad(
+        &self,
+        p: &mut Puller<'_, '_>,
+        (array, length): (Local, i64),
+        rows: i64,
+        width: AxisId,
+    ) {
         let size = p.module.size(width, 1) as i64;
         if length > size {
             self.fill(p, array, rows, (size, length), length);

@@ -78,9 +78,7 @@ fn source(function: &Function, value: ValueId, keys: AxisId) -> Option<usize> {
                 }
             }
             Op::Map(_) => todo.extend(passed_on(&node.op, &node.inputs)),
-            Op::View(_) => todo.extend(
-                Some(same_elements(function, value)).filter(|v| *v != value),
-            ),
+            Op::View(_) => todo.extend(Some(same_elements(function, value)).filter(|v| *v != value)),
             _ => {}
         }
     }
@@ -232,7 +230,8 @@ impl Finder<'_> {
         let function = self.function();
         let of_exp = |n: &&usize| {
             let node = &function.nodes[**n];
-            matches!(node.op, Op::Reduce(Reduce::Sum, _)) && same_elements(function, node.inputs[0]) == self.exp
+            matches!(node.op, Op::Reduce(Reduce::Sum, _))
+                && same_elements(function, node.inputs[0]) == self.exp
         };
         let n = self.region.rows.iter().find(of_exp).ok_or(Reason::RowSum)?;
         Ok(function.nodes[*n].outputs[0])
@@ -326,7 +325,13 @@ impl Finder<'_> {
 
     /// What a kernel reads from memory that computes these values and sinks. Some values it knows, some values
     /// of the other kernel it reads.
-    fn reads(&self, values: &[ValueId], sinks: &[Sink], known: &[ValueId], saved: &[ValueId]) -> Vec<ValueId> {
+    fn reads(
+        &self,
+        values: &[ValueId],
+        sinks: &[Sink],
+        known: &[ValueId],
+        saved: &[ValueId],
+    ) -> Vec<ValueId> {
         let function = self.function();
         let mut reads: BTreeSet<ValueId> = sinks.iter().map(|s| s.values).collect();
         let mut todo = values.to_vec();

@@ -10,7 +10,8 @@ use crate::lower::pull::{Place, Puller};
 
 /// What the tiles so far have come to, for each query of a block.
 struct Running {
-    max: Local,
+    /// Where anything reads it.
+    max: Option<Local>,
     sum: Local,
     /// What the last tile scaled sums down by; in the end, one over the sum of exponents.
     scale: Local,
@@ -24,7 +25,8 @@ impl Attention {
     pub(super) fn forward(&self, p: &mut Puller<'_, '_>, memory: &Memory) {
         let open = p.body.depth();
         let outer = self.axes.outer.iter().map(|a| (*a, p.open(LoopKind::Parallel, *a))).collect();
-        let first = enter(p, LoopKind::Parallel, &Span::of(self.tiles.blocks(), "block")).times(self.tiles.block);
+        let first =
+            enter(p, LoopKind::Parallel, &Span::of(self.tiles.blocks(), "block")).times(self.tiles.block);
         let block = Block { attention: self, memory, outer, first };
         let queries: Vec<Local> = self.products.iter().map(|x| block.transposed(p, x)).collect();
         let running = self.start(p, &block);
@@ -48,12 +50,14 @@ impl Attention {
 
     fn start(&self, p: &mut Puller<'_, '_>, block: &Block<'_>) -> Running {
         let length = self.tiles.padded(p.module.size(self.result.width, 1) as i64);
-        let [max, sum, scale] = [(); 3].map(|()| block.per_query(p));
+        let max = self.max.filter(|m| self.online() || block.memory.results.contains_key(&m.0));
+        let max = max.map(|_| block.per_query(p));
+        let [sum, scale] = [(); 2].map(|()| block.per_query(p));
         let values = p.body.local(Elem::F32, self.tiles.block * length);
         if self.online() {
             let open = p.body.depth();
             let lane = block.lanes(p);
-            if self.max.is_some() {
+            if let Some(max) = max {
                 p.body.push(Stmt::StoreLocal(max, lane.clone(), Operand::float(f32::NEG_INFINITY)));
             }
             p.body.push(Stmt::StoreLocal(sum, lane, Operand::float(0.0)));
@@ -129,8 +133,8 @@ impl Attention {
         leave(p, open);
         let mut largest = p.body.bind_here(Expr::Acc(acc));
         let mut from = largest;
-        if self.online() {
-            let before = load(p, running.max, lane);
+        if let Some(max) = running.max.filter(|_| self.online()) {
+            let before = load(p, max, lane);
             largest = p.body.binary(Binary::Max, before, largest);
             // Where all scores so far are minus infinity, all exponents are zero.
             let none = p.body.binary(Binary::Eq, largest, Operand::float(f32::NEG_INFINITY));
@@ -139,7 +143,9 @@ impl Attention {
             let scale = p.body.math(Math::Exp, vec![less]);
             p.body.push(Stmt::StoreLocal(running.scale, lane.clone(), scale));
         }
-        p.body.push(Stmt::StoreLocal(running.max, lane.clone(), largest));
+        if let Some(max) = running.max {
+            p.body.push(Stmt::StoreLocal(max, lane.clone(), largest));
+        }
         p.frames[0].places.insert(max, Place::Known(from));
     }
 
@@ -204,7 +210,7 @@ impl Attention {
             p.store(to, &place, sum);
         }
         if let Some(to) = self.max.and_then(|m| block.memory.results.get(&m.0)) {
-            let max = load(p, running.max, &lane);
+            let max = load(p, running.max.expect("what is written is kept"), &lane);
             p.store(to, &place, max);
         }
         leave(p, open);

@@ -31,8 +31,8 @@ use super::lowering::Lowering;
 use arch_compiler::graph::{AxisId, Function, ValueId};
 use arch_grammar::Sources;
 use block::Memory;
-use std::collections::BTreeMap;
 use region::{Axes, Sink};
+use std::collections::BTreeMap;
 use tiles::Tiles;
 
 /// A product that gives scores: `sum(queries * keys, over: depth)`.
@@ -154,8 +154,8 @@ impl Attentions {
     }
 
     /// How results are best stored: rows of a width for each query or key; and numbers for each query side by
-    /// side.
-    pub(super) fn orders(&self) -> BTreeMap<ValueId, Vec<AxisId>> {
+    /// side. Results of the function stay as they are.
+    pub(super) fn orders(&self, function: &Function) -> BTreeMap<ValueId, Vec<AxisId>> {
         let mut orders = BTreeMap::new();
         for attention in &self.all {
             let axes = &attention.axes;
@@ -172,6 +172,9 @@ impl Attentions {
             for value in attention.max.iter().map(|m| m.0).chain([attention.sum]) {
                 orders.insert(value, axes.outer.iter().copied().chain([axes.queries]).collect());
             }
+        }
+        for (_, value) in &function.outputs {
+            orders.entry(*value).and_modify(|order| order.clone_from(&function.value(*value).shape));
         }
         orders
     }

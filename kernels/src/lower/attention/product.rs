@@ -89,17 +89,20 @@ impl TileProduct<'_> {
         let (rows, vectors) = self.together;
         let depth = p.body.depth();
         let term = enter(p, LoopKind::Sequential, &self.terms);
-        let right = p.body.local(Elem::F32, vectors);
+        // Several vectors of the right factor wait in registers for the rows of the left one.
+        let wait = (vectors > 1).then(|| p.body.local(Elem::F32, vectors));
         let inner = p.body.depth();
         let v = enter(p, LoopKind::Unrolled, &Span::of(vectors, "vector"));
         let value = (self.right)(p, &term, &column.plus(&v, self.lanes));
-        p.body.push(Stmt::StoreLocal(right, v, value));
+        if let Some(wait) = wait {
+            p.body.push(Stmt::StoreLocal(wait, v, value));
+        }
         leave(p, inner);
         let r = enter(p, LoopKind::Unrolled, &Span::of(rows, "row"));
         let left = (self.left)(p, &row.plus(&r, 1), &term);
         let v = enter(p, LoopKind::Unrolled, &Span::of(vectors, "vector"));
         let slot = r.times(vectors).plus(&v, 1);
-        let right = p.body.bind_here(Expr::Local(right, v));
+        let right = wait.map_or(value, |wait| p.body.bind_here(Expr::Local(wait, v)));
         let before = p.body.bind_here(Expr::Local(sums, slot.clone()));
         let term = p.body.binary(Binary::Mul, left, right);
         let sum = p.body.binary(Binary::Add, before, term);

@@ -1,0 +1,123 @@
+#include "archc_cuda.h"
+
+// a0: f32 [batch, T:20, H:2, K:16], read
+// a1: f32 [batch, S:40, H:2, K:16], read
+// a2: f32 [batch, S:40, H:2, K:16], read
+// a3: f32 [batch, T:20, H:2, K:16], written
+// a warp for each of batch * 2 rows, 128 threads a block
+// 64 bytes of a thread lie in local memory
+extern "C" __global__ void __launch_bounds__(128)
+attention_dot_af5eb1(const float *__restrict__ a0, const float *__restrict__ a1,
+    const float *__restrict__ a2, float *__restrict__ a3, const int batch) {
+  const int lane = threadIdx.x % 32;
+  const int warp = threadIdx.x / 32;
+  __shared__ float m2_of[4][32];
+  float *const m2 = m2_of[warp];
+  __shared__ float m3_of[4][1024];
+  float *const m3 = m3_of[warp];
+  __shared__ float m4_of[4][1280];
+  float *const m4 = m4_of[warp];
+  const int piece = blockIdx.x * 4 + threadIdx.x / 32;
+  if (piece >= batch * 2) return;
+  const int b = piece / 2;
+  const int h = piece % 2;
+  float m0[16];
+  for (int k = 0; k < 16; k++) {
+    {
+      const int t = lane;
+      const float x0 = a0[b * 640 + h * 16 + k + clamp(t, 0, 19) * 32];
+      m0[k] = x0;
+    }
+  }
+  float m1[1];
+  for (int s_rows = 0; s_rows < 5; s_rows++) {
+    __syncwarp();
+    {
+      const int column = lane;
+      float m5[8];
+      #pragma unroll
+      for (int row = 0; row < 8; row++) {
+        m5[row] = 0.0f;
+      }
+      for (int k = 0; k < 16; k++) {
+        const float x1 = m0[k];
+        #pragma unroll
+        for (int row = 0; row < 8; row++) {
+          const float x2 = a1[b * 1280 + h * 16 + s_rows * 256 + k + row * 32];
+          const float x3 = m5[row];
+          const float x4 = x2 * x1;
+          const float x5 = x3 + x4;
+          m5[row] = x5;
+        }
+      }
+      #pragma unroll
+      for (int row = 0; row < 8; row++) {
+        const float x6 = m5[row];
+        m4[s_rows * 256 + column + row * 32] = x6;
+      }
+    }
+  }
+  __syncwarp();
+  {
+    const int t = lane;
+    float r0 = (-INFINITY_F32);
+    for (int s = 0; s < 40; s++) {
+      const float x7 = m4[t + s * 32];
+      const float x8 = x7 * 0.25f;
+      r0 = max_f32(r0, x8);
+    }
+    const float x9 = r0;
+    float r1 = 0.0f;
+    for (int s = 0; s < 40; s++) {
+      const float x10 = m4[t + s * 32];
+      const float x11 = x10 * 0.25f;
+      const float x12 = x11 - x9;
+      const float x13 = exp_f32(x12);
+      r1 += x13;
+      m4[t + s * 32] = x13;
+    }
+    const float x14 = r1;
+    m1[0] = x14;
+  }
+  for (int t_rows = 0; t_rows < 3; t_rows++) {
+    __syncwarp();
+    for (int column = lane; column < 32; column += 32) {
+      float m6[8];
+      #pragma unroll
+      for (int row = 0; row < 8; row++) {
+        m6[row] = 0.0f;
+      }
+      for (int s = 0; s < 40; s++) {
+        const float x15 = a2[b * 1280 + h * 16 + s * 32 + clamp(column, 0, 15)];
+        #pragma unroll
+        for (int row = 0; row < 8; row++) {
+          const float x16 = m4[s * 32 + clamp(t_rows * 8 + row, 0, 19)];
+          const float x17 = m6[row];
+          const float x18 = x16 * x15;
+          const float x19 = x17 + x18;
+          m6[row] = x19;
+        }
+      }
+      #pragma unroll
+      for (int row = 0; row < 8; row++) {
+        const float x20 = m6[row];
+        m3[column + clamp(t_rows * 8 + row, 0, 19) * 32] = x20;
+      }
+    }
+  }
+  {
+    const int t = lane;
+    const float x21 = m1[0];
+    const float x22 = 1.0f / x21;
+    m2[t] = x22;
+  }
+  for (int t = 0; t < 20; t++) {
+    __syncwarp();
+    for (int k = lane; k < 16; k += 32) {
+      const float x23 = m3[t * 32 + k];
+      const float x24 = m2[t];
+      const float x25 = x23 * x24;
+      a3[b * 640 + h * 16 + t * 32 + k] = x25;
+    }
+  }
+}
