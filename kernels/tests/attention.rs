@@ -61,6 +61,16 @@ fn no_scores_of_the_zoo_are_in_memory() {
         let uvit = trained("uvit", "UViT", &uvit, target);
         assert_eq!(uvit.refused, []);
         assert_eq!(family(&uvit, "attention_gradient"), 3, "{uvit}");
+        let zigma = [
+            ("embed_dim", "128"),
+            ("depth", "2"),
+            ("img_dim", "32"),
+            ("has_text", "true"),
+            ("n_context_token", "77"),
+            ("d_context", "48"),
+        ];
+        let zigma = trained("zigma", "ZigMa", &zigma, target);
+        scores_stay_inside(&zigma, 2, 8, 256, 77);
         let unet = [
             ("image_size", "32"),
             ("model_channels", "64"),
