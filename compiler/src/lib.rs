@@ -5,6 +5,7 @@ pub mod canon;
 pub mod check;
 pub mod codes;
 pub mod cost;
+pub mod fuse;
 pub mod grad;
 pub mod graph;
 pub mod interp;

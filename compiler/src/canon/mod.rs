@@ -11,6 +11,8 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use products::summed_product;
+
 use crate::graph::{FuncId, Function, Module};
 use crate::ops::{Op, Scan, ShapeError};
 use std::sync::Arc;

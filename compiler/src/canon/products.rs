@@ -41,7 +41,7 @@ pub(super) fn contract(module: &mut Module, source: &Function) -> Result<Option<
 }
 
 /// Builds the sum over some axes of a product of factors.
-fn summed_product(b: &mut Builder, over: &[AxisId], factors: Vec<ValueId>) -> Replacement {
+pub(crate) fn summed_product(b: &mut Builder, over: &[AxisId], factors: Vec<ValueId>) -> Replacement {
     let (mut inner, outer): (Vec<ValueId>, Vec<ValueId>) =
         factors.into_iter().partition(|v| b.shape(*v).iter().any(|a| over.contains(a)));
     let mut left = over.to_vec();

@@ -1,0 +1,165 @@
+//! The canonical spelling: the smallest term of every class.
+//!
+//! The measure is made so that the right side of every rule is smaller than its left side. Ties are broken by
+//! the structure of the terms, never by the order in which they came up.
+
+use super::lang::{Graph, Node, Op, has_any, number};
+use super::rules::algebra::is_uneven;
+use crate::ops::{Map, Reduce};
+use egg::Id;
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
+
+/// How large the term of a class is, and what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    size: u64,
+    structure: u64,
+}
+
+/// The best node of every class.
+pub(super) struct Best {
+    chosen: FxHashMap<Id, (Key, Node)>,
+}
+
+/// The size of a plain node. A multiple of a value is hardly larger than the value, so that a sum of multiples
+/// beats a multiple of a sum among other terms.
+const PLAIN: u64 = 200;
+const MULTIPLE: u64 = 1;
+/// What a sum costs whose product still holds a factor without the summed axes.
+const LOOSE: u64 = 400;
+/// What costs more than any term: a reduction of a reduction, a number beside a sum that can take it, a quotient of
+/// exponentials that overflows where a softmax does not. For each there is another form.
+const NEVER: u64 = 100_000;
+/// What the reader of a reduction, a view or a scan pays for it: whatever stands behind is a problem of its
+/// own, and sizes would grow without end along a deep function.
+const BEHIND: u64 = 400;
+
+impl Best {
+    /// Finds the smallest term of every class.
+    pub fn of(graph: &Graph) -> Best {
+        let mut ids: Vec<Id> = graph.classes().map(|c| c.id).collect();
+        ids.sort_unstable();
+        let mut best = Best { chosen: FxHashMap::default() };
+        loop {
+            let mut changed = false;
+            for id in &ids {
+                for node in &graph[*id].nodes {
+                    let Some(key) = best.key_of(graph, node) else { continue };
+                    let known = best.chosen.get(id);
+                    if known.is_none_or(|(old, _)| key < *old) {
+                        best.chosen.insert(*id, (key, node.clone()));
+                        changed = true;
+                    }
+                }
+            }
+            if !changed {
+                return best;
+            }
+        }
+    }
+
+    /// The smallest node of a class.
+    pub fn node(&self, graph: &Graph, id: Id) -> Option<&Node> {
+        self.chosen.get(&graph.find(id)).map(|(_, node)| node)
+    }
+
+    /// The key of a class.
+    pub fn key(&self, graph: &Graph, id: Id) -> Option<Key> {
+        self.chosen.get(&graph.find(id)).map(|(key, _)| *key)
+    }
+
+    /// The operands of a node in the canonical order.
+    pub fn operands(&self, graph: &Graph, node: &Node) -> Vec<Id> {
+        let mut operands = node.operands.clone();
+        if matches!(node.op, Op::Sum | Op::Product | Op::Map(Map::Min | Map::Max)) {
+            operands.sort_by_key(|id| self.key(graph, *id));
+        }
+        operands
+    }
+
+    fn key_of(&self, graph: &Graph, node: &Node) -> Option<Key> {
+        let mut keys = Vec::with_capacity(node.operands.len());
+        for id in &node.operands {
+            let (key, _) = self.chosen.get(&graph.find(*id))?;
+            let size = if is_boundary(graph, *id) { BEHIND } else { key.size };
+            keys.push((size, key.structure));
+        }
+        if matches!(node.op, Op::Sum | Op::Product | Op::Map(Map::Min | Map::Max)) {
+            keys.sort_unstable();
+        }
+        let size = keys.iter().fold(weight(graph, node), |sum, key| sum.saturating_add(key.0));
+        let mut hasher = FxHasher::default();
+        structure(graph, &node.op).hash(&mut hasher);
+        keys.iter().for_each(|key| key.1.hash(&mut hasher));
+        Some(Key { size, structure: hasher.finish() })
+    }
+}
+
+/// The size of a node without its operands.
+fn weight(graph: &Graph, node: &Node) -> u64 {
+    let is_number = |id: &&Id| number(graph, **id).is_some();
+    match &node.op {
+        Op::Number(_) => 0,
+        Op::Power(-2) if is_sum_of_exponentials(graph, node.operands[0]) => NEVER,
+        Op::Product if node.operands.iter().any(|id| is_number(&id)) => {
+            let sums = node.operands.iter().filter(|id| takes_a_number(graph, **id)).count() as u64;
+            NEVER * sums + if node.operands.len() == 2 { MULTIPLE } else { PLAIN }
+        }
+        Op::Sum | Op::Product | Op::Power(_) | Op::Center(_) | Op::Softmax(_) => PLAIN,
+        // The sigmoid is cheaper than the hyperbolic tangent, and as good.
+        Op::Map(Map::Tanh) => 4 * PLAIN,
+        Op::Map(_) => PLAIN + PLAIN / 2,
+        Op::Other(_) => BEHIND,
+        Op::Reduce(reduce, over) => {
+            let inner = &graph[node.operands[0]].nodes;
+            let is_loose = |n: &Node| {
+                let free = |id: &Id| !has_any(graph, *id, over) && number(graph, *id).is_none();
+                *reduce == Reduce::Sum && n.op == Op::Product && n.operands.iter().any(free)
+            };
+            let is_nested = |n: &Node| matches!(&n.op, Op::Reduce(other, _) if other == reduce);
+            let loose = if inner.iter().any(is_loose) { LOOSE } else { 0 };
+            PLAIN + loose + if inner.iter().all(is_nested) { NEVER } else { 0 }
+        }
+    }
+}
+
+/// Whether a class is nothing but sums of different multiples: a number beside it goes into them.
+fn takes_a_number(graph: &Graph, id: Id) -> bool {
+    graph[id].nodes.iter().all(|n| is_uneven(graph, n))
+}
+
+/// Whether a class is nothing but reductions or operations that are no arithmetic. This is a property of the
+/// class, so that no size grows while smaller terms are found.
+fn is_boundary(graph: &Graph, id: Id) -> bool {
+    graph[id].nodes.iter().all(|n| matches!(n.op, Op::Reduce(..) | Op::Other(_)))
+}
+
+fn is_sum_of_exponentials(graph: &Graph, id: Id) -> bool {
+    let is_exponential = |id: Id| graph[id].nodes.iter().any(|n| n.op == Op::Map(Map::Exp));
+    let nodes = &graph[id].nodes;
+    nodes.iter().any(|n| matches!(n.op, Op::Reduce(Reduce::Sum, _)) && is_exponential(n.operands[0]))
+}
+
+/// What an operation is, however axes are numbered.
+fn structure(graph: &Graph, op: &Op) -> u64 {
+    let problem = &graph.analysis;
+    let colors = |axes: &[crate::graph::AxisId]| {
+        let mut colors: Vec<u64> = axes.iter().map(|a| problem.colors[a.0 as usize]).collect();
+        colors.sort_unstable();
+        colors
+    };
+    let mut hasher = FxHasher::default();
+    match op {
+        Op::Number(bits) => (0, bits).hash(&mut hasher),
+        Op::Sum => 1.hash(&mut hasher),
+        Op::Product => 2.hash(&mut hasher),
+        Op::Power(halves) => (3, halves).hash(&mut hasher),
+        Op::Map(map) => (4, map).hash(&mut hasher),
+        Op::Reduce(reduce, axes) => (5, reduce, colors(axes)).hash(&mut hasher),
+        Op::Center(axes) => (6, colors(axes)).hash(&mut hasher),
+        Op::Softmax(axes) => (7, colors(axes)).hash(&mut hasher),
+        Op::Other(at) => (8, problem.others[*at as usize].key).hash(&mut hasher),
+    }
+    hasher.finish()
+}

@@ -1,0 +1,199 @@
+//! The language of the e-graph: arithmetic on values with named axes.
+//!
+//! Sums and products have any number of operands, sorted, so that the order of a text is lost at once. Axes are
+//! in the analysis; broadcasting is by axis, so that terms need no binders. Whatever is no arithmetic on floats
+//! (views, lookups, scans, calls, truth values, inputs) is an [`Op::Other`]: known by what it is, and opaque.
+
+use crate::graph::{AxisId, DType};
+use crate::ops::{self, Map, Reduce};
+use arch_grammar::Span;
+use egg::{Analysis, DidMerge, EGraph, Id, Language};
+use std::fmt;
+use std::sync::Arc;
+
+/// The e-graph.
+pub(super) type Graph = EGraph<Node, Problem>;
+
+/// A set of axes, sorted.
+pub(super) type Axes = Arc<[AxisId]>;
+
+/// What a node of the e-graph does.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Op {
+    /// The bits of a number.
+    Number(u64),
+    /// A sum of its operands.
+    Sum,
+    /// A product of its operands.
+    Product,
+    /// `x^(n/2)`: 4 is a square, -1 an inverse square root.
+    Power(i16),
+    /// Any other map on floats.
+    Map(Map),
+    /// A reduction.
+    Reduce(Reduce, Axes),
+    /// `x - mean(x, over: axes)`: an atom, so that no rule takes a centred moment apart.
+    Center(Axes),
+    /// `softmax(x, over: axes)`.
+    Softmax(Axes),
+    /// An entry of [`Problem::others`].
+    Other(u32),
+}
+
+/// A node of the e-graph.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Node {
+    pub op: Op,
+    pub operands: Vec<Id>,
+}
+
+impl Op {
+    /// Whether the order of operands does not matter.
+    fn is_commutative(&self) -> bool {
+        matches!(self, Op::Sum | Op::Product | Op::Map(Map::Min | Map::Max))
+    }
+}
+
+impl Node {
+    pub fn new(op: Op, mut operands: Vec<Id>) -> Node {
+        if op.is_commutative() {
+            operands.sort_unstable();
+        }
+        Node { op, operands }
+    }
+}
+
+impl Language for Node {
+    type Discriminant = (std::mem::Discriminant<Op>, usize);
+
+    fn discriminant(&self) -> Self::Discriminant {
+        (std::mem::discriminant(&self.op), self.operands.len())
+    }
+
+    fn matches(&self, other: &Self) -> bool {
+        self.op == other.op && self.operands.len() == other.operands.len()
+    }
+
+    fn children(&self) -> &[Id] {
+        &self.operands
+    }
+
+    fn children_mut(&mut self) -> &mut [Id] {
+        &mut self.operands
+    }
+
+    /// Sorting here makes congruence modulo commutativity free: the e-graph canonicalises nodes through this
+    /// method whenever it looks one up or rebuilds.
+    fn update_children<F: FnMut(Id) -> Id>(&mut self, mut f: F) {
+        self.operands.iter_mut().for_each(|id| *id = f(*id));
+        if self.op.is_commutative() {
+            self.operands.sort_unstable();
+        }
+    }
+}
+
+impl fmt::Display for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", self.op)
+    }
+}
+
+/// A result of an operation that is no arithmetic.
+#[derive(Clone, Debug)]
+pub(super) struct Other {
+    /// The operation, and which of its results this is. Results of one node share the operation.
+    pub op: ops::Op,
+    pub output: usize,
+    /// The input of the function that it is, if it is one.
+    pub input: Option<usize>,
+    /// The shapes of the operands, if the operation wants them stored in one order; else empty.
+    pub wants: Vec<Vec<AxisId>>,
+    pub shape: Vec<AxisId>,
+    pub dtype: DType,
+    /// What it is, however axes and functions are numbered.
+    pub key: u64,
+}
+
+/// What rules may ask beside the e-graph itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Problem {
+    pub others: Vec<Other>,
+    /// The sizes of all axes of the module; 0 for the batch, which has none yet.
+    pub sizes: Vec<usize>,
+    /// What an axis is, however axes are numbered.
+    pub colors: Vec<u64>,
+    /// Where a class was written, in the order in which classes came up.
+    pub origins: Vec<(Id, Span)>,
+}
+
+/// What is known of a class.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Facts {
+    pub axes: Axes,
+    pub dtype: DType,
+    pub number: Option<f64>,
+}
+
+impl Problem {
+    /// The number of places along some axes; `None` if the batch is among them.
+    pub fn size(&self, axes: &[AxisId]) -> Option<usize> {
+        axes.iter().map(|a| self.sizes[a.0 as usize]).try_fold(1usize, |n, s| (s > 0).then(|| n * s))
+    }
+}
+
+/// Axes as a sorted set.
+pub(super) fn axes(of: impl IntoIterator<Item = AxisId>) -> Axes {
+    let mut all: Vec<AxisId> = of.into_iter().collect();
+    all.sort_unstable();
+    all.dedup();
+    all.into()
+}
+
+impl Analysis<Node> for Problem {
+    type Data = Facts;
+
+    fn make(graph: &mut Graph, node: &Node, _: Id) -> Facts {
+        let of = |id: &Id| &graph[*id].data;
+        let union = || match node.operands.as_slice() {
+            [one] => of(one).axes.clone(),
+            many => axes(many.iter().flat_map(|id| of(id).axes.iter().copied())),
+        };
+        let facts = |axes| Facts { axes, dtype: DType::F32, number: None };
+        match &node.op {
+            Op::Number(bits) => Facts { number: Some(f64::from_bits(*bits)), ..facts(axes([])) },
+            Op::Reduce(_, over) => {
+                let inner = of(&node.operands[0]).axes.iter().copied();
+                facts(axes(inner.filter(|a| !over.contains(a))))
+            }
+            Op::Other(at) => {
+                let other = &graph.analysis.others[*at as usize];
+                Facts { dtype: other.dtype, ..facts(axes(other.shape.iter().copied())) }
+            }
+            Op::Sum | Op::Product | Op::Power(_) | Op::Map(_) | Op::Center(_) | Op::Softmax(_) => facts(union()),
+        }
+    }
+
+    fn merge(&mut self, a: &mut Facts, b: Facts) -> DidMerge {
+        assert_eq!(a.axes, b.axes, "a rule joined values of different axes");
+        let (from_b, from_a) = (a.number.is_none() && b.number.is_some(), a.number.is_some() && b.number.is_none());
+        if from_b {
+            a.number = b.number;
+        }
+        DidMerge(from_b, from_a)
+    }
+}
+
+/// The number that a class is.
+pub(super) fn number(graph: &Graph, id: Id) -> Option<f64> {
+    graph[id].data.number
+}
+
+/// The axes of a class.
+pub(super) fn axes_of(graph: &Graph, id: Id) -> &[AxisId] {
+    &graph[id].data.axes
+}
+
+/// Whether a class has one of these axes.
+pub(super) fn has_any(graph: &Graph, id: Id, of: &[AxisId]) -> bool {
+    axes_of(graph, id).iter().any(|a| of.contains(a))
+}

@@ -1,0 +1,124 @@
+//! The canon e-graph: however a text says it, the same mathematics becomes the same graph.
+//!
+//! A function is loaded as terms ([`load`]), every rule of one table ([`rules`]) is applied until nothing new
+//! comes up ([`saturate`]), and of all the ways to say a result the smallest is written back ([`extract`],
+//! [`store`]). The order of operands, of declarations and of statements is lost on the way: sums and products
+//! are sorted, and ties are broken by what a term is ([`key`]). The step of a scan is a problem of its own.
+//!
+//! After Tate et al., "Equality saturation: a new approach to optimization" (2009), with the e-graphs of
+//! Willsey et al., "egg: Fast and extensible equality saturation" (2021).
+
+mod extract;
+mod key;
+mod lang;
+mod load;
+mod problems;
+mod rules;
+mod saturate;
+mod settle;
+mod store;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+use crate::canon;
+use crate::graph::{FuncId, Function, Module, inline};
+use crate::ops::{Op, Scan, ShapeError};
+use std::sync::Arc;
+
+/// What was done to functions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Canonical {
+    /// How often each rule joined two ways to say a value: name, algebra, count; those that did.
+    pub fired: Vec<(&'static str, &'static str, usize)>,
+    /// The functions for which a limit was touched: their kernels may depend on how they were written.
+    pub incomplete: Vec<String>,
+}
+
+impl Canonical {
+    /// Adds what was done elsewhere.
+    fn add(&mut self, other: Canonical) {
+        self.incomplete.extend(other.incomplete);
+        for (name, algebra, count) in other.fired {
+            match self.fired.iter_mut().find(|f| f.0 == name) {
+                Some(known) => known.2 += count,
+                None => self.fired.push((name, algebra, count)),
+            }
+        }
+    }
+}
+
+/// Adds a function that does what `entry` does in its canonical spelling, and with it all that it calls. What is
+/// differentiated afterwards is the canonical spelling.
+///
+/// # Errors
+/// If an operation does not fit its inputs: a fault of a rule.
+pub fn canonical(module: &mut Module, entry: FuncId) -> Result<(FuncId, Canonical), ShapeError> {
+    let entry = problems::problems(module, entry);
+    let mut order = Vec::new();
+    problems::reached(module, entry, &mut order);
+    let mut all = Canonical::default();
+    for id in order {
+        all.add(respell_function(module, id)?);
+    }
+    Ok((entry, all))
+}
+
+/// Brings the functions of a module from one on into their canonical spelling, in place: those that
+/// differentiation has added to a canonical one.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn canonical_from(module: &mut Module, first: usize) -> Result<Canonical, ShapeError> {
+    let mut all = Canonical::default();
+    for id in first..module.functions.len() {
+        all.add(respell_function(module, FuncId(id as u32))?);
+    }
+    Ok(all)
+}
+
+/// Makes one flat function of a canonical one: calls in place, values stored in no particular order, cleaned up.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn flat(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError> {
+    let flat = inline(module, function);
+    settle::settle(module, flat)?;
+    canon::run(module, flat)?;
+    Ok(flat)
+}
+
+fn respell_function(module: &mut Module, function: FuncId) -> Result<Canonical, ShapeError> {
+    let mut fired = vec![0; rules::RULES.len()];
+    let mut result = Canonical::default();
+    canon::run(module, function)?;
+    let source = module.function(function).clone();
+    let respelled = respell(module, source, false, &mut fired, &mut result)?;
+    module.functions[function.0 as usize] = respelled;
+    canon::run(module, function)?;
+    let counts = rules::RULES.iter().zip(fired).filter(|(_, count)| *count > 0);
+    result.fired = counts.map(|(rule, count)| (rule.name, rule.algebra, count)).collect();
+    Ok(result)
+}
+
+fn respell(
+    module: &mut Module,
+    mut function: Function,
+    step: bool,
+    fired: &mut [usize],
+    result: &mut Canonical,
+) -> Result<Function, ShapeError> {
+    for node in &mut function.nodes {
+        if let Op::Scan(scan) = &mut node.op {
+            let body = respell(module, Function::clone(&scan.body), true, fired, result)?;
+            node.op = Op::Scan(Scan { body: Arc::new(body), ..scan.clone() });
+        }
+    }
+    let (mut graph, classes) = load::load(module, &function);
+    let saturated = saturate::saturate(&mut graph);
+    fired.iter_mut().zip(&saturated.fired).for_each(|(sum, count)| *sum += count);
+    if !saturated.complete {
+        result.incomplete.push(function.name.clone());
+    }
+    store::store(module, &function, &graph, &classes, step)
+}

@@ -1,0 +1,151 @@
+//! Sums and products.
+
+use super::super::lang::{Graph, Node, Op, number};
+use super::super::terms::Term;
+use super::{Rule, multiples, nodes, with, without};
+use egg::Id;
+use std::collections::BTreeMap;
+
+/// Longer sums and products are not joined: what a rule tries grows with the square of their length.
+const LONGEST: usize = 16;
+
+pub(super) const FLATTEN: Rule = Rule {
+    name: "flatten",
+    algebra: "a + k * (b + c) = a + k * b + k * c; a * (b * c) = a * b * c",
+    guard: "k is a number; at most 16 operands",
+    find: flatten,
+};
+
+fn flatten(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if !matches!(node.op, Op::Sum | Op::Product) {
+        return;
+    }
+    for (at, operand) in node.operands.iter().enumerate() {
+        let multiples = if node.op == Op::Sum { multiples(graph, *operand) } else { vec![(1.0, *operand)] };
+        for (factor, of) in multiples {
+            for inner in nodes(graph, of, |op| *op == node.op) {
+                if node.operands.len() + inner.operands.len() > LONGEST + 1 {
+                    continue;
+                }
+                let scaled = |id: &Id| match factor == 1.0 {
+                    true => Term::Class(*id),
+                    false => Term::Node(Op::Product, vec![Term::number(factor), Term::Class(*id)]),
+                };
+                let kept = without(node, &[at]).into_iter().map(Term::Class);
+                found.push(Term::Node(node.op.clone(), kept.chain(inner.operands.iter().map(scaled)).collect()));
+            }
+        }
+    }
+}
+
+pub(super) const MINUS: Rule = Rule {
+    name: "minus",
+    algebra: "-x * (a - b) = x * (b - a)",
+    guard: "half of the terms are subtracted",
+    find: minus,
+};
+
+fn minus(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if node.op != Op::Product {
+        return;
+    }
+    let negative = |id: &Id| number(graph, *id).filter(|k| *k < 0.0);
+    let Some((at, factor)) = node.operands.iter().enumerate().find_map(|(at, id)| negative(id).map(|k| (at, k)))
+    else {
+        return;
+    };
+    for (place, operand) in node.operands.iter().enumerate() {
+        for sum in nodes(graph, *operand, |op| *op == Op::Sum) {
+            let is_subtracted = |id: &&Id| multiples(graph, **id).iter().any(|m| m.0 < 0.0) || negative(id).is_some();
+            if 2 * sum.operands.iter().filter(is_subtracted).count() != sum.operands.len() {
+                continue;
+            }
+            let turned = |id: &Id| Term::Node(Op::Product, vec![Term::number(-1.0), Term::Class(*id)]);
+            let turned = Term::Node(Op::Sum, sum.operands.iter().map(turned).collect());
+            let rest = without(node, &[at, place]).into_iter().map(Term::Class);
+            let factors = rest.chain([Term::number(-factor), turned]).collect();
+            found.push(Term::Node(Op::Product, factors));
+        }
+    }
+}
+
+pub(super) const ABSORB: Rule = Rule {
+    name: "absorb a number",
+    algebra: "k * x * (a + l * b) = x * (k * a + k * l * b)",
+    guard: "k is a number; the terms are multiples by different numbers",
+    find: absorb,
+};
+
+fn absorb(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if node.op != Op::Product {
+        return;
+    }
+    let factor = node.operands.iter().enumerate().find_map(|(at, id)| number(graph, *id).map(|k| (at, k)));
+    let Some((at, factor)) = factor else { return };
+    for (place, operand) in node.operands.iter().enumerate() {
+        for sum in nodes(graph, *operand, |op| *op == Op::Sum).filter(|sum| is_uneven(graph, sum)) {
+            let scaled = |id: &Id| Term::Node(Op::Product, vec![Term::number(factor), Term::Class(*id)]);
+            let scaled = Term::Node(Op::Sum, sum.operands.iter().map(scaled).collect());
+            found.push(with(Op::Product, without(node, &[at, place]), scaled));
+        }
+    }
+}
+
+/// Whether the terms of a sum are multiples by different numbers.
+pub(in crate::fuse) fn is_uneven(graph: &Graph, sum: &Node) -> bool {
+    let size = |id: &Id| {
+        let scaled = graph[*id].nodes.iter().find_map(|n| super::scaled_by(graph, n));
+        number(graph, *id).or(scaled).map_or(1.0, f64::abs)
+    };
+    let mut sizes = sum.operands.iter().map(size);
+    let first = sizes.next();
+    sum.op == Op::Sum && sizes.any(|s| Some(s) != first)
+}
+
+pub(super) const FACTOR: Rule = Rule {
+    name: "factor",
+    algebra: "x * a + x * b = x * (a + b)",
+    guard: "x is no number",
+    find: factor,
+};
+
+fn factor(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if node.op != Op::Sum || node.operands.len() > LONGEST {
+        return;
+    }
+    let forms: Vec<Vec<Vec<Id>>> = node.operands.iter().map(|id| factors(graph, *id)).collect();
+    let mut readers: BTreeMap<Id, usize> = BTreeMap::new();
+    for form in &forms {
+        let mut all: Vec<Id> = form.iter().flatten().copied().collect();
+        all.sort_unstable();
+        all.dedup();
+        all.into_iter().for_each(|id| *readers.entry(id).or_default() += 1);
+    }
+    for (common, count) in readers {
+        if count < 2 || number(graph, common).is_some() {
+            continue;
+        }
+        let (mut inside, mut outside) = (Vec::new(), Vec::new());
+        for (term, form) in node.operands.iter().zip(&forms) {
+            match form.iter().find(|product| product.contains(&common)) {
+                Some(product) => {
+                    let mut rest = product.clone();
+                    if let Some(at) = rest.iter().position(|id| *id == common) {
+                        rest.remove(at);
+                    }
+                    inside.push(Term::product(rest));
+                }
+                None => outside.push(*term),
+            }
+        }
+        let product = Term::Node(Op::Product, vec![Term::Class(common), Term::Node(Op::Sum, inside)]);
+        found.push(with(Op::Sum, outside, product));
+    }
+}
+
+/// A class as products: of itself alone, and every product in it.
+fn factors(graph: &Graph, id: Id) -> Vec<Vec<Id>> {
+    let products = nodes(graph, id, |op| *op == Op::Product);
+    let products = products.map(|n| n.operands.iter().map(|id| graph.find(*id)).collect());
+    [vec![graph.find(id)]].into_iter().chain(products).collect()
+}

@@ -1,0 +1,93 @@
+//! The rules of the canon e-graph: one table. A rule gives terms that equal a node; the smaller one wins.
+//!
+//! Every rule goes one way, and its right side is the smaller by the measure of `extract`: so the canonical
+//! spelling does not depend on what a text happened to contain. Forbidden, because f32 is no field: taking
+//! `center` apart (its moments cancel), distributing a sum into a matrix product, `exp(a + b)` into two.
+
+pub(super) mod algebra;
+mod atoms;
+mod sums;
+
+use super::lang::{Graph, Node, Op, number};
+use super::terms::Term;
+use egg::Id;
+
+/// A rule.
+pub(super) struct Rule {
+    /// Its name in `--why`.
+    pub name: &'static str,
+    /// What it says, in one line.
+    pub algebra: &'static str,
+    /// When it holds; empty if always.
+    pub guard: &'static str,
+    /// The terms that equal this node of this class.
+    pub find: fn(&Graph, &Node, &mut Vec<Term>),
+}
+
+/// All rules, in the order in which they are tried.
+pub(super) static RULES: &[Rule] = &[
+    algebra::FLATTEN,
+    algebra::MINUS,
+    algebra::ABSORB,
+    algebra::FACTOR,
+    sums::PULL,
+    sums::NESTED,
+    atoms::CENTER,
+    atoms::SAFE_VARIANCE,
+    atoms::SIGMOID,
+    atoms::SIGMOID_OF_TANH,
+    atoms::SOFTPLUS,
+    atoms::SOFTMAX,
+    atoms::SOFTMAX_SHIFT,
+    atoms::SOFTMAX_LATE,
+];
+
+/// The nodes of a class with one operation.
+fn nodes<'a>(graph: &'a Graph, id: Id, is: impl Fn(&Op) -> bool + 'a) -> impl Iterator<Item = &'a Node> + 'a {
+    graph[id].nodes.iter().filter(move |n| is(&n.op))
+}
+
+/// The operands but for those at some places.
+fn without(node: &Node, places: &[usize]) -> Vec<Id> {
+    let kept = node.operands.iter().enumerate().filter(|(at, _)| !places.contains(at));
+    kept.map(|(_, id)| *id).collect()
+}
+
+/// A node with more operands than it had: the kept ones and a term.
+fn with(op: Op, kept: Vec<Id>, term: Term) -> Term {
+    if kept.is_empty() {
+        return term;
+    }
+    Term::Node(op, kept.into_iter().map(Term::Class).chain([term]).collect())
+}
+
+/// A product of a number and one class.
+fn scaled(graph: &Graph, node: &Node) -> Option<(f64, Id)> {
+    match (&node.op, node.operands.as_slice()) {
+        (Op::Product, [a, b]) => match (number(graph, *a), number(graph, *b)) {
+            (Some(k), None) => Some((k, graph.find(*b))),
+            (None, Some(k)) => Some((k, graph.find(*a))),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The number in a product.
+fn scaled_by(graph: &Graph, node: &Node) -> Option<f64> {
+    if node.op != Op::Product {
+        return None;
+    }
+    node.operands.iter().find_map(|id| number(graph, *id))
+}
+
+/// A class as numbers times classes: itself, and every product of a number and one class in it.
+fn multiples(graph: &Graph, id: Id) -> Vec<(f64, Id)> {
+    let products = graph[id].nodes.iter().filter_map(|n| scaled(graph, n));
+    [(1.0, graph.find(id))].into_iter().chain(products).collect()
+}
+
+/// Whether two numbers are equal but for rounding of f64 arithmetic on literals.
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 1e-10 * a.abs().max(b.abs())
+}

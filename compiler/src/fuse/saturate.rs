@@ -1,0 +1,77 @@
+//! Applying rules until nothing new comes up.
+
+use super::lang::Graph;
+use super::rules::RULES;
+use super::terms::{Term, build};
+use egg::Id;
+
+/// How often all rules are tried at most. The functions of the zoo need three to eight rounds.
+const ROUNDS: usize = 30;
+
+/// How many nodes the e-graph may have at most: this many, or eight times those it began with. The functions
+/// of the zoo stay below twice.
+const NODES: usize = 3000;
+
+/// What saturation did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Saturated {
+    /// How often each rule joined two classes, by its place in the table.
+    pub fired: Vec<usize>,
+    /// Whether nothing new was left to find: only then is the result independent of the spelling.
+    pub complete: bool,
+}
+
+/// Applies all rules until the e-graph is saturated or a limit is touched.
+pub(super) fn saturate(graph: &mut Graph) -> Saturated {
+    graph.rebuild();
+    let most = NODES.max(8 * graph.total_number_of_nodes());
+    let mut result = Saturated { fired: vec![0; RULES.len()], complete: false };
+    for _ in 0..ROUNDS {
+        let found = matches(graph);
+        let (before, mut joined) = (graph.total_number_of_nodes(), false);
+        for (rule, class, term) in found {
+            let mut made = Vec::new();
+            let equal = build(graph, &term, &mut made);
+            let origin = origin(graph, class);
+            graph.analysis.origins.extend(made.into_iter().map(|id| (id, origin)));
+            if graph.union(class, equal) {
+                result.fired[rule] += 1;
+                joined = true;
+            }
+            if graph.total_number_of_nodes() > most {
+                graph.rebuild();
+                return result;
+            }
+        }
+        graph.rebuild();
+        if !joined && before == graph.total_number_of_nodes() {
+            result.complete = true;
+            break;
+        }
+    }
+    result
+}
+
+/// What all rules find, in the order of the table.
+fn matches(graph: &Graph) -> Vec<(usize, Id, Term)> {
+    let mut ids: Vec<Id> = graph.classes().map(|c| c.id).collect();
+    ids.sort_unstable();
+    let mut all = Vec::new();
+    for (at, rule) in RULES.iter().enumerate() {
+        for id in &ids {
+            for node in &graph[*id].nodes {
+                let mut found = Vec::new();
+                (rule.find)(graph, node, &mut found);
+                all.extend(found.into_iter().map(|term| (at, *id, term)));
+            }
+        }
+    }
+    all
+}
+
+/// Where a class was written first.
+pub(super) fn origin(graph: &Graph, class: Id) -> arch_grammar::Span {
+    let class = graph.find(class);
+    let found = graph.analysis.origins.iter().find(|(id, _)| graph.find(*id) == class);
+    found.map_or_else(arch_grammar::Span::default, |(_, span)| *span)
+}

@@ -1,0 +1,303 @@
+//! The canonical spelling becomes a function again.
+
+use super::extract::{Best, Key};
+use super::lang::{Graph, Node, Op, number};
+use crate::canon::summed_product;
+use crate::graph::{AxisId, Builder, Function, InputKind, Module, Size, ValueId};
+use crate::ops::{self, Map, Reduce, ShapeError, View};
+use arch_grammar::Span;
+use egg::Id;
+use rustc_hash::FxHashMap;
+
+/// A batch counts as this many places.
+const BATCH: usize = 1 << 20;
+/// The stack that a term may need before more is taken.
+const RED_ZONE: usize = 128 << 10;
+
+/// Writes the best terms of the results of `source` as a function with its inputs and results.
+pub(super) fn store(
+    module: &mut Module,
+    source: &Function,
+    graph: &Graph,
+    classes: &[Option<Id>],
+    step: bool,
+) -> Result<Function, ShapeError> {
+    let mut origins: FxHashMap<Id, Span> = FxHashMap::default();
+    for (id, span) in &graph.analysis.origins {
+        origins.entry(graph.find(*id)).or_insert(*span);
+    }
+    let builder = Builder::new(module, source.name.clone());
+    let best = Best::of(graph);
+    let mut writer =
+        Writer { builder, graph, best, origins, step, values: FxHashMap::default(), made: Vec::new(), inputs: Vec::new() };
+    for input in &source.inputs {
+        writer.builder.origin = source.producer(input.value).origin;
+        let value = source.value(input.value);
+        writer.inputs.push(writer.builder.input(&input.name, input.kind.clone(), value.shape.clone(), value.storage));
+    }
+    let mut results = Vec::new();
+    for old in source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1)) {
+        let class = classes[old.0 as usize].ok_or_else(|| ShapeError("a result has no class".into()))?;
+        let (mut new, value) = (writer.value(class)?, source.value(old));
+        if writer.builder.shape(new) != value.shape.as_slice() {
+            writer.builder.origin = source.nodes[value.node as usize].origin;
+            new = writer.builder.add1(ops::Op::View(View::Transpose(value.shape.clone())), &[new])?;
+        }
+        results.push(new);
+    }
+    let inputs = writer.inputs;
+    let mut function = writer.builder.function;
+    let mut results = results.into_iter();
+    function.outputs = source.outputs.iter().map(|o| o.0.clone()).zip(results.by_ref()).collect();
+    let input = |id: ValueId| source.inputs.iter().position(|i| i.value == id).map(|at| inputs[at]);
+    function.updates = source.updates.iter().filter_map(|u| input(u.0)).zip(results).collect();
+    debug_assert!(function.inputs.iter().all(|i| !matches!(i.kind, InputKind::State) || !i.name.is_empty()));
+    Ok(function)
+}
+
+struct Writer<'a, 'm> {
+    builder: Builder<'m>,
+    graph: &'a Graph,
+    best: Best,
+    origins: FxHashMap<Id, Span>,
+    /// Whether the function is the step of a scan: there a product and its sum stay apart.
+    step: bool,
+    values: FxHashMap<Id, ValueId>,
+    /// The operations that are no arithmetic, with their operands and results.
+    made: Vec<(ops::Op, Vec<Id>, Vec<ValueId>)>,
+    inputs: Vec<ValueId>,
+}
+
+impl Writer<'_, '_> {
+    fn value(&mut self, class: Id) -> Result<ValueId, ShapeError> {
+        let class = self.graph.find(class);
+        if let Some(known) = self.values.get(&class) {
+            return Ok(*known);
+        }
+        let value = stacker::maybe_grow(RED_ZONE, 1 << 20, || self.written(class))?;
+        self.values.insert(class, value);
+        Ok(value)
+    }
+
+    fn written(&mut self, class: Id) -> Result<ValueId, ShapeError> {
+        let node = self.best.node(self.graph, class).cloned();
+        let node = node.ok_or_else(|| ShapeError("a class has no smallest term".into()))?;
+        let operands = self.best.operands(self.graph, &node);
+        if let Op::Reduce(Reduce::Sum, over) = &node.op {
+            if let Some(sum) = self.contraction(class, over, operands[0])? {
+                return Ok(sum);
+            }
+        }
+        if !matches!(node.op, Op::Sum | Op::Product) {
+            operands.iter().try_for_each(|id| self.value(*id).map(drop))?;
+        }
+        match &node.op {
+            Op::Sum => self.sum(class, &operands),
+            Op::Product => self.product(class, &operands),
+            Op::Number(bits) => self.add(class, ops::Op::Constant(f64::from_bits(*bits)), &[]),
+            Op::Power(halves) => self.power(class, *halves, operands[0]),
+            Op::Map(map) => {
+                let inputs = operands.iter().map(|id| self.value(*id)).collect::<Result<Vec<_>, _>>()?;
+                self.add(class, ops::Op::Map(*map), &inputs)
+            }
+            Op::Reduce(reduce, over) => {
+                let inner = self.value(operands[0])?;
+                let over = self.ordered(over);
+                self.add(class, ops::Op::Reduce(*reduce, over), &[inner])
+            }
+            Op::Center(over) => self.center(class, over, operands[0]),
+            Op::Softmax(over) => self.softmax(class, over, operands[0]),
+            Op::Other(at) => self.other(class, *at as usize, &operands),
+        }
+    }
+
+    fn add(&mut self, class: Id, op: ops::Op, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
+        self.builder.origin = self.origins.get(&class).copied().unwrap_or_default();
+        self.builder.add1(op, inputs)
+    }
+
+    fn map(&mut self, class: Id, map: Map, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
+        self.add(class, ops::Op::Map(map), inputs)
+    }
+
+    fn constant(&mut self, class: Id, value: f64) -> Result<ValueId, ShapeError> {
+        self.add(class, ops::Op::Constant(value), &[])
+    }
+
+    /// Axes in an order that does not depend on how they are numbered.
+    fn ordered(&self, axes: &[AxisId]) -> Vec<AxisId> {
+        let mut axes = axes.to_vec();
+        axes.sort_by_key(|a| (self.graph.analysis.colors[a.0 as usize], *a));
+        axes
+    }
+
+    fn elements(&self, id: Id) -> usize {
+        let module = &self.builder.module;
+        let size = |a: &AxisId| match module.axis(*a).size {
+            Size::Fixed(size) => size,
+            Size::Batch => BATCH,
+        };
+        self.graph[id].data.axes.iter().map(size).fold(1, usize::saturating_mul)
+    }
+
+    /// A sum of a product, as contractions.
+    fn contraction(&mut self, class: Id, over: &[AxisId], inner: Id) -> Result<Option<ValueId>, ShapeError> {
+        let node = self.best.node(self.graph, inner).cloned();
+        let Some(node) = node.filter(|n| n.op == Op::Product && !self.step) else { return Ok(None) };
+        let operands = self.best.operands(self.graph, &node);
+        let factors = operands.iter().map(|id| self.value(*id)).collect::<Result<Vec<_>, _>>()?;
+        self.builder.origin = self.origins.get(&class).copied().unwrap_or_default();
+        let over = self.ordered(over);
+        Ok(summed_product(&mut self.builder, &over, factors)?.map(|v| v[0]))
+    }
+
+    /// A sum, few elements first; what is subtracted is subtracted.
+    fn sum(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
+        let mut terms: Vec<(usize, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
+        for id in operands {
+            let (negative, value) = match self.negated(*id) {
+                Some(factors) => (true, self.product(class, &factors)?),
+                None => (false, self.value(*id)?),
+            };
+            let key = self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a term has no key".into()))?;
+            terms.push((self.elements(*id), negative, key, value));
+        }
+        terms.sort_by_key(|t| (t.0, t.1, t.2));
+        let mut sum: Option<(bool, ValueId)> = None;
+        for (_, negative, _, value) in terms {
+            sum = Some(match sum {
+                None => (negative, value),
+                Some((false, before)) => {
+                    (false, self.map(class, if negative { Map::Sub } else { Map::Add }, &[before, value])?)
+                }
+                Some((true, before)) if negative => (true, self.map(class, Map::Add, &[before, value])?),
+                Some((true, before)) => (false, self.map(class, Map::Sub, &[value, before])?),
+            });
+        }
+        match sum {
+            Some((false, value)) => Ok(value),
+            Some((true, value)) => self.map(class, Map::Neg, &[value]),
+            None => self.constant(class, 0.0),
+        }
+    }
+
+    /// The factors of the negative of a class that is a product with a negative number.
+    fn negated(&self, id: Id) -> Option<Vec<Id>> {
+        let node = self.best.node(self.graph, id)?;
+        let is_minus = |id: &Id| number(self.graph, *id) == Some(-1.0);
+        if node.op != Op::Product || !node.operands.iter().any(is_minus) {
+            return None;
+        }
+        Some(self.best.operands(self.graph, node).into_iter().filter(|id| !is_minus(id)).collect())
+    }
+
+    /// A product, few elements first: what does not depend on an axis is multiplied outside of it.
+    fn product(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
+        let mut factors: Vec<(usize, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
+        for id in operands {
+            let key = self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a factor has no key".into()))?;
+            let divisor = match self.best.node(self.graph, *id) {
+                Some(Node { op: Op::Power(halves), operands }) if *halves < 0 && halves % 2 == 0 => {
+                    Some((-halves, operands[0]))
+                }
+                _ => None,
+            };
+            let (divides, value) = match divisor {
+                Some((halves, of)) => (true, self.power(class, halves, of)?),
+                None => (false, self.value(*id)?),
+            };
+            factors.push((self.elements(*id), divides, key, value));
+        }
+        factors.sort_by_key(|f| (f.0, f.1, f.2));
+        let mut product = None;
+        for (_, divides, _, value) in factors {
+            product = Some(match (product, divides) {
+                (None, false) => value,
+                (None, true) => {
+                    let one = self.constant(class, 1.0)?;
+                    self.map(class, Map::Div, &[one, value])?
+                }
+                (Some(before), false) => self.map(class, Map::Mul, &[before, value])?,
+                (Some(before), true) => self.map(class, Map::Div, &[before, value])?,
+            });
+        }
+        product.map_or_else(|| self.constant(class, 1.0), Ok)
+    }
+
+    fn power(&mut self, class: Id, halves: i16, of: Id) -> Result<ValueId, ShapeError> {
+        let x = self.value(of)?;
+        let whole = |writer: &mut Self, times: i16| -> Result<ValueId, ShapeError> {
+            if times > 8 {
+                let exponent = writer.constant(class, f64::from(times))?;
+                return writer.map(class, Map::Pow, &[x, exponent]);
+            }
+            (1..times).try_fold(x, |product, _| writer.map(class, Map::Mul, &[product, x]))
+        };
+        match (halves, halves % 2 == 0) {
+            (1, _) => self.map(class, Map::Sqrt, &[x]),
+            (-1, _) => self.map(class, Map::Rsqrt, &[x]),
+            (2.., true) => whole(self, halves / 2),
+            (_, true) => {
+                let one = self.constant(class, 1.0)?;
+                let power = whole(self, -halves / 2)?;
+                self.map(class, Map::Div, &[one, power])
+            }
+            (3.., false) => {
+                let (root, power) = (self.map(class, Map::Sqrt, &[x])?, whole(self, (halves - 1) / 2)?);
+                self.map(class, Map::Mul, &[root, power])
+            }
+            (_, false) => {
+                let root = self.map(class, Map::Rsqrt, &[x])?;
+                let square = self.map(class, Map::Mul, &[root, root])?;
+                (0..(-halves - 1) / 2).try_fold(root, |product, _| self.map(class, Map::Mul, &[product, square]))
+            }
+        }
+    }
+
+    fn center(&mut self, class: Id, over: &[AxisId], of: Id) -> Result<ValueId, ShapeError> {
+        let x = self.value(of)?;
+        let size = self.graph.analysis.size(over).ok_or_else(|| ShapeError("a mean over the batch".into()))?;
+        let over = self.ordered(over);
+        let sum = self.add(class, ops::Op::Reduce(Reduce::Sum, over), &[x])?;
+        let share = self.constant(class, 1.0 / size as f64)?;
+        let mean = self.map(class, Map::Mul, &[sum, share])?;
+        self.map(class, Map::Sub, &[x, mean])
+    }
+
+    fn softmax(&mut self, class: Id, over: &[AxisId], of: Id) -> Result<ValueId, ShapeError> {
+        let x = self.value(of)?;
+        let over = self.ordered(over);
+        let largest = self.add(class, ops::Op::Reduce(Reduce::Max, over.clone()), &[x])?;
+        let shift = self.map(class, Map::StopGradient, &[largest])?;
+        let shifted = self.map(class, Map::Sub, &[x, shift])?;
+        let exponential = self.map(class, Map::Exp, &[shifted])?;
+        let sum = self.add(class, ops::Op::Reduce(Reduce::Sum, over), &[exponential])?;
+        self.map(class, Map::Div, &[exponential, sum])
+    }
+
+    /// A result of an operation that is no arithmetic; all its results are made at once.
+    fn other(&mut self, class: Id, at: usize, operands: &[Id]) -> Result<ValueId, ShapeError> {
+        let other = &self.graph.analysis.others[at];
+        if let Some(input) = other.input {
+            return Ok(self.inputs[input]);
+        }
+        let operands: Vec<Id> = operands.iter().map(|id| self.graph.find(*id)).collect();
+        let known = self.made.iter().find(|(op, ids, _)| *ids == operands && *op == other.op);
+        if let Some((_, _, results)) = known {
+            return Ok(results[other.output]);
+        }
+        let mut inputs = Vec::with_capacity(operands.len());
+        for (place, id) in operands.iter().enumerate() {
+            let mut value = self.value(*id)?;
+            if let Some(wanted) = other.wants.get(place).filter(|w| w.as_slice() != self.builder.shape(value)) {
+                value = self.add(class, ops::Op::View(View::Transpose(wanted.clone())), &[value])?;
+            }
+            inputs.push(value);
+        }
+        self.builder.origin = self.origins.get(&class).copied().unwrap_or_default();
+        let results = self.builder.add(other.op.clone(), &inputs)?;
+        let result = results[other.output];
+        self.made.push((other.op.clone(), operands, results));
+        Ok(result)
+    }
+}

@@ -1,0 +1,39 @@
+//! The canon e-graph changes how a function says what it says, and nothing else.
+
+mod support;
+
+use arch_compiler::graph::verify;
+use arch_compiler::{fuse, grad};
+use support::{Case, difference, largest, numbers, zoo};
+
+/// Larger differences than this are no rounding: the interpreter works in f64.
+const ROUNDING: f64 = 1e-9;
+
+#[test]
+fn models_say_the_same_forward_and_backward() {
+    for Case { name, program, batch } in zoo() {
+        let mut module = program.module.clone();
+        let wrt = program.trained();
+        let entry = grad::value_and_grad(&mut module, program.entry, &wrt).expect("parameters have gradients");
+        let inputs = numbers(&module, entry, batch);
+        let before = arch_compiler::interp::run(&module, entry, &inputs, batch).expect("the model runs");
+
+        let mut module = program.module.clone();
+        let (entry, forward) = fuse::canonical(&mut module, program.entry).expect("rules fit");
+        assert_eq!(forward.incomplete, Vec::<String>::new(), "{name}: forward");
+        let known = module.functions.len();
+        let entry = grad::value_and_grad(&mut module, entry, &wrt).expect("parameters have gradients");
+        let backward = fuse::canonical_from(&mut module, known).expect("rules fit");
+        assert_eq!(backward.incomplete, Vec::<String>::new(), "{name}: backward");
+        let entry = fuse::flat(&mut module, entry).expect("calls fit");
+        verify(&module).expect("the graph keeps its rules");
+        let after = arch_compiler::interp::run(&module, entry, &inputs, batch).expect("the model still runs");
+        // Gradients that a softmax takes away again are zero but for rounding.
+        let floor = 1e-3 * before.outputs.iter().map(|o| largest(&o.1)).fold(0.0, f64::max);
+        for ((output, old), (other, new)) in before.outputs.iter().zip(&after.outputs) {
+            assert_eq!(output, other);
+            let worst = difference(old, new, floor);
+            assert!(worst < ROUNDING, "{name}: {output} differs by {worst:e}");
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Programs and numbers for them.
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::{DType, FuncId, InputKind, Module};
+use arch_compiler::interp::{Tensor, fresh_inputs, noise};
+use arch_compiler::library;
+use arch_compiler::program::Program;
+use std::collections::BTreeMap;
+
+/// A program and how many samples it is run on.
+pub struct Case {
+    pub name: String,
+    pub program: Program,
+    pub batch: usize,
+}
+
+/// Small models of all families.
+pub fn zoo() -> Vec<Case> {
+    let small = [("hidden_size", "24"), ("depth", "2"), ("input_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
+    let uvit = [("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
+    let items: [(&str, &str, &[(&str, &str)]); 7] = [
+        ("dit", "DiT", &small),
+        ("dit", "DiTInContext", &small),
+        ("dit", "DiTCrossAttention", &small),
+        ("uvit", "UViT", &uvit),
+        ("mamba", "DiMamba", &small[..4]),
+        ("diffussm", "DiffuSSM", &small[..4]),
+        ("sit", "SiT", &small),
+    ];
+    let case = |(model, item, set): &(&str, &str, &[(&str, &str)])| Case {
+        name: (*item).into(),
+        program: model_of(model, item, set),
+        batch: 2,
+    };
+    items.iter().map(case).collect()
+}
+
+fn model_of(model: &str, item: &str, set: &[(&str, &str)]) -> Program {
+    let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
+    let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    program(model, text, &Request { item: Some(item.into()), set, ..Request::default() })
+}
+
+/// A checked program.
+pub fn program(name: &str, text: &str, request: &Request) -> Program {
+    let outcome = compile(&NoFiles, name, text, request);
+    let said = arch_grammar::render(&outcome.diagnostics, &outcome.sources, false);
+    outcome.program.unwrap_or_else(|| panic!("{name} does not check: {said}"))
+}
+
+/// Numbers for all inputs of a function: noise, and small integers where it wants integers.
+pub fn numbers(module: &Module, function: FuncId, batch: usize) -> BTreeMap<String, Tensor> {
+    let mut all = fresh_inputs(module, function, "fuse", batch);
+    let f = module.function(function);
+    for input in &f.inputs {
+        let value = f.value(input.value);
+        let dims = module.dims(&value.shape, batch);
+        let mut tensor = noise(&input.name, &dims);
+        if value.storage == DType::Int {
+            tensor.data.iter_mut().enumerate().for_each(|(at, x)| *x = (at % 3) as f64);
+        } else if input.kind == InputKind::Parameter {
+            tensor.data.iter_mut().for_each(|x| *x *= 0.3);
+        }
+        all.entry(input.name.clone()).or_insert(tensor);
+    }
+    all
+}
+
+/// The largest element.
+pub fn largest(of: &Tensor) -> f64 {
+    of.data.iter().fold(0.0, |m, x| m.max(x.abs()))
+}
+
+/// The largest difference, in units of the largest element or of `floor`.
+pub fn difference(a: &Tensor, b: &Tensor, floor: f64) -> f64 {
+    assert_eq!(a.dims, b.dims);
+    let unit = largest(a).max(floor);
+    let apart = a.data.iter().zip(&b.data).map(|(x, y)| (x - y).abs() / unit);
+    apart.fold(0.0, |m, d| if d > m || d.is_nan() { d } else { m })
+}

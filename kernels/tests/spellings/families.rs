@@ -1,0 +1,131 @@
+//! Ways to say the same.
+
+/// A text with gaps `{0}`, `{1}`, … and ways to fill them.
+pub struct Family {
+    pub name: &'static str,
+    pub text: &'static str,
+    pub gaps: Vec<Vec<&'static str>>,
+}
+
+impl Family {
+    /// Every combination.
+    pub fn spellings(&self) -> impl Iterator<Item = String> + '_ {
+        let count: usize = self.gaps.iter().map(Vec::len).product();
+        (0..count).map(|mut at| {
+            let mut text = self.text.to_string();
+            for (gap, ways) in self.gaps.iter().enumerate() {
+                text = text.replace(&format!("{{{gap}}}"), ways[at % ways.len()]);
+                at /= ways.len();
+            }
+            text
+        })
+    }
+}
+
+/// Layer norm, modulation, and a gate onto the residual (Peebles and Xie 2022, adaLN-Zero).
+pub fn ada_ln() -> Family {
+    Family {
+        name: "adaLN",
+        text: "edition 2026
+block AdaLN(D) {
+  forward(x: [T, D], y: [T, D], shift: [D], scale: [D], gate: [D]) -> [T, D] {
+    {0}
+    {1}
+    {2}
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let c = x - mean(x, over: D)
+    let n = c * rsqrt(mean(c * c, over: D) + 0.000001)",
+                "let n = (x - mean(x, over: D)) / sqrt(mean(x * x, over: D) - mean(x, over: D) ^ 2 + 0.000001)",
+                "let c = x - sum(x, over: D) / D
+    let n = c / sqrt(0.000001 + sum(c ^ 2, over: D) / D)",
+                "let m = sum(x, over: D) * (1 / D)
+    let v = mean((x - m) * (x - m), over: D)
+    let n = (x - m) * (v + 0.000001) ^ (-0.5)",
+            ],
+            vec![
+                "let m = n * (1 + scale) + shift",
+                "let m = shift + (scale + 1) * n",
+                "let m = n + n * scale + shift",
+                "let m = shift + n * scale + n",
+                "let m = n * scale - (-shift) + n",
+            ],
+            vec!["y + gate * m", "m * gate + y", "y - gate * (-m)"],
+        ],
+    }
+}
+
+/// A root mean square norm in front of a matrix product with a gate behind it.
+pub fn rms_norm() -> Family {
+    Family {
+        name: "RMS norm into a product",
+        text: "edition 2026
+block RmsGate(D, F) {
+  param weight: [F, D] = normal(0.1)
+  param gain: [D] = ones
+  forward(x: [T, D], z: [T, F]) -> [T, F] {
+    {0}
+    {1}
+    {2}
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let n = x * rsqrt(mean(x * x, over: D) + 0.00001) * gain",
+                "let n = x / sqrt(mean(x ^ 2, over: D) + 0.00001) * gain",
+                "let n = gain * (x * (0.00001 + sum(x * x, over: D) / D) ^ (-0.5))",
+            ],
+            vec![
+                "let y = sum(n * weight, over: D)",
+                "let y = sum(weight * n, over: D)",
+            ],
+            vec![
+                "y * z * sigmoid(z)",
+                "y * (z / (1 + exp(-z)))",
+                "z * sigmoid(z) * y",
+                "y * (0.5 * z * (1 + tanh(z / 2)))",
+            ],
+        ],
+    }
+}
+
+/// Attention over all tokens.
+pub fn attention() -> Family {
+    Family {
+        name: "attention",
+        text: "edition 2026
+block Attention(K) {
+  forward(q: [T, H, K], k: [S, H, K], v: [S, H, K]) -> [T, H, K] {
+    {0}
+    {1}
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let s = sum(q * k, over: K) / sqrt(K)",
+                "let s = sum(q * k, over: K) * (K ^ (-0.5))",
+                "let s = sum((q / sqrt(K)) * k, over: K)",
+                "let s = sum(k * q / sqrt(K), over: K)",
+            ],
+            vec![
+                "let e = exp(s - stop_gradient(max(s, over: S)))
+    let w = e / sum(e, over: S)
+    sum(w * v, over: S)",
+                "let e = exp(s)
+    sum(e / sum(e, over: S) * v, over: S)",
+                "let e = exp(s)
+    sum(e * v, over: S) / sum(e, over: S)",
+                "let e = exp(s - stop_gradient(max(s, over: S)))
+    sum(v * e, over: S) * (1 / sum(e, over: S))",
+                "let m = stop_gradient(max(s, over: S))
+    let z = sum(exp(s - m), over: S)
+    sum(exp(s - m) / z * v, over: S)",
+            ],
+        ],
+    }
+}

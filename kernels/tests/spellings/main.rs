@@ -1,0 +1,103 @@
+//! However a text says it, the same mathematics gives the same kernels, byte for byte, forward and backward.
+//!
+//! A family is a text with gaps and several ways to fill each gap; every combination is compiled. Only the
+//! header comments differ, which hold the lines of the text.
+
+mod families;
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::print_function;
+use arch_compiler::{fuse, grad};
+use arch_kernels::print::print_c;
+use arch_kernels::{Options, Target, lower};
+use families::Family;
+
+/// What a text becomes.
+struct Compiled {
+    /// All kernels and what runs when, without the lines they were made for.
+    kernels: String,
+    /// The canonical graph.
+    graph: String,
+}
+
+fn compiled(text: &str, backward: bool) -> Compiled {
+    let dims = [("D", 16), ("T", 6), ("F", 24), ("E", 8), ("N", 4), ("H", 2), ("K", 8), ("S", 5)];
+    let dims = dims.iter().filter(|(name, _)| text.contains(&format!("{name}]")) || text.contains(&format!("{name},")));
+    let dims = dims.map(|(name, size)| ((*name).to_string(), *size)).collect();
+    let request = Request { dims, ..Request::default() };
+    let outcome = compile(&NoFiles, "spelling", text, &request);
+    let said = arch_grammar::render(&outcome.diagnostics, &outcome.sources, false);
+    let mut program = outcome.program.unwrap_or_else(|| panic!("{said}\n{text}"));
+    let module = &mut program.module;
+    let (mut entry, forward) = fuse::canonical(module, program.entry).expect("rules fit");
+    assert!(forward.incomplete.is_empty(), "a limit was touched");
+    if backward {
+        let known = module.functions.len();
+        let floats = program.inputs.iter().filter(|a| !a.integer).map(|a| a.name.clone());
+        let parameters = program.parameters.iter().filter(|p| p.trained).map(|p| p.name.clone());
+        let mut wrt: Vec<String> = floats.chain(parameters).collect();
+        wrt.sort();
+        let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
+        entry = grad::value_and_grad(module, entry, &wrt).expect("all inputs have gradients");
+        let both = fuse::canonical_from(module, known).expect("rules fit");
+        assert!(both.incomplete.is_empty(), "a limit was touched");
+    }
+    let flat = fuse::flat(module, entry).expect("calls fit");
+    let options = Options { target: Target::PINNED, batch: 3, sources: None };
+    let plan = lower(module, module.function(flat), &options).expect("the function lowers");
+    let mut text = String::new();
+    for kernel in &plan.kernels {
+        text += &print_c(kernel, Target::PINNED);
+    }
+    for step in &plan.steps {
+        text += &format!("{}\n", step.name);
+    }
+    Compiled { kernels: text, graph: print_function(module, flat) }
+}
+
+/// Compiles every spelling of a family and compares it with the first.
+fn check(family: &Family) {
+    for backward in [false, true] {
+        let mut spellings = family.spellings();
+        let reference = spellings.next().expect("a family has spellings");
+        let wanted = compiled(&reference, backward);
+        let mut count = 1;
+        for text in spellings {
+            count += 1;
+            let found = compiled(&text, backward);
+            assert!(
+                found.kernels == wanted.kernels && found.graph == wanted.graph,
+                "{}, {}: two spellings differ\n{reference}\n{}\n---\n{text}\n{}",
+                family.name,
+                if backward { "backward" } else { "forward" },
+                wanted.graph,
+                found.graph
+            );
+        }
+        assert!(count >= 20, "{} has {count} spellings", family.name);
+    }
+}
+
+#[test]
+fn ada_ln() {
+    check(&families::ada_ln());
+}
+
+#[test]
+fn rms_norm_into_a_product() {
+    check(&families::rms_norm());
+}
+
+#[test]
+fn attention() {
+    check(&families::attention());
+}
+
+/// The comparison itself must be able to fail.
+#[test]
+fn other_mathematics_gives_other_kernels() {
+    let text = families::ada_ln().spellings().next().expect("a family has spellings");
+    let other = text.replace("1 + scale", "2 + scale");
+    assert_ne!(text, other);
+    assert_ne!(compiled(&text, false).kernels, compiled(&other, false).kernels);
+}
