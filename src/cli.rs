@@ -161,6 +161,15 @@ pub enum Form {
     Interpreter,
 }
 
+/// Whether mathematics is respelled before kernels are made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Fuse {
+    /// In its canonical spelling: however a text says it, the same kernels.
+    On,
+    /// As the text says it: a reference.
+    Off,
+}
+
 impl Form {
     /// As it is written on the command line.
     pub fn word(self) -> &'static str {
@@ -293,6 +302,9 @@ pub struct BenchArgs {
     /// For `startup`: sample from this checkpoint; without it, one is made by training for a step.
     #[arg(long, value_name = "CHECKPOINT")]
     pub checkpoint: Option<PathBuf>,
+    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    #[arg(long, value_enum, default_value = "on")]
+    pub fuse: Fuse,
 }
 
 /// The projects that `new` can start.
@@ -397,6 +409,9 @@ pub struct ReportArgs {
     /// How deep the table of layers goes.
     #[arg(long, default_value_t = 2, value_parser = any, allow_negative_numbers = true, value_name = "LEVELS")]
     pub depth: usize,
+    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    #[arg(long, value_enum, default_value = "on")]
+    pub fuse: Fuse,
 }
 
 /// The stages of the compilation.
@@ -458,6 +473,9 @@ pub struct DevArgs {
     /// For the stage of kernels: print their texts for `c`, `c:avx2` ... or `cuda`, after the plan.
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
+    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    #[arg(long, value_enum, default_value = "on")]
+    pub fuse: Fuse,
 }
 
 /// Arguments of `kernels`.
@@ -486,6 +504,9 @@ pub struct KernelsArgs {
     /// For `cuda`: let NVRTC compile them, and state registers and spills in the manifest. Needs no GPU.
     #[arg(long)]
     pub registers: bool,
+    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    #[arg(long, value_enum, default_value = "on")]
+    pub fuse: Fuse,
 }
 
 /// Arguments of `run`.
@@ -514,6 +535,9 @@ pub struct RunArgs {
     /// Threads; 0 takes as many as there are cores.
     #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
+    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    #[arg(long, value_enum, default_value = "on")]
+    pub fuse: Fuse,
 }
 
 /// Arguments of `train`.
@@ -547,6 +571,9 @@ pub struct TrainArgs {
     /// At the end a table of kernels: calls, time, bytes, GB/s, GFLOP/s.
     #[arg(long)]
     pub profile: bool,
+    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    #[arg(long, value_enum, default_value = "on")]
+    pub fuse: Fuse,
 }
 
 /// Arguments of `sample`.
@@ -625,6 +652,9 @@ pub struct DrawArgs {
     /// Threads; 0 takes as many as there are cores.
     #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
+    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    #[arg(long, value_enum, default_value = "on")]
+    pub fuse: Fuse,
 }
 
 /// Arguments of `import`.

@@ -1,24 +1,51 @@
 //! Programs as plans of kernels.
 
+use crate::cli::Fuse;
 use crate::failure::Failure;
 use arch_compiler::graph::{FuncId, inline};
 use arch_compiler::program::Program;
-use arch_compiler::{canon, grad};
+use arch_compiler::{canon, fuse, grad};
 use arch_grammar::Sources;
 use arch_kernels::plan::Plan;
 use arch_kernels::{Options, Target, lower};
 use arch_runtime::error::{Code, Problem};
 
-/// Adds a function that also gives the gradients of all parameters.
-pub fn with_gradients(program: &mut Program) -> Result<FuncId, Failure> {
+/// Brings a program into its canonical spelling.
+pub fn respell(program: &mut Program) -> Result<(), Failure> {
+    let (entry, canonical) = fuse::canonical(&mut program.module, program.entry).map_err(|e| fault(e.0))?;
+    program.entry = entry;
+    for name in canonical.incomplete {
+        eprintln!("note: `{name}` is large: its kernels may depend on how it is written");
+    }
+    Ok(())
+}
+
+fn fault(message: String) -> Problem {
+    Problem::new(Code::Fault, message, "please report it with this file")
+}
+
+/// The function of the forward pass, or the one that also gives the gradients of all parameters.
+pub fn entry(program: &mut Program, grad: bool, fuse: Fuse) -> Result<FuncId, Failure> {
+    if grad {
+        return with_gradients(program, fuse);
+    }
+    if fuse == Fuse::On {
+        respell(program)?;
+    }
+    Ok(program.entry)
+}
+
+/// Adds a function that also gives the gradients of all parameters. With `fuse` the program becomes canonical,
+/// and its gradients are those of the canonical spelling.
+pub fn with_gradients(program: &mut Program, fuse: Fuse) -> Result<FuncId, Failure> {
     let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
-    gradients(program, &names)
+    gradients(program, &names, fuse)
 }
 
 /// Adds a function that also gives the gradients of all parameters and float inputs.
-pub fn with_all_gradients(program: &mut Program) -> Result<FuncId, Failure> {
+pub fn with_all_gradients(program: &mut Program, fuse: Fuse) -> Result<FuncId, Failure> {
     let names = differentiable(program);
-    gradients(program, &names)
+    gradients(program, &names, fuse)
 }
 
 /// The parameters and float inputs of a program, by name.
@@ -27,10 +54,28 @@ pub fn differentiable(program: &Program) -> Vec<String> {
     program.trained().into_iter().chain(floats.map(|a| a.name.as_str())).map(String::from).collect()
 }
 
-fn gradients(program: &mut Program, names: &[String]) -> Result<FuncId, Failure> {
+fn gradients(program: &mut Program, names: &[String], fuse: Fuse) -> Result<FuncId, Failure> {
+    if fuse == Fuse::On {
+        respell(program)?;
+    }
+    let known = program.module.functions.len();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    grad::value_and_grad(&mut program.module, program.entry, &names)
-        .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))
+    let both = grad::value_and_grad(&mut program.module, program.entry, &names)
+        .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
+    if fuse == Fuse::On {
+        fuse::canonical_from(&mut program.module, known).map_err(|e| fault(e.0))?;
+    }
+    Ok(both)
+}
+
+/// One flat function: calls inlined, cleaned up.
+pub fn flat(program: &mut Program, function: FuncId, fuse: Fuse) -> Result<FuncId, Failure> {
+    if fuse == Fuse::On {
+        return Ok(fuse::flat(&mut program.module, function).map_err(|e| fault(e.0))?);
+    }
+    let flat = inline(&mut program.module, function);
+    canon::run(&mut program.module, flat).map_err(|e| fault(e.0))?;
+    Ok(flat)
 }
 
 /// The plan of a function: calls inlined, cleaned up, lowered.
@@ -40,10 +85,9 @@ pub fn plan(
     batch: usize,
     target: Target,
     sources: &Sources,
+    fuse: Fuse,
 ) -> Result<Plan, Failure> {
-    let flat = inline(&mut program.module, function);
-    canon::run(&mut program.module, flat)
-        .map_err(|e| Problem::new(Code::Fault, e.0, "please report it with this file"))?;
+    let flat = flat(program, function, fuse)?;
     let options = Options { target, batch, sources: Some(sources) };
     lower(&program.module, program.module.function(flat), &options)
         .map_err(|e| Failure::Misuse(format!("this cannot be compiled: {e}")))

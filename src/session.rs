@@ -1,6 +1,6 @@
 //! The three forms in which programs run.
 
-use crate::cli::{Form, Output};
+use crate::cli::{Form, Fuse, Output};
 use arch_compiler::graph::{FuncId, Module};
 use arch_runtime::device::host::HostError;
 use arch_runtime::execute::interpreter::Interpreter;
@@ -14,6 +14,7 @@ pub struct Chosen<'a> {
     form: Form,
     threads: usize,
     output: &'a Output,
+    fuse: Fuse,
     /// Whether sessions take the time of their kernels.
     profile: bool,
     /// Whether the warning about the cache was given: training makes several sessions.
@@ -66,7 +67,12 @@ pub fn unbuilt(error: &BuildError) -> RunError {
 impl<'a> Chosen<'a> {
     /// `threads` 0 takes as many as there are cores.
     pub fn new(form: Form, threads: usize, output: &'a Output) -> Self {
-        Chosen { form, threads, output, profile: false, warned: Cell::new(false) }
+        Chosen { form, threads, output, fuse: Fuse::On, profile: false, warned: Cell::new(false) }
+    }
+
+    /// Whether mathematics is respelled: only where kernels run, the other forms are references.
+    pub fn fused(self, fuse: Fuse) -> Self {
+        Chosen { fuse, ..self }
     }
 
     /// Takes the time of every kernel.
@@ -81,7 +87,8 @@ impl<'a> Chosen<'a> {
         batch: usize,
     ) -> Result<Session, RunError> {
         let session =
-            Session::new(module, programs, batch, options(self.threads)).map_err(|e| unbuilt(&e))?;
+            Session::new(module, programs, batch, Options { fuse: self.fuses(), ..options(self.threads) })
+                .map_err(|e| unbuilt(&e))?;
         for remark in session.remarks() {
             if remark.is_warning() && !self.output.quiet && !self.warned.replace(true) {
                 eprintln!("warning: {remark}");
@@ -108,5 +115,9 @@ impl Prepare for Chosen<'_> {
         };
         session.set_profiling(self.profile);
         Ok(session)
+    }
+
+    fn fuses(&self) -> bool {
+        self.form == Form::Executing && self.fuse == Fuse::On
     }
 }

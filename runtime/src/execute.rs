@@ -123,4 +123,9 @@ pub trait Prepare {
         programs: &[(&str, arch_compiler::graph::FuncId)],
         batch: usize,
     ) -> Result<Box<dyn Execute>, RunError>;
+
+    /// Whether programs come in their canonical spelling. References take them as they were written.
+    fn fuses(&self) -> bool {
+        false
+    }
 }

@@ -1,7 +1,7 @@
 //! `archc dev FILE --stage STAGE`: any stage of the compilation, printed.
 
 use super::{kernels, orders};
-use crate::cli::{DevArgs, Form, Format, Output, Stage};
+use crate::cli::{DevArgs, Form, Format, Fuse, Output, Stage};
 use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model, session};
@@ -32,18 +32,17 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
         print!("{}", if drawn { orders::svg(&program) } else { orders::text(&program) });
         return Ok(());
     }
-    let entry = if args.stage == Stage::Grad || args.grad {
-        lowered::with_gradients(&mut program)?
-    } else {
-        program.entry
-    };
+    // The graph and its gradient are shown as they are written; what becomes kernels is respelled.
+    let respelled = matches!(args.stage, Stage::Kernels | Stage::Luminal) && args.form != Form::Primitive;
+    let fuse = if respelled { args.fuse } else { Fuse::Off };
+    let entry = lowered::entry(&mut program, args.stage == Stage::Grad || args.grad, fuse)?;
     match args.stage {
         Stage::Kernels => {
             let target = match &args.target {
                 Some(text) => kernels::target(text)?,
                 None => host::target()?,
             };
-            let plan = lowered::plan(&mut program, entry, args.batch, target, &sources)?;
+            let plan = lowered::plan(&mut program, entry, args.batch, target, &sources, fuse)?;
             print!("{plan}");
             if args.target.is_some() {
                 for kernel in kernels::print(&plan)? {

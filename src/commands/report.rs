@@ -1,6 +1,6 @@
 //! `archc report FILE`: parameters, operations and memory.
 
-use crate::cli::{Output, ReportArgs};
+use crate::cli::{Fuse, Output, ReportArgs};
 use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model};
@@ -12,8 +12,8 @@ use arch_runtime::device::host;
 /// Prints the report.
 pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     let checked = model::program(&args.file, &args.model.request()?, output)?;
-    let Checked { mut program, sources, warnings } = checked;
-    let kernels = if args.kernels { Some(counted(&mut program, args.batch, &sources)?) } else { None };
+    let Checked { program, sources, warnings } = checked;
+    let kernels = if args.kernels { Some(counted(&mut program.clone(), args.batch, &sources, args.fuse)?) } else { None };
     let trained = cost::trained_macs(&program).map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
     let total = &program.layers[0];
     let macs = cost::macs(&program.module, program.entry);
@@ -91,12 +91,12 @@ struct Counted {
 }
 
 /// Counts the forward pass, and the forward pass with gradients of all parameters.
-fn counted(program: &mut Program, batch: usize, sources: &Sources) -> Result<[Counted; 2], Failure> {
+fn counted(program: &mut Program, batch: usize, sources: &Sources, fuse: Fuse) -> Result<[Counted; 2], Failure> {
+    let both = lowered::with_gradients(program, fuse)?;
     let forward = program.entry;
-    let both = lowered::with_gradients(program)?;
     let mut out = Vec::new();
     for entry in [forward, both] {
-        let plan = lowered::plan(program, entry, batch, host::target()?, sources)?;
+        let plan = lowered::plan(program, entry, batch, host::target()?, sources, fuse)?;
         let (kernels, gemms) = plan.counts();
         out.push(Counted {
             kernels: kernels as u64,

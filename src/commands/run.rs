@@ -1,6 +1,6 @@
 //! `archc run FILE --weights W --inputs I --outputs O [--grad]`
 
-use crate::cli::{Output, RunArgs};
+use crate::cli::{Fuse, Output, RunArgs};
 use crate::failure::Failure;
 use crate::lowered;
 use crate::model::{self, Checked};
@@ -25,12 +25,14 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     let Checked { mut program, warnings, .. } = checked;
     let batch = check_inputs(&program, &inputs)?;
     let wrt = if args.grad { lowered::differentiable(&program) } else { Vec::new() };
-    let mut programs = vec![("forward", program.entry)];
-    if args.grad {
-        let both = lowered::with_all_gradients(&mut program)?;
-        programs = vec![("forward", program.entry), ("grad", both)];
-    }
-    let form = Chosen::new(args.form, args.threads, output);
+    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse);
+    let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
+    let programs = if args.grad {
+        let both = lowered::with_all_gradients(&mut program, fuse)?;
+        vec![("forward", program.entry), ("grad", both)]
+    } else {
+        vec![("forward", lowered::entry(&mut program, false, fuse)?)]
+    };
     let mut session = form.prepare(&program.module, &programs, batch)?;
     write_weights(&program, &weights, session.as_mut(), output)?;
     write_inputs(&program, &inputs, session.as_mut())?;

@@ -4,6 +4,7 @@ use crate::build::{self, Built};
 use crate::cli::{DrawArgs, Output, SampleArgs};
 use crate::commands::train::recipe_of;
 use crate::failure::Failure;
+use crate::lowered;
 use crate::session::Chosen;
 use arch_runtime::checkpoint::{self, Stored};
 use arch_runtime::execute::Prepare;
@@ -53,8 +54,12 @@ pub fn draw(args: &DrawArgs, out: Option<&Path>, output: &Output) -> Result<Draw
         None => Noise::Seed(recipe.sample.seed),
     };
     let batch = args.batch.clamp(1, request.labels.len().max(1));
+    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse);
+    let mut built = built;
+    if form.fuses() {
+        lowered::respell(&mut built.inference)?;
+    }
     let programs = [(PROGRAM, built.inference.entry)];
-    let form = Chosen::new(args.form, args.threads, output);
     let mut session = form.prepare(&built.inference.module, &programs, batch)?;
     let prefix = if args.raw { "" } else { "ema." };
     write_weights(session.as_mut(), &built.inference, &weights, prefix)?;

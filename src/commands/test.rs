@@ -1,7 +1,7 @@
 //! `archc test FILE...`: the tests that a file states of itself.
 
 use crate::arch_files::arch_files;
-use crate::cli::{Output, TestArgs};
+use crate::cli::{Fuse, Output, TestArgs};
 use crate::failure::{Failure, as_json};
 use crate::lowered;
 use crate::model::read_source;
@@ -18,11 +18,10 @@ impl Counts for Lowered {
     fn count(&self, program: &Program, what: &str, pass: &str) -> Option<u64> {
         let mut program = program.clone();
         let entry = match pass {
-            "forward" => program.entry,
-            "train" => lowered::with_gradients(&mut program).ok()?,
+            "forward" | "train" => lowered::entry(&mut program, pass == "train", Fuse::On).ok()?,
             _ => return None,
         };
-        let plan = lowered::plan(&mut program, entry, 1, Target::PINNED, &Sources::default()).ok()?;
+        let plan = lowered::plan(&mut program, entry, 1, Target::PINNED, &Sources::default(), Fuse::On).ok()?;
         let (kernels, gemms) = plan.counts();
         match what {
             "kernels" => Some(kernels as u64),

@@ -3,11 +3,13 @@
 use crate::build;
 use crate::cli::{Output, TrainArgs};
 use crate::failure::Failure;
+use crate::lowered;
 use crate::profile;
 use crate::session::Chosen;
 use arch_compiler::cost;
 use arch_runtime::checkpoint::{self, Checkpoint};
 use arch_runtime::data::{self, Dataset, Split};
+use arch_runtime::execute::Prepare;
 use arch_runtime::error::{Code, Problem};
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::{self, Recipe};
@@ -43,9 +45,14 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
     announce(&recipe, &built, &folder, data.as_ref(), output);
     // Recorded steps take the place of random numbers, and none are recorded for dropout.
     let training = if replay.is_some() { &built.inference } else { &built.training };
+    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).profiled(args.profile);
+    let mut inference = built.inference.clone();
+    if form.fuses() {
+        lowered::respell(&mut inference)?;
+    }
     let model = Model {
         training,
-        inference: &built.inference,
+        inference: &inference,
         noising: &built.noising,
         loss: &built.loss,
         sources: &built.sources,
@@ -58,7 +65,7 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
         folder: &folder,
         resume: resumed.as_ref(),
         weights: weights.as_ref(),
-        form: &Chosen::new(args.form, args.threads, output).profiled(args.profile),
+        form: &form,
     };
     // A second Ctrl-C finds the flag set and ends at once.
     let _ = ctrlc::set_handler(|| {

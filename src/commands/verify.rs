@@ -1,6 +1,6 @@
 //! `archc verify FILE`: an item's kernels against the f64 interpreter, its gradients against differences.
 
-use crate::cli::{Form, Output, VerifyArgs};
+use crate::cli::{Form, Fuse, Output, VerifyArgs};
 use crate::failure::Failure;
 use crate::lowered;
 use crate::model::{self, Checked};
@@ -46,13 +46,15 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<(), Failure> {
             LARGEST as f64 / 1e9
         )));
     }
-    let both = lowered::with_all_gradients(&mut program)?;
+    let mut respelled = program.clone();
+    let both = lowered::with_all_gradients(&mut program, Fuse::Off)?;
+    let fused = lowered::with_all_gradients(&mut respelled, Fuse::On)?;
     let given = numbers(&program, both, &args.seed.to_string(), args.batch)
         .map_err(|e| Failure::Misuse(e.to_string()))?;
     let wanted = interp::run(&program.module, both, &given, args.batch)
         .map_err(|e| Failure::Misuse(e.to_string()))?
         .outputs;
-    let executing = distances(&program, both, &given, &wanted, args, Form::Executing, output)?;
+    let executing = distances(&respelled, fused, &given, &wanted, args, Form::Executing, output)?;
     // Luminal's own operators cannot say everything.
     let primitive = match distances(&program, both, &given, &wanted, args, Form::Primitive, output) {
         Ok(found) => Some(found),

@@ -3,6 +3,7 @@
 use super::gradients::gradients;
 use super::optimizer::OptimizerOptions;
 use super::programs::{Kind, step_program};
+use crate::fuse;
 use crate::graph::{AxisId, Builder, DType, FuncId, InputKind, Module, ValueId, inline_some, link};
 use crate::ops::{Map, Op, Reduce, ShapeError, View};
 use crate::program::{Parameter, Program, Role};
@@ -25,6 +26,8 @@ pub struct TrainOptions {
     pub optimizer: OptimizerOptions,
     /// How many runs make one step. With 1 there is no accumulator.
     pub accumulate: usize,
+    /// Whether model and loss are brought into their canonical spelling, before and after they are differentiated.
+    pub fuse: bool,
 }
 
 /// The programs of training, over one set of tensors.
@@ -94,10 +97,18 @@ pub fn build(parts: Parts<'_>, options: &TrainOptions) -> Result<TrainPrograms, 
     let noising = link(&mut module, &parts.noising.module).function(parts.noising.entry);
     let loss = link(&mut module, &parts.loss.module).function(parts.loss.entry);
     let linked = Joined { model: parts.model, noising: (parts.noising, noising), loss: (parts.loss, loss) };
-    let (inner, coefficients) = loss_of_batch(&mut module, &linked, true)?;
-    let (forward, _) = loss_of_batch(&mut module, &linked, false)?;
+    let (mut inner, coefficients) = loss_of_batch(&mut module, &linked, true)?;
+    let (mut forward, _) = loss_of_batch(&mut module, &linked, false)?;
+    if options.fuse {
+        inner = fuse::canonical(&mut module, inner)?.0;
+        forward = fuse::canonical(&mut module, forward)?.0;
+    }
+    let known = module.functions.len();
     let trained: Vec<&Parameter> = parts.model.parameters.iter().filter(|p| p.trained).collect();
     let differentiated = gradients(&mut module, inner, &trained)?;
+    if options.fuse {
+        fuse::canonical_from(&mut module, known)?;
+    }
     let accumulate = (options.accumulate > 1)
         .then(|| step_program(&mut module, differentiated, &trained, &Kind::Accumulate))
         .transpose()?;

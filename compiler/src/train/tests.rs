@@ -107,7 +107,7 @@ fn options(accumulate: usize) -> TrainOptions {
         ema_decay: Some(0.5),
         clip_grad_norm: None,
     };
-    TrainOptions { optimizer, accumulate }
+    TrainOptions { optimizer, accumulate, fuse: false }
 }
 
 const X: [f64; 12] = [0.5, -1.0, 2.0, 0.1, 0.2, 0.3, -0.4, 0.7, 1.5, 2.5, -2.0, 0.9];

@@ -83,8 +83,9 @@ fn product(original: &Function, chosen: &Function, node: &Node, over: &[AxisId])
         (false, false) => return weight(original, chosen, value),
         (true, false) => false,
         (false, true) => true,
-        // What is stored last in a factor and stays is stored last again.
-        (true, true) => own(a, b) && !own(b, a),
+        // What is stored last in a factor and stays is stored last again; else what is reduced next.
+        (true, true) if own(a, b) != own(b, a) => own(a, b),
+        (true, true) => hint(original, chosen, value).is_some_and(|axis| a.contains(&axis) && !b.contains(&axis)),
     };
     let (first, second) = if swapped { (b, a) } else { (a, b) };
     let mut order: Vec<AxisId> = first.iter().copied().filter(|x| !over.contains(x)).collect();
@@ -92,6 +93,32 @@ fn product(original: &Function, chosen: &Function, node: &Node, over: &[AxisId])
     let at = order.iter().position(|x| *x == AxisId::BATCH).unwrap_or(0);
     order[..=at].rotate_right(1);
     order
+}
+
+/// The axis that a product's readers would like last: that of a value with the same axes beside it, or one that
+/// they reduce over.
+fn hint(original: &Function, chosen: &Function, value: ValueId) -> Option<AxisId> {
+    let shape = &original.value(value).shape;
+    let same = |other: &[AxisId]| other.len() == shape.len() && shape.iter().all(|a| other.contains(a));
+    let mut open = vec![value];
+    let mut seen = Vec::new();
+    while let Some(at) = open.pop() {
+        for node in original.nodes.iter().filter(|n| n.inputs.contains(&at)) {
+            let before = node.inputs.iter().filter(|i| **i < value && same(&original.value(**i).shape));
+            if let Some(beside) = before.last() {
+                return chosen.value(*beside).shape.last().copied();
+            }
+            match &node.op {
+                Op::Reduce(_, over) => return shape.iter().copied().find(|a| over.contains(a)),
+                Op::Map(_) if same(&original.value(node.outputs[0]).shape) && !seen.contains(&node.outputs[0]) => {
+                    seen.push(node.outputs[0]);
+                    open.push(node.outputs[0]);
+                }
+                _ => {}
+            }
+        }
+    }
+    None
 }
 
 /// A product without the batch, such as the gradient of a weight, is stored as whoever reads it wants it.

@@ -13,6 +13,8 @@ use thiserror::Error;
 pub struct Options {
     /// How many threads work. Results do not depend on it.
     pub threads: usize,
+    /// Whether programs are in their canonical spelling, so that values need no order of their own.
+    pub fuse: bool,
     /// The instruction set; none takes the one named in `ARCHC_TARGET`, else the best of the machine.
     pub target: Option<Target>,
     /// The texts that spans point into, so that kernels and errors name their lines.
@@ -25,6 +27,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            fuse: false,
             target: None,
             sources: None,
             cache: host::cache_dir(),
@@ -42,6 +45,9 @@ impl Options {
 /// Why a session cannot be built.
 #[derive(Clone, Debug, Error)]
 pub enum BuildError {
+    /// A program cannot be respelled: a fault of ours.
+    #[error("a rule does not fit; this is a fault of archc: {0}")]
+    Respell(String),
     /// A program cannot be lowered.
     #[error(transparent)]
     Lower(#[from] LowerError),

@@ -8,12 +8,12 @@ use super::options::{BuildError, Options};
 use super::profile::{self, Clock};
 use crate::device::host::{Bound, CacheRemark, Kernels, Memory, Pool};
 use crate::execute::{Data, Execute, KernelProfile, RunError};
+use arch_compiler::fuse;
 use arch_compiler::graph::{FuncId, Module, inline};
 use arch_compiler::ops::Op;
-use arch_grammar::Sources;
 use arch_kernels::ir::Elem;
 use arch_kernels::plan::{Plan, SlotId};
-use arch_kernels::{LowerError, Target};
+use arch_kernels::Target;
 use luminal::prelude::Graph;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -62,7 +62,7 @@ impl Session {
         let target = options.instructions()?;
         let mut plans = Vec::new();
         for (_, function) in programs {
-            plans.push(plan(module, *function, batch, target, options.sources.as_deref())?);
+            plans.push(plan(module, *function, batch, target, &options)?);
         }
         let names = programs.iter().map(|p| p.0.to_string()).collect();
         Self::from_plans(names, plans, batch, &options)
@@ -144,15 +144,17 @@ fn plan(
     function: FuncId,
     batch: usize,
     target: Target,
-    sources: Option<&Sources>,
-) -> Result<Plan, LowerError> {
+    options: &Options,
+) -> Result<Plan, BuildError> {
     let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
     let (mut module, mut function) = (std::borrow::Cow::Borrowed(module), function);
-    if calls {
+    if options.fuse {
+        function = fuse::flat(module.to_mut(), function).map_err(|e| BuildError::Respell(e.0))?;
+    } else if calls {
         function = inline(module.to_mut(), function);
     }
-    let lowering = arch_kernels::Options { target, batch, sources };
-    arch_kernels::lower(&module, module.function(function), &lowering)
+    let lowering = arch_kernels::Options { target, batch, sources: options.sources.as_deref() };
+    Ok(arch_kernels::lower(&module, module.function(function), &lowering)?)
 }
 
 impl Execute for Session {

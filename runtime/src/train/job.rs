@@ -142,7 +142,7 @@ pub fn train(job: &Job<'_>, observer: &mut dyn Observer) -> Result<Outcome, Prob
             ));
         }
     };
-    let programs = Programs::new(parts, &train, interface, coefficients)?;
+    let programs = Programs::new(parts, &train, interface, coefficients, job.form.fuses())?;
     if let Some(checkpoint) = job.resume {
         note_changes(job.recipe, checkpoint, observer);
     }

@@ -42,6 +42,7 @@ impl<'a> Programs<'a> {
         recipe: &TrainRecipe,
         interface: Interface,
         coefficients: Coefficients,
+        fuse: bool,
     ) -> Result<Self, Problem> {
         let optimizer = OptimizerOptions {
             betas: recipe.betas,
@@ -51,7 +52,7 @@ impl<'a> Programs<'a> {
             clip_grad_norm: recipe.clip_grad_norm,
         };
         let built =
-            build(parts, &TrainOptions { optimizer, accumulate: recipe.accumulate }).map_err(|e| {
+            build(parts, &TrainOptions { optimizer, accumulate: recipe.accumulate, fuse }).map_err(|e| {
                 Problem::new(
                     Code::ModelShape,
                     format!("no training step can be made of `{}`: {e}", parts.model.item),

@@ -3,20 +3,18 @@
 mod startup;
 
 use crate::build::loss_programs;
-use crate::cli::{BenchArgs, Output, Task};
+use crate::cli::{BenchArgs, Fuse, Output, Task};
 use crate::failure::Failure;
-use crate::lowered::with_all_gradients;
+use crate::lowered;
 use crate::measure::{Others, Times, peak_rss_mib};
 use crate::model::{self, Checked};
 use crate::profile;
 use crate::provider::Files;
 use crate::session::{self, Chosen};
-use arch_compiler::canon;
-use arch_compiler::graph::{AxisId, DType, FuncId, Module, inline};
+use arch_compiler::graph::{AxisId, DType, FuncId, Module};
 use arch_compiler::program::{Program, Role};
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, TrainPrograms, build};
 use arch_runtime::diffusion::Variance;
-use arch_runtime::error::{Code, Problem};
 use arch_runtime::execute::{Data, Execute, Prepare};
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::DiffusionRecipe;
@@ -38,11 +36,14 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
             "--backward belongs to `bench op`; `bench train-step` has its own".into(),
         ));
     }
-    let form = Chosen::new(args.form, args.threads, output);
+    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse);
     let mut request = args.model.request()?;
     request.training = args.task == Task::TrainStep;
     let Checked { mut program, warnings, .. } = model::program(&args.file, &request, output)?;
     let began = Instant::now();
+    if form.fuses() && args.task != Task::Op {
+        lowered::respell(&mut program)?;
+    }
     let (mut session, name) = match args.task {
         Task::TrainStep => (train_session(args, &program, &form)?, "update"),
         Task::Op => (op_session(args, &mut program, &form)?, "op"),
@@ -109,17 +110,19 @@ fn op_session(
     program: &mut Program,
     form: &Chosen<'_>,
 ) -> Result<Box<dyn Execute>, Failure> {
-    let function = if args.backward { with_all_gradients(program)? } else { program.entry };
-    let flat = inline(&mut program.module, function);
-    canon::run(&mut program.module, flat)
-        .map_err(|e| Problem::new(Code::Fault, e.0, "please report it with this file"))?;
+    let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
+    let function = match args.backward {
+        true => lowered::with_all_gradients(program, fuse)?,
+        false => lowered::entry(program, false, fuse)?,
+    };
+    let flat = lowered::flat(program, function, fuse)?;
     let mut session = form.prepare(&program.module, &[("op", flat)], args.batch)?;
     fill(session.as_mut(), &program.module, flat, program, args.batch)?;
     Ok(session)
 }
 
 /// The programs of training with AdamW and a moving average, as the recipe's defaults have it.
-fn train_programs(program: &Program) -> Result<TrainPrograms, Failure> {
+fn train_programs(program: &Program, fuse: bool) -> Result<TrainPrograms, Failure> {
     let interface = Interface::new(program, None)?;
     let diffusion = diffusion(&interface);
     let (noising, loss, _) = loss_programs(&Files, &interface, &diffusion)?;
@@ -131,7 +134,7 @@ fn train_programs(program: &Program) -> Result<TrainPrograms, Failure> {
         ema_decay: Some(0.9999),
         clip_grad_norm: None,
     };
-    build(parts, &TrainOptions { optimizer, accumulate: 1 })
+    build(parts, &TrainOptions { optimizer, accumulate: 1, fuse })
         .map_err(|e| Failure::Misuse(format!("no training step can be made: {e}")))
 }
 
@@ -148,7 +151,7 @@ fn train_session(
     program: &Program,
     form: &Chosen<'_>,
 ) -> Result<Box<dyn Execute>, Failure> {
-    let built = train_programs(program)?;
+    let built = train_programs(program, form.fuses())?;
     let mut session = form.prepare(&built.module, &[("update", built.update)], args.batch)?;
     fill(session.as_mut(), &built.module, built.update, program, args.batch)?;
     session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;

@@ -5,7 +5,7 @@
 //! in this process, with an empty cache.
 
 use super::{diffusion, train_programs};
-use crate::cli::{BenchArgs, Output};
+use crate::cli::{BenchArgs, Fuse, Output};
 use crate::failure::Failure;
 use crate::measure::{Others, Times};
 use crate::model::{self, Checked};
@@ -95,7 +95,7 @@ fn compile(
     training: &Program,
     cache: &Path,
 ) -> Result<(Duration, usize), Failure> {
-    let built = train_programs(training)?;
+    let built = train_programs(training, args.fuse == Fuse::On)?;
     let options = || Options { cache: cache.to_path_buf(), ..session::options(args.threads) };
     let began = Instant::now();
     let step = [("forward", built.forward), ("update", built.update)];

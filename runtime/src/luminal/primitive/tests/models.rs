@@ -94,7 +94,7 @@ fn a_whole_training_step() {
         clip_grad_norm: Some(0.1),
     };
     let parts = Parts { model: &model, noising: &noising, loss: &loss };
-    let programs = build(parts, &TrainOptions { optimizer, accumulate: 1 }).unwrap();
+    let programs = build(parts, &TrainOptions { optimizer, accumulate: 1, fuse: false }).unwrap();
     let positive = ["signal", "spread", "lr", "adam.correction1", "adam.correction2_sqrt", "loss_scale"];
     let moments: Vec<String> = model.parameters.iter().map(|p| format!("adam.v.{}", p.name)).collect();
     let mut bounds = gentle(&model);
