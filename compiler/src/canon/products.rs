@@ -1,7 +1,7 @@
 //! `sum(a * b * …, over: K)`, however it is bracketed, is a contraction.
 //!
 //! Factors without an axis of the sum are pulled out of it. An axis that only one factor has is summed there
-//! first. Of more than two factors the smallest are multiplied first. What remains of one factor is a sum.
+//! first. Of more than two factors those are multiplied first that give the smallest product. What remains of one factor is a sum.
 
 use super::rewrite::{Replacement, reads, rewrite};
 use crate::graph::{AxisId, Builder, Function, Module, Node, Size, ValueId};
@@ -47,10 +47,11 @@ pub(crate) fn summed_product(b: &mut Builder, over: &[AxisId], factors: Vec<Valu
     let mut left = over.to_vec();
     sum_alone(b, &mut inner, &mut left)?;
     while inner.len() > 2 {
-        // The order of factors of one size is that of the text, so that the result is always the same.
-        inner.sort_by_key(|v| elements(b, *v));
-        let product = b.add1(Op::Map(Map::Mul), &[inner[0], inner[1]])?;
-        inner.splice(0..2, [product]);
+        let (first, second) = smallest_product(b, &inner);
+        let right = inner.remove(second);
+        let left_factor = inner.remove(first);
+        let product = b.add1(Op::Map(Map::Mul), &[left_factor, right])?;
+        inner.insert(0, product);
         sum_alone(b, &mut inner, &mut left)?;
     }
     let mut result = match (inner.as_slice(), left.is_empty()) {
@@ -63,6 +64,24 @@ pub(crate) fn summed_product(b: &mut Builder, over: &[AxisId], factors: Vec<Valu
         result = b.add1(Op::Map(Map::Mul), &[result, factor])?;
     }
     Ok(Some(vec![result]))
+}
+
+/// The two factors whose product has the fewest elements, then those that have the fewest themselves; of equals
+/// the first. Two factors of one operand of a matrix product come together so, never one of each.
+fn smallest_product(b: &Builder, factors: &[ValueId]) -> (usize, usize) {
+    let mut best = ((usize::MAX, usize::MAX), (0, 1));
+    for second in 1..factors.len() {
+        for first in 0..second {
+            let mut axes = b.shape(factors[first]).to_vec();
+            axes.extend(b.shape(factors[second]).iter().filter(|a| !b.shape(factors[first]).contains(a)));
+            let both = size_of(b, &axes);
+            let own = elements(b, factors[first]).saturating_add(elements(b, factors[second]));
+            if (both, own) < best.0 {
+                best = ((both, own), (first, second));
+            }
+        }
+    }
+    best.1
 }
 
 /// Sums each axis that only one factor has over that factor, and takes it from the list.
@@ -83,9 +102,13 @@ fn sum_alone(b: &mut Builder, factors: &mut [ValueId], left: &mut Vec<AxisId>) -
 
 /// How many elements a value has; a batch counts as many.
 fn elements(b: &Builder, id: ValueId) -> usize {
+    size_of(b, b.shape(id))
+}
+
+fn size_of(b: &Builder, axes: &[AxisId]) -> usize {
     let size = |axis: &AxisId| match b.module.axis(*axis).size {
         Size::Fixed(size) => size,
         Size::Batch => 1 << 20,
     };
-    b.shape(id).iter().map(size).fold(1, usize::saturating_mul)
+    axes.iter().map(size).fold(1, usize::saturating_mul)
 }

@@ -162,8 +162,11 @@ impl Loader<'_> {
         let mut ids = Vec::with_capacity(node.outputs.len());
         for (output, value) in node.outputs.iter().enumerate() {
             let value = function.value(*value);
+            // What a result's axes are follows from the operands, too: one `where` is not every `where`.
             let same = |o: &Other| {
-                o.op == node.op && o.output == output && o.input == input && o.dtype == value.storage && o.wants == wants
+                let result = o.output == output && o.dtype == value.storage;
+                let axes_alike = axes(o.shape.iter().copied()) == axes(value.shape.iter().copied());
+                o.op == node.op && result && o.input == input && o.wants == wants && axes_alike
             };
             let known = self.graph.analysis.others.iter().position(same);
             let place = known.unwrap_or_else(|| {
