@@ -58,14 +58,9 @@ fn gradients(program: &mut Program, names: &[String], fuse: Fuse) -> Result<Func
     if fuse == Fuse::On {
         respell(program)?;
     }
-    let known = program.module.functions.len();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let both = grad::value_and_grad(&mut program.module, program.entry, &names)
-        .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
-    if fuse == Fuse::On {
-        fuse::canonical_from(&mut program.module, known).map_err(|e| fault(e.0))?;
-    }
-    Ok(both)
+    grad::value_and_grad(&mut program.module, program.entry, &names)
+        .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))
 }
 
 /// One flat function: calls inlined, cleaned up.

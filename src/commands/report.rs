@@ -13,7 +13,11 @@ use arch_runtime::device::host;
 pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { program, sources, warnings } = checked;
-    let kernels = if args.kernels { Some(counted(&mut program.clone(), args.batch, &sources, args.fuse)?) } else { None };
+    let kernels = if args.kernels {
+        Some(counted(&mut program.clone(), args.batch, &sources, args.fuse)?)
+    } else {
+        None
+    };
     let trained = cost::trained_macs(&program).map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
     let total = &program.layers[0];
     let macs = cost::macs(&program.module, program.entry);
@@ -91,7 +95,12 @@ struct Counted {
 }
 
 /// Counts the forward pass, and the forward pass with gradients of all parameters.
-fn counted(program: &mut Program, batch: usize, sources: &Sources, fuse: Fuse) -> Result<[Counted; 2], Failure> {
+fn counted(
+    program: &mut Program,
+    batch: usize,
+    sources: &Sources,
+    fuse: Fuse,
+) -> Result<[Counted; 2], Failure> {
     let both = lowered::with_gradients(program, fuse)?;
     let forward = program.entry;
     let mut out = Vec::new();

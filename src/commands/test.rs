@@ -21,7 +21,8 @@ impl Counts for Lowered {
             "forward" | "train" => lowered::entry(&mut program, pass == "train", Fuse::On).ok()?,
             _ => return None,
         };
-        let plan = lowered::plan(&mut program, entry, 1, Target::PINNED, &Sources::default(), Fuse::On).ok()?;
+        let plan =
+            lowered::plan(&mut program, entry, 1, Target::PINNED, &Sources::default(), Fuse::On).ok()?;
         let (kernels, gemms) = plan.counts();
         match what {
             "kernels" => Some(kernels as u64),

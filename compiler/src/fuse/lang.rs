@@ -169,13 +169,16 @@ impl Analysis<Node> for Problem {
                 let other = &graph.analysis.others[*at as usize];
                 Facts { dtype: other.dtype, ..facts(axes(other.shape.iter().copied())) }
             }
-            Op::Sum | Op::Product | Op::Power(_) | Op::Map(_) | Op::Center(_) | Op::Softmax(_) => facts(union()),
+            Op::Sum | Op::Product | Op::Power(_) | Op::Map(_) | Op::Center(_) | Op::Softmax(_) => {
+                facts(union())
+            }
         }
     }
 
     fn merge(&mut self, a: &mut Facts, b: Facts) -> DidMerge {
         assert_eq!(a.axes, b.axes, "a rule joined values of different axes");
-        let (from_b, from_a) = (a.number.is_none() && b.number.is_some(), a.number.is_some() && b.number.is_none());
+        let (from_b, from_a) =
+            (a.number.is_none() && b.number.is_some(), a.number.is_some() && b.number.is_none());
         if from_b {
             a.number = b.number;
         }

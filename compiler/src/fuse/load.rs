@@ -19,7 +19,8 @@ pub(super) fn load(module: &Module, function: &Function) -> (Graph, Vec<Option<I
         colors: colors(module, function),
         ..Problem::default()
     };
-    let mut loader = Loader { module, function, graph: Graph::new(problem), classes: vec![None; function.values.len()] };
+    let mut loader =
+        Loader { module, function, graph: Graph::new(problem), classes: vec![None; function.values.len()] };
     for (at, needed) in needed(function).into_iter().enumerate() {
         if needed {
             loader.node(at);
@@ -138,10 +139,20 @@ impl Loader<'_> {
                 _ => make(&mut self.graph, Op::Map(map), x.to_vec()),
             },
             Map::Broadcast | Map::Where => return None,
-            Map::Min | Map::Max | Map::Rem | Map::Abs | Map::Floor | Map::Exp | Map::Log | Map::Sin | Map::Cos
-            | Map::Tanh | Map::Erf | Map::Sigmoid | Map::Softplus | Map::StopGradient => {
-                make(&mut self.graph, Op::Map(map), x.to_vec())
-            }
+            Map::Min
+            | Map::Max
+            | Map::Rem
+            | Map::Abs
+            | Map::Floor
+            | Map::Exp
+            | Map::Log
+            | Map::Sin
+            | Map::Cos
+            | Map::Tanh
+            | Map::Erf
+            | Map::Sigmoid
+            | Map::Softplus
+            | Map::StopGradient => make(&mut self.graph, Op::Map(map), x.to_vec()),
             Map::Lt | Map::Le | Map::Eq | Map::And | Map::Or | Map::Not | Map::ToFloat => return None,
         };
         Some(id)

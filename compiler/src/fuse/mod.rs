@@ -49,7 +49,9 @@ impl Canonical {
 }
 
 /// Adds a function that does what `entry` does in its canonical spelling, and with it all that it calls. What is
-/// differentiated afterwards is the canonical spelling.
+/// differentiated afterwards is the canonical spelling, so that its gradient is the same for every spelling. The
+/// gradient itself stays as differentiation has it: it shares sums among its parts, and a spelling that flattens
+/// products without counting what is shared would compute them again and again.
 ///
 /// # Errors
 /// If an operation does not fit its inputs: a fault of a rule.
@@ -62,19 +64,6 @@ pub fn canonical(module: &mut Module, entry: FuncId) -> Result<(FuncId, Canonica
         all.add(respell_function(module, id)?);
     }
     Ok((entry, all))
-}
-
-/// Brings the functions of a module from one on into their canonical spelling, in place: those that
-/// differentiation has added to a canonical one.
-///
-/// # Errors
-/// As [`canonical`].
-pub fn canonical_from(module: &mut Module, first: usize) -> Result<Canonical, ShapeError> {
-    let mut all = Canonical::default();
-    for id in first..module.functions.len() {
-        all.add(respell_function(module, FuncId(id as u32))?);
-    }
-    Ok(all)
 }
 
 /// Makes one flat function of a canonical one: calls in place, values stored in no particular order, cleaned up.

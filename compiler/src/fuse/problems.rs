@@ -27,12 +27,14 @@ pub(super) fn problems(module: &mut Module, entry: FuncId) -> FuncId {
                 *calls.entry(*callee).or_default() += 1;
             }
         }
-        let sizes: BTreeMap<FuncId, usize> = calls.keys().map(|id| (*id, size(module.function(*id)))).collect();
+        let sizes: BTreeMap<FuncId, usize> =
+            calls.keys().map(|id| (*id, size(module.function(*id)))).collect();
         let copy = module.add_function(function);
         let goes_in = |callee: FuncId| {
             sizes.get(&callee).is_some_and(|n| *n <= SMALL) || calls.get(&callee).is_some_and(|n| *n <= RARE)
         };
-        let new = if calls.keys().any(|id| goes_in(*id)) { inline_some(module, copy, &goes_in) } else { copy };
+        let new =
+            if calls.keys().any(|id| goes_in(*id)) { inline_some(module, copy, &goes_in) } else { copy };
         made.insert(old, new);
     }
     made.get(&entry).copied().unwrap_or(entry)

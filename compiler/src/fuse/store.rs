@@ -28,12 +28,25 @@ pub(super) fn store(
     }
     let builder = Builder::new(module, source.name.clone());
     let best = Best::of(graph);
-    let mut writer =
-        Writer { builder, graph, best, origins, step, values: FxHashMap::default(), made: Vec::new(), inputs: Vec::new() };
+    let mut writer = Writer {
+        builder,
+        graph,
+        best,
+        origins,
+        step,
+        values: FxHashMap::default(),
+        made: Vec::new(),
+        inputs: Vec::new(),
+    };
     for input in &source.inputs {
         writer.builder.origin = source.producer(input.value).origin;
         let value = source.value(input.value);
-        writer.inputs.push(writer.builder.input(&input.name, input.kind.clone(), value.shape.clone(), value.storage));
+        writer.inputs.push(writer.builder.input(
+            &input.name,
+            input.kind.clone(),
+            value.shape.clone(),
+            value.storage,
+        ));
     }
     let mut results = Vec::new();
     for old in source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1)) {
@@ -195,7 +208,8 @@ impl Writer<'_, '_> {
     fn product(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
         let mut factors: Vec<(usize, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
         for id in operands {
-            let key = self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a factor has no key".into()))?;
+            let key =
+                self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a factor has no key".into()))?;
             let divisor = match self.best.node(self.graph, *id) {
                 Some(Node { op: Op::Power(halves), operands }) if *halves < 0 && halves % 2 == 0 => {
                     Some((-halves, operands[0]))
@@ -249,14 +263,16 @@ impl Writer<'_, '_> {
             (_, false) => {
                 let root = self.map(class, Map::Rsqrt, &[x])?;
                 let square = self.map(class, Map::Mul, &[root, root])?;
-                (0..(-halves - 1) / 2).try_fold(root, |product, _| self.map(class, Map::Mul, &[product, square]))
+                (0..(-halves - 1) / 2)
+                    .try_fold(root, |product, _| self.map(class, Map::Mul, &[product, square]))
             }
         }
     }
 
     fn center(&mut self, class: Id, over: &[AxisId], of: Id) -> Result<ValueId, ShapeError> {
         let x = self.value(of)?;
-        let size = self.graph.analysis.size(over).ok_or_else(|| ShapeError("a mean over the batch".into()))?;
+        let size =
+            self.graph.analysis.size(over).ok_or_else(|| ShapeError("a mean over the batch".into()))?;
         let over = self.ordered(over);
         let sum = self.add(class, ops::Op::Reduce(Reduce::Sum, over), &[x])?;
         let share = self.constant(class, 1.0 / size as f64)?;
@@ -289,7 +305,8 @@ impl Writer<'_, '_> {
         let mut inputs = Vec::with_capacity(operands.len());
         for (place, id) in operands.iter().enumerate() {
             let mut value = self.value(*id)?;
-            if let Some(wanted) = other.wants.get(place).filter(|w| w.as_slice() != self.builder.shape(value)) {
+            if let Some(wanted) = other.wants.get(place).filter(|w| w.as_slice() != self.builder.shape(value))
+            {
                 value = self.add(class, ops::Op::View(View::Transpose(wanted.clone())), &[value])?;
             }
             inputs.push(value);

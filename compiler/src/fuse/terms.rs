@@ -201,7 +201,8 @@ fn power(graph: &mut Graph, halves: i16, of: Id) -> Id {
     if halves == 2 {
         return of;
     }
-    if let Some(value) = number(graph, of).map(|v| v.powf(f64::from(halves) / 2.0)).filter(|v| v.is_finite()) {
+    if let Some(value) = number(graph, of).map(|v| v.powf(f64::from(halves) / 2.0)).filter(|v| v.is_finite())
+    {
         return add_number(graph, value);
     }
     let node = only(graph, of).cloned();
@@ -231,7 +232,9 @@ fn splits(graph: &Graph, halves: i16, factors: &[Id]) -> bool {
 
 fn reduced(graph: &mut Graph, op: Op, of: Id) -> Id {
     match (only(graph, of).cloned(), &op) {
-        (Some(Node { op: Op::Product, operands }), _) if operands.iter().any(|id| number(graph, *id).is_some()) => {
+        (Some(Node { op: Op::Product, operands }), _)
+            if operands.iter().any(|id| number(graph, *id).is_some()) =>
+        {
             let (numbers, rest): (Vec<Id>, Vec<Id>) =
                 operands.into_iter().map(|id| graph.find(id)).partition(|id| number(graph, *id).is_some());
             let inner = product(graph, rest);

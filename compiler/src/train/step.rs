@@ -26,7 +26,7 @@ pub struct TrainOptions {
     pub optimizer: OptimizerOptions,
     /// How many runs make one step. With 1 there is no accumulator.
     pub accumulate: usize,
-    /// Whether model and loss are brought into their canonical spelling, before and after they are differentiated.
+    /// Whether model and loss are brought into their canonical spelling before they are differentiated.
     pub fuse: bool,
 }
 
@@ -103,12 +103,8 @@ pub fn build(parts: Parts<'_>, options: &TrainOptions) -> Result<TrainPrograms, 
         inner = fuse::canonical(&mut module, inner)?.0;
         forward = fuse::canonical(&mut module, forward)?.0;
     }
-    let known = module.functions.len();
     let trained: Vec<&Parameter> = parts.model.parameters.iter().filter(|p| p.trained).collect();
     let differentiated = gradients(&mut module, inner, &trained)?;
-    if options.fuse {
-        fuse::canonical_from(&mut module, known)?;
-    }
     let accumulate = (options.accumulate > 1)
         .then(|| step_program(&mut module, differentiated, &trained, &Kind::Accumulate))
         .transpose()?;

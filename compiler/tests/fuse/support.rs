@@ -16,8 +16,15 @@ pub struct Case {
 
 /// Small models of all families.
 pub fn zoo() -> Vec<Case> {
-    let small = [("hidden_size", "24"), ("depth", "2"), ("input_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
-    let uvit = [("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
+    let small = [
+        ("hidden_size", "24"),
+        ("depth", "2"),
+        ("input_size", "4"),
+        ("num_classes", "5"),
+        ("num_heads", "3"),
+    ];
+    let uvit =
+        [("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
     let items: [(&str, &str, &[(&str, &str)]); 7] = [
         ("dit", "DiT", &small),
         ("dit", "DiTInContext", &small),

@@ -85,7 +85,9 @@ fn product(original: &Function, chosen: &Function, node: &Node, over: &[AxisId])
         (false, true) => true,
         // What is stored last in a factor and stays is stored last again; else what is reduced next.
         (true, true) if own(a, b) != own(b, a) => own(a, b),
-        (true, true) => hint(original, chosen, value).is_some_and(|axis| a.contains(&axis) && !b.contains(&axis)),
+        (true, true) => {
+            hint(original, chosen, value).is_some_and(|axis| a.contains(&axis) && !b.contains(&axis))
+        }
     };
     let (first, second) = if swapped { (b, a) } else { (a, b) };
     let mut order: Vec<AxisId> = first.iter().copied().filter(|x| !over.contains(x)).collect();
@@ -110,7 +112,9 @@ fn hint(original: &Function, chosen: &Function, value: ValueId) -> Option<AxisId
             }
             match &node.op {
                 Op::Reduce(_, over) => return shape.iter().copied().find(|a| over.contains(a)),
-                Op::Map(_) if same(&original.value(node.outputs[0]).shape) && !seen.contains(&node.outputs[0]) => {
+                Op::Map(_)
+                    if same(&original.value(node.outputs[0]).shape) && !seen.contains(&node.outputs[0]) =>
+                {
                     seen.push(node.outputs[0]);
                     open.push(node.outputs[0]);
                 }

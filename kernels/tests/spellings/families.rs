@@ -79,10 +79,7 @@ block RmsGate(D, F) {
                 "let n = x / sqrt(mean(x ^ 2, over: D) + 0.00001) * gain",
                 "let n = gain * (x * (0.00001 + sum(x * x, over: D) / D) ^ (-0.5))",
             ],
-            vec![
-                "let y = sum(n * weight, over: D)",
-                "let y = sum(weight * n, over: D)",
-            ],
+            vec!["let y = sum(n * weight, over: D)", "let y = sum(weight * n, over: D)"],
             vec![
                 "y * z * sigmoid(z)",
                 "y * (z / (1 + exp(-z)))",

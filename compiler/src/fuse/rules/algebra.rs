@@ -32,7 +32,10 @@ fn flatten(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
                     false => Term::Node(Op::Product, vec![Term::number(factor), Term::Class(*id)]),
                 };
                 let kept = without(node, &[at]).into_iter().map(Term::Class);
-                found.push(Term::Node(node.op.clone(), kept.chain(inner.operands.iter().map(scaled)).collect()));
+                found.push(Term::Node(
+                    node.op.clone(),
+                    kept.chain(inner.operands.iter().map(scaled)).collect(),
+                ));
             }
         }
     }
@@ -50,13 +53,15 @@ fn minus(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
         return;
     }
     let negative = |id: &Id| number(graph, *id).filter(|k| *k < 0.0);
-    let Some((at, factor)) = node.operands.iter().enumerate().find_map(|(at, id)| negative(id).map(|k| (at, k)))
+    let Some((at, factor)) =
+        node.operands.iter().enumerate().find_map(|(at, id)| negative(id).map(|k| (at, k)))
     else {
         return;
     };
     for (place, operand) in node.operands.iter().enumerate() {
         for sum in nodes(graph, *operand, |op| *op == Op::Sum) {
-            let is_subtracted = |id: &&Id| multiples(graph, **id).iter().any(|m| m.0 < 0.0) || negative(id).is_some();
+            let is_subtracted =
+                |id: &&Id| multiples(graph, **id).iter().any(|m| m.0 < 0.0) || negative(id).is_some();
             if 2 * sum.operands.iter().filter(is_subtracted).count() != sum.operands.len() {
                 continue;
             }
@@ -102,12 +107,8 @@ pub(in crate::fuse) fn is_uneven(graph: &Graph, sum: &Node) -> bool {
     sum.op == Op::Sum && sizes.any(|s| Some(s) != first)
 }
 
-pub(super) const FACTOR: Rule = Rule {
-    name: "factor",
-    algebra: "x * a + x * b = x * (a + b)",
-    guard: "x is no number",
-    find: factor,
-};
+pub(super) const FACTOR: Rule =
+    Rule { name: "factor", algebra: "x * a + x * b = x * (a + b)", guard: "x is no number", find: factor };
 
 fn factor(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     if node.op != Op::Sum || node.operands.len() > LONGEST {

@@ -210,7 +210,9 @@ pub(super) const SOFTMAX_SHIFT: Rule = Rule {
         for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
             let (kept, shifts): (Vec<Id>, Vec<Id>) =
                 sum.operands.iter().copied().partition(|id| has_any(graph, *id, over));
-            let axes = |ids: &[Id]| super::super::lang::axes(ids.iter().flat_map(|id| graph[*id].data.axes.to_vec()));
+            let axes = |ids: &[Id]| {
+                super::super::lang::axes(ids.iter().flat_map(|id| graph[*id].data.axes.to_vec()))
+            };
             if !kept.is_empty() && !shifts.is_empty() && axes(&kept) == graph[node.operands[0]].data.axes {
                 found.push(Term::Node(node.op.clone(), vec![Term::sum(kept)]));
             }
@@ -235,7 +237,8 @@ fn softmax_late(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
                 let reduce = Op::Reduce(Reduce::Sum, over.clone());
                 for sum in nodes(graph, *factor, |op| *op == reduce) {
                     for product in nodes(graph, sum.operands[0], |op| *op == Op::Product) {
-                        let Some(e) = product.operands.iter().position(|id| graph.find(*id) == exponential) else {
+                        let Some(e) = product.operands.iter().position(|id| graph.find(*id) == exponential)
+                        else {
                             continue;
                         };
                         let inner = with(Op::Product, without(product, &[e]), softmax_of(over.clone(), x));
