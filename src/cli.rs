@@ -427,6 +427,8 @@ pub enum Stage {
     Grad,
     /// The orders in which scans visit the positions of a grid (as text or svg).
     Orders,
+    /// The canonical spelling that kernels are made of; with --why the rules that led to it and what each kernel holds.
+    Fused,
     /// What is run: kernels, matrix products and their places in memory.
     Kernels,
     /// The luminal graph of the executing form, with --form primitive of the primitive one (as dot).
@@ -476,6 +478,9 @@ pub struct DevArgs {
     /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
+    /// With --stage fused: the rules that fired, and for every kernel its source lines and its bytes.
+    #[arg(long)]
+    pub why: bool,
 }
 
 /// Arguments of `kernels`.

@@ -2,6 +2,7 @@
 
 use crate::cli::Fuse;
 use crate::failure::Failure;
+use arch_compiler::fuse::Canonical;
 use arch_compiler::graph::{FuncId, inline};
 use arch_compiler::program::Program;
 use arch_compiler::{canon, fuse, grad};
@@ -10,14 +11,14 @@ use arch_kernels::plan::Plan;
 use arch_kernels::{Options, Target, lower};
 use arch_runtime::error::{Code, Problem};
 
-/// Brings a program into its canonical spelling.
-pub fn respell(program: &mut Program) -> Result<(), Failure> {
+/// Brings a program into its canonical spelling, and says by which rules.
+pub fn respell(program: &mut Program) -> Result<Canonical, Failure> {
     let (entry, canonical) = fuse::canonical(&mut program.module, program.entry).map_err(|e| fault(e.0))?;
     program.entry = entry;
-    for name in canonical.incomplete {
+    for name in &canonical.incomplete {
         eprintln!("note: `{name}` is large: its kernels may depend on how it is written");
     }
-    Ok(())
+    Ok(canonical)
 }
 
 fn fault(message: String) -> Problem {

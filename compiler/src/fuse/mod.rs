@@ -26,11 +26,24 @@ use crate::graph::{FuncId, Function, Module, inline};
 use crate::ops::{Op, Scan, ShapeError};
 use std::sync::Arc;
 
+/// A rule, and how often it joined two ways to say a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fired {
+    /// Its name.
+    pub rule: &'static str,
+    /// What it says.
+    pub algebra: &'static str,
+    /// When it holds; empty if always.
+    pub guard: &'static str,
+    /// How often.
+    pub count: usize,
+}
+
 /// What was done to functions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Canonical {
-    /// How often each rule joined two ways to say a value: name, algebra, count; those that did.
-    pub fired: Vec<(&'static str, &'static str, usize)>,
+    /// The rules that joined two ways to say a value.
+    pub fired: Vec<Fired>,
     /// The functions for which a limit was touched: their kernels may depend on how they were written.
     pub incomplete: Vec<String>,
 }
@@ -39,10 +52,10 @@ impl Canonical {
     /// Adds what was done elsewhere.
     fn add(&mut self, other: Canonical) {
         self.incomplete.extend(other.incomplete);
-        for (name, algebra, count) in other.fired {
-            match self.fired.iter_mut().find(|f| f.0 == name) {
-                Some(known) => known.2 += count,
-                None => self.fired.push((name, algebra, count)),
+        for fired in other.fired {
+            match self.fired.iter_mut().find(|f| f.rule == fired.rule) {
+                Some(known) => known.count += fired.count,
+                None => self.fired.push(fired),
             }
         }
     }
@@ -86,7 +99,8 @@ fn respell_function(module: &mut Module, function: FuncId) -> Result<Canonical, 
     module.functions[function.0 as usize] = respelled;
     canon::run(module, function)?;
     let counts = rules::RULES.iter().zip(fired).filter(|(_, count)| *count > 0);
-    result.fired = counts.map(|(rule, count)| (rule.name, rule.algebra, count)).collect();
+    let fired = counts.map(|(r, count)| Fired { rule: r.name, algebra: r.algebra, guard: r.guard, count });
+    result.fired = fired.collect();
     Ok(result)
 }
 

@@ -1,5 +1,7 @@
 //! `archc dev FILE --stage STAGE`: any stage of the compilation, printed.
 
+mod fused;
+
 use super::{kernels, orders};
 use crate::cli::{DevArgs, Form, Format, Fuse, Output, Stage};
 use crate::failure::Failure;
@@ -31,6 +33,9 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
         let drawn = args.format == Format::Svg;
         print!("{}", if drawn { orders::svg(&program) } else { orders::text(&program) });
         return Ok(());
+    }
+    if args.stage == Stage::Fused {
+        return fused::run(args, program, &sources);
     }
     // The graph and its gradient are shown as they are written; what becomes kernels is respelled.
     let respelled = matches!(args.stage, Stage::Kernels | Stage::Luminal) && args.form != Form::Primitive;
