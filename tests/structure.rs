@@ -108,6 +108,13 @@ fn only_the_parser_knows_its_generator() {
 }
 
 #[test]
+fn only_one_folder_names_egg() {
+    let strays = strays("egg", &["compiler/src/fuse"], &SOURCES);
+    assert!(strays.is_empty(), "{strays:#?}");
+    assert!(!strays_of_the_scan_itself("egg", "compiler/src/fuse").is_empty());
+}
+
+#[test]
 fn only_one_folder_names_luminal() {
     let crates = strays_in_paths("luminal::", &["runtime/src/luminal", "src"]);
     assert!(crates.is_empty(), "{crates:#?}");

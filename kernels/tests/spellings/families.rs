@@ -126,3 +126,53 @@ block Attention(K) {
         ],
     }
 }
+
+/// The selective scan of Mamba with its gate (Gu and Dao 2023). What stands in a step stays in a step here: what
+/// moves between a scan and what is around it is another family.
+pub fn selective_scan() -> Family {
+    Family {
+        name: "selective scan",
+        text: "edition 2026
+block Scan(E, N) {
+  param a_log: [E, N] = ones
+  param skip: [E] = ones
+  forward(u: [T, E], delta: [T, E], z: [T, E], b: [T, N], c: [T, N]) -> [T, E] {
+    {0}
+    {1}
+    {2}
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let dt = softplus(delta)
+    let a = -exp(a_log)",
+                "let dt = log(1 + exp(delta))
+    let a = exp(a_log) * (-1)",
+            ],
+            vec![
+                "let y = scan t over T (h: [E, N] = 0) {
+      h <- exp(dt[t] * a) * h + dt[t] * b[t] * u[t]
+      yield sum(c[t] * h, over: N)
+    }",
+                "let y = scan t over T (h: [E, N] = 0) {
+      h <- u[t] * (b[t] * dt[t]) + h * exp(a * dt[t])
+      yield sum(h * c[t], over: N)
+    }",
+                "let y = scan t over T (h: [E, N] = 0) {
+      let decay = exp(dt[t] * a)
+      let drive = (dt[t] * u[t]) * b[t]
+      h <- drive - (-h) * decay
+      yield sum(c[t] * h, over: N)
+    }",
+            ],
+            vec![
+                "(y + skip * u) * (z * sigmoid(z))",
+                "z / (1 + exp(-z)) * (u * skip + y)",
+                "let g = silu(z)
+    y * g + skip * u * g",
+                "(skip * u + y) * z * (0.5 + 0.5 * tanh(0.5 * z))",
+            ],
+        ],
+    }
+}

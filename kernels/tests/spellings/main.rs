@@ -92,6 +92,11 @@ fn attention() {
     check(&families::attention());
 }
 
+#[test]
+fn selective_scan() {
+    check(&families::selective_scan());
+}
+
 /// The comparison itself must be able to fail.
 #[test]
 fn other_mathematics_gives_other_kernels() {
