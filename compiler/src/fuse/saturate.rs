@@ -12,6 +12,9 @@ const ROUNDS: usize = 30;
 /// of the zoo stay below twice.
 const NODES: usize = 3000;
 
+/// How many matches one round may have, for each node that the e-graph may have: what is found is kept in memory.
+const MATCHES: usize = 8;
+
 /// What saturation did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Saturated {
@@ -28,6 +31,9 @@ pub(super) fn saturate(graph: &mut Graph) -> Saturated {
     let mut result = Saturated { fired: vec![0; RULES.len()], complete: false };
     for _ in 0..ROUNDS {
         let found = matches(graph);
+        if found.len() > MATCHES * most {
+            return result;
+        }
         let (before, mut joined) = (graph.total_number_of_nodes(), false);
         for (rule, class, term) in found {
             let mut made = Vec::new();

@@ -141,7 +141,9 @@ fn common_factor(terms: &[(f64, Vec<Id>)], constant: f64) -> f64 {
 /// A number to twelve digits: however it was computed, it is the same number. What is lost is far finer than
 /// the floats of kernels.
 pub(super) fn rounded(value: f64) -> f64 {
-    format!("{value:.11e}").parse().unwrap_or(value)
+    // Whole numbers and shares of small powers of two are what they are; writing digits takes its time.
+    let is_short = (value * 1024.0).fract() == 0.0 && value.abs() < 1e6;
+    if is_short { value } else { format!("{value:.11e}").parse().unwrap_or(value) }
 }
 
 /// The factors of a product beside its number, and the number.

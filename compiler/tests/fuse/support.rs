@@ -25,7 +25,9 @@ pub fn zoo() -> Vec<Case> {
     ];
     let uvit =
         [("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
-    let items: [(&str, &str, &[(&str, &str)]); 7] = [
+    let dis =
+        [("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("d_state", "4")];
+    let items: [(&str, &str, &[(&str, &str)]); 8] = [
         ("dit", "DiT", &small),
         ("dit", "DiTInContext", &small),
         ("dit", "DiTCrossAttention", &small),
@@ -33,6 +35,7 @@ pub fn zoo() -> Vec<Case> {
         ("mamba", "DiMamba", &small[..4]),
         ("diffussm", "DiffuSSM", &small[..4]),
         ("sit", "SiT", &small),
+        ("dis", "DiS", &dis),
     ];
     let case = |(model, item, set): &(&str, &str, &[(&str, &str)])| Case {
         name: (*item).into(),

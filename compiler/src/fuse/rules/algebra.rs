@@ -24,7 +24,9 @@ fn flatten(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
         let multiples = if node.op == Op::Sum { multiples(graph, *operand) } else { vec![(1.0, *operand)] };
         for (factor, of) in multiples {
             for inner in nodes(graph, of, |op| *op == node.op) {
-                if node.operands.len() + inner.operands.len() > LONGEST + 1 {
+                // A class that is a sum of itself and of something that is zero would go round and round.
+                let is_loop = inner.operands.iter().any(|id| graph.find(*id) == graph.find(of));
+                if is_loop || node.operands.len() + inner.operands.len() > LONGEST + 1 {
                     continue;
                 }
                 let scaled = |id: &Id| match factor == 1.0 {
