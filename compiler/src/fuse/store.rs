@@ -96,10 +96,10 @@ impl Writer<'_, '_> {
         let node = self.best.node(self.graph, class).cloned();
         let node = node.ok_or_else(|| ShapeError("a class has no smallest term".into()))?;
         let operands = self.best.operands(self.graph, &node);
-        if let Op::Reduce(Reduce::Sum, over) = &node.op {
-            if let Some(sum) = self.contraction(class, over, operands[0])? {
-                return Ok(sum);
-            }
+        if let Op::Reduce(Reduce::Sum, over) = &node.op
+            && let Some(sum) = self.contraction(class, over, operands[0])?
+        {
+            return Ok(sum);
         }
         if !matches!(node.op, Op::Sum | Op::Product) {
             operands.iter().try_for_each(|id| self.value(*id).map(drop))?;
