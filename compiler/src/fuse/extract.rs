@@ -7,7 +7,7 @@ use super::lang::{Graph, Node, Op, has_any, number};
 use super::rules::algebra::is_uneven;
 use crate::ops::{Map, Reduce};
 use egg::Id;
-use rustc_hash::{FxHashMap, FxHasher};
+use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::hash::{Hash, Hasher};
 
 /// How large the term of a class is, and what it is.
@@ -21,6 +21,11 @@ pub(super) struct Key {
 pub(super) struct Best {
     chosen: FxHashMap<Id, (Key, Node)>,
 }
+
+/// How often inputs are told apart by their use: what is the same after that is used the same.
+const USES: usize = 3;
+/// The stack that a term may need before more is taken.
+const RED_ZONE: usize = 128 << 10;
 
 /// The size of a plain node. A multiple of a value is hardly larger than the value, so that a sum of multiples
 /// beats a multiple of a sum among other terms.
@@ -36,8 +41,79 @@ const NEVER: u64 = 100_000;
 const BEHIND: u64 = 400;
 
 impl Best {
-    /// Finds the smallest term of every class.
-    pub fn of(graph: &Graph) -> Best {
+    /// Finds the smallest term of every class. What an input is shows in its use: `results` are the classes
+    /// that are given out. Each round looks one step further, so that inputs of one shape are told apart by what
+    /// is done with them and not by their names or their places.
+    pub fn of(graph: &mut Graph, results: &[Id]) -> Best {
+        let mut best = Best::search(graph);
+        for _ in 0..USES {
+            let uses = best.uses(graph, results);
+            let inputs: Vec<(usize, u64)> = graph
+                .classes()
+                .flat_map(|class| class.nodes.iter().map(move |node| (class.id, node)))
+                .filter_map(|(id, node)| match node.op {
+                    Op::Other(at) => Some((at as usize, *uses.get(&graph.find(id))?)),
+                    _ => None,
+                })
+                .collect();
+            for (at, use_of) in inputs {
+                let other = &mut graph.analysis.others[at];
+                if other.input.is_some() {
+                    other.key = hashed(&(other.key, use_of));
+                }
+            }
+            best = Best::search(graph);
+        }
+        best
+    }
+
+    /// For every class that a result depends on, what is done with it.
+    fn uses(&self, graph: &Graph, results: &[Id]) -> FxHashMap<Id, u64> {
+        let mut order = Vec::new();
+        let mut seen: FxHashSet<Id> = FxHashSet::default();
+        for root in results {
+            self.behind(graph, graph.find(*root), &mut seen, &mut order);
+        }
+        let mut found: FxHashMap<Id, Vec<u64>> = FxHashMap::default();
+        for (at, root) in results.iter().enumerate() {
+            found.entry(graph.find(*root)).or_default().push(hashed(&("result", at)));
+        }
+        let mut uses = FxHashMap::default();
+        // Readers come before what they read.
+        for id in order.into_iter().rev() {
+            let mut by = found.remove(&id).unwrap_or_default();
+            by.sort_unstable();
+            let own = hashed(&by);
+            uses.insert(id, own);
+            let Some(node) = self.node(graph, id) else { continue };
+            let operands = self.operands(graph, node);
+            let keys: Vec<u64> =
+                operands.iter().filter_map(|o| Some(self.key(graph, *o)?.structure)).collect();
+            let sorted = matches!(node.op, Op::Sum | Op::Product | Op::Map(Map::Min | Map::Max));
+            for (place, operand) in operands.iter().enumerate() {
+                let place = if sorted { 0 } else { place };
+                let by = hashed(&(own, structure(graph, &node.op), place, &keys));
+                found.entry(graph.find(*operand)).or_default().push(by);
+            }
+        }
+        uses
+    }
+
+    /// Classes behind a class, itself last.
+    fn behind(&self, graph: &Graph, id: Id, seen: &mut FxHashSet<Id>, order: &mut Vec<Id>) {
+        if !seen.insert(id) {
+            return;
+        }
+        stacker::maybe_grow(RED_ZONE, 1 << 20, || {
+            let operands = self.node(graph, id).map(|n| n.operands.clone()).unwrap_or_default();
+            for operand in operands {
+                self.behind(graph, graph.find(operand), seen, order);
+            }
+        });
+        order.push(id);
+    }
+
+    fn search(graph: &Graph) -> Best {
         let mut ids: Vec<Id> = graph.classes().map(|c| c.id).collect();
         ids.sort_unstable();
         let mut best = Best { chosen: FxHashMap::default() };
@@ -96,6 +172,12 @@ impl Best {
     }
 }
 
+fn hashed(of: &impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The size of a node without its operands.
 fn weight(graph: &Graph, node: &Node) -> u64 {
     let is_number = |id: &&Id| number(graph, **id).is_some();
@@ -106,7 +188,7 @@ fn weight(graph: &Graph, node: &Node) -> u64 {
             let sums = node.operands.iter().filter(|id| takes_a_number(graph, **id)).count() as u64;
             NEVER * sums + if node.operands.len() == 2 { MULTIPLE } else { PLAIN }
         }
-        Op::Sum | Op::Product | Op::Power(_) | Op::Center(_) | Op::Softmax(_) => PLAIN,
+        Op::Sum | Op::Product | Op::Power(_) | Op::Broadcast(_) | Op::Center(_) | Op::Softmax(_) => PLAIN,
         // The sigmoid is cheaper than the hyperbolic tangent, and as good.
         Op::Map(Map::Tanh) => 4 * PLAIN,
         Op::Map(_) => PLAIN + PLAIN / 2,
@@ -159,6 +241,7 @@ fn structure(graph: &Graph, op: &Op) -> u64 {
         Op::Reduce(reduce, axes) => (5, reduce, colors(axes)).hash(&mut hasher),
         Op::Center(axes) => (6, colors(axes)).hash(&mut hasher),
         Op::Softmax(axes) => (7, colors(axes)).hash(&mut hasher),
+        Op::Broadcast(axes) => (9, colors(axes)).hash(&mut hasher),
         Op::Other(at) => (8, problem.others[*at as usize].key).hash(&mut hasher),
     }
     hasher.finish()

@@ -6,15 +6,17 @@ use crate::ops::{Op, Scan};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 
-/// The color of every axis of a module, as one function sees it: its size, and where it stands in the inputs.
+/// The color of every axis of a module, as one function sees it: its size, and where it stands in the inputs,
+/// whatever these are called.
 pub(super) fn colors(module: &Module, function: &Function) -> Vec<u64> {
-    let mut seen: Vec<Vec<(&str, usize)>> = vec![Vec::new(); module.axes.len()];
+    let mut seen: Vec<Vec<(usize, usize)>> = vec![Vec::new(); module.axes.len()];
     for input in &function.inputs {
-        for (at, axis) in function.value(input.value).shape.iter().enumerate() {
-            seen[axis.0 as usize].push((input.name.as_str(), at));
+        let shape = &function.value(input.value).shape;
+        for (at, axis) in shape.iter().enumerate() {
+            seen[axis.0 as usize].push((shape.len(), at));
         }
     }
-    let color = |(axis, mut seen): (&crate::graph::Axis, Vec<(&str, usize)>)| {
+    let color = |(axis, mut seen): (&crate::graph::Axis, Vec<(usize, usize)>)| {
         seen.sort_unstable();
         let size = match axis.size {
             Size::Fixed(size) => size,

@@ -32,6 +32,8 @@ pub(super) enum Op {
     Map(Map),
     /// A reduction.
     Reduce(Reduce, Axes),
+    /// The same along further axes.
+    Broadcast(Axes),
     /// `x - mean(x, over: axes)`: an atom, so that no rule takes a centred moment apart.
     Center(Axes),
     /// `softmax(x, over: axes)`.
@@ -165,6 +167,7 @@ impl Analysis<Node> for Problem {
                 let inner = of(&node.operands[0]).axes.iter().copied();
                 facts(axes(inner.filter(|a| !over.contains(a))))
             }
+            Op::Broadcast(along) => facts(axes(union().iter().chain(along.iter()).copied())),
             Op::Other(at) => {
                 let other = &graph.analysis.others[*at as usize];
                 Facts { dtype: other.dtype, ..facts(axes(other.shape.iter().copied())) }

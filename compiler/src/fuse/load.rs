@@ -91,7 +91,9 @@ impl Loader<'_> {
     fn arithmetic(&mut self, at: usize, x: &[Id]) -> Option<Id> {
         let node = &self.function.nodes[at];
         let (output, inputs) = (node.outputs[0], &node.inputs);
-        if !self.is_float(output) || !inputs.iter().all(|v| self.is_float(*v)) {
+        // Whoever only lends axes to a broadcast may hold anything.
+        let read = if node.op == ops::Op::Map(Map::Broadcast) { &inputs[..1] } else { &inputs[..] };
+        if !self.is_float(output) || !read.iter().all(|v| self.is_float(*v)) {
             return None;
         }
         let id = match &node.op {
@@ -138,7 +140,11 @@ impl Loader<'_> {
                 }
                 _ => make(&mut self.graph, Op::Map(map), x.to_vec()),
             },
-            Map::Broadcast | Map::Where => return None,
+            Map::Broadcast => {
+                let along = axes(x.iter().flat_map(|id| self.graph[*id].data.axes.to_vec()));
+                make(&mut self.graph, Op::Broadcast(along), vec![x[0]])
+            }
+            Map::Where => return None,
             Map::Min
             | Map::Max
             | Map::Rem
@@ -184,9 +190,6 @@ impl Loader<'_> {
                 let keys = Keys { module: self.module, colors: &self.graph.analysis.colors };
                 let mut hasher = rustc_hash::FxHasher::default();
                 (keys.op(&node.op), output, keys.shape(&value.shape)).hash(&mut hasher);
-                if let Some(input) = input {
-                    function.inputs[input].name.hash(&mut hasher);
-                }
                 self.graph.analysis.others.push(Other {
                     op: node.op.clone(),
                     output,

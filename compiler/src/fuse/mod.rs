@@ -16,6 +16,7 @@ mod problems;
 mod rules;
 mod saturate;
 mod settle;
+mod step;
 mod store;
 mod terms;
 #[cfg(test)]
@@ -114,6 +115,8 @@ fn respell(
     for node in &mut function.nodes {
         if let Op::Scan(scan) = &mut node.op {
             let body = respell(module, Function::clone(&scan.body), true, fired, result)?;
+            let (body, order) = step::in_order_of_use(&body, [scan.carries, scan.sequences]);
+            node.inputs = order.into_iter().map(|at| node.inputs[at]).collect();
             node.op = Op::Scan(Scan { body: Arc::new(body), ..scan.clone() });
         }
     }
@@ -123,5 +126,5 @@ fn respell(
     if !saturated.complete {
         result.incomplete.push(function.name.clone());
     }
-    store::store(module, &function, &graph, &classes, step)
+    store::store(module, &function, &mut graph, &classes, step)
 }

@@ -18,7 +18,7 @@ const RED_ZONE: usize = 128 << 10;
 pub(super) fn store(
     module: &mut Module,
     source: &Function,
-    graph: &Graph,
+    graph: &mut Graph,
     classes: &[Option<Id>],
     step: bool,
 ) -> Result<Function, ShapeError> {
@@ -26,8 +26,11 @@ pub(super) fn store(
     for (id, span) in &graph.analysis.origins {
         origins.entry(graph.find(*id)).or_insert(*span);
     }
+    let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
+    let roots: Vec<Id> = results.filter_map(|id| classes[id.0 as usize]).collect();
     let builder = Builder::new(module, source.name.clone());
-    let best = Best::of(graph);
+    let best = Best::of(graph, &roots);
+    let graph = &*graph;
     let mut writer = Writer {
         builder,
         graph,
@@ -118,6 +121,7 @@ impl Writer<'_, '_> {
                 let over = self.ordered(over);
                 self.add(class, ops::Op::Reduce(*reduce, over), &[inner])
             }
+            Op::Broadcast(along) => self.broadcast(class, along, operands[0]),
             Op::Center(over) => self.center(class, over, operands[0]),
             Op::Softmax(over) => self.softmax(class, over, operands[0]),
             Op::Other(at) => self.other(class, *at as usize, &operands),
@@ -267,6 +271,35 @@ impl Writer<'_, '_> {
                     .try_fold(root, |product, _| self.map(class, Map::Mul, &[product, square]))
             }
         }
+    }
+
+    /// The same along further axes: positions lend theirs, and an input the batch.
+    fn broadcast(&mut self, class: Id, along: &[AxisId], of: Id) -> Result<ValueId, ShapeError> {
+        let x = self.value(of)?;
+        let mut inputs = vec![x];
+        let missing: Vec<AxisId> =
+            along.iter().copied().filter(|a| !self.builder.shape(x).contains(a)).collect();
+        for axis in self.ordered(&missing) {
+            inputs.push(match axis {
+                AxisId::BATCH => self.sample(class)?,
+                _ => self.add(class, ops::Op::Iota(axis), &[])?,
+            });
+        }
+        self.map(class, Map::Broadcast, &inputs)
+    }
+
+    /// A value with the batch and no other axis.
+    fn sample(&mut self, class: Id) -> Result<ValueId, ShapeError> {
+        let batched = self.graph.analysis.others.iter().filter(|o| o.shape.contains(&AxisId::BATCH));
+        let first = batched.filter_map(|o| Some((o.shape.len(), o.key, o.input?))).min();
+        let (_, _, input) = first.ok_or_else(|| ShapeError("no input has the batch".into()))?;
+        let mut value = self.inputs[input];
+        for axis in self.builder.shape(value).to_vec() {
+            if axis != AxisId::BATCH {
+                value = self.add(class, ops::Op::View(View::Index { axis, at: 0 }), &[value])?;
+            }
+        }
+        Ok(value)
     }
 
     fn center(&mut self, class: Id, over: &[AxisId], of: Id) -> Result<ValueId, ShapeError> {

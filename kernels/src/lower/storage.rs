@@ -106,8 +106,8 @@ fn hint(original: &Function, chosen: &Function, value: ValueId) -> Option<AxisId
     let mut seen = Vec::new();
     while let Some(at) = open.pop() {
         for node in original.nodes.iter().filter(|n| n.inputs.contains(&at)) {
-            let before = node.inputs.iter().filter(|i| **i < value && same(&original.value(**i).shape));
-            if let Some(beside) = before.last() {
+            let mut before = node.inputs.iter().filter(|i| **i < value && same(&original.value(**i).shape));
+            if let Some(beside) = before.next_back() {
                 return chosen.value(*beside).shape.last().copied();
             }
             match &node.op {
