@@ -28,7 +28,7 @@ pub fn ada_ln() -> Family {
         name: "adaLN",
         text: "edition 2026
 block AdaLN(D) {
-  forward(x: [T, D], y: [T, D], shift: [D], scale: [D], gate: [D]) -> [T, D] {
+  forward({3}) -> [T, D] {
     {0}
     {1}
     {2}
@@ -54,6 +54,10 @@ block AdaLN(D) {
                 "let m = n * scale - (-shift) + n",
             ],
             vec!["y + gate * m", "m * gate + y", "y - gate * (-m)"],
+            vec![
+                "x: [T, D], y: [T, D], shift: [D], scale: [D], gate: [D]",
+                "gate: [D], scale: [D], y: [T, D], x: [T, D], shift: [D]",
+            ],
         ],
     }
 }

@@ -65,7 +65,7 @@ fn check(family: &Family) {
             count += 1;
             let found = compiled(&text, backward);
             assert!(
-                found.kernels == wanted.kernels && found.graph == wanted.graph,
+                found.kernels == wanted.kernels,
                 "{}, {}: two spellings differ\n{reference}\n{}\n---\n{text}\n{}",
                 family.name,
                 if backward { "backward" } else { "forward" },
