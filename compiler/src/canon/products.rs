@@ -54,6 +54,8 @@ pub(crate) fn summed_product(b: &mut Builder, over: &[AxisId], factors: Vec<Valu
         inner.insert(0, product);
         sum_alone(b, &mut inner, &mut left)?;
     }
+    // A weight stands before what it is multiplied with: matrix products take their operands in this order.
+    inner.sort_by_key(|v| b.shape(*v).contains(&AxisId::BATCH));
     let mut result = match (inner.as_slice(), left.is_empty()) {
         ([a, c], false) => b.add1(Op::Contract(left), &[*a, *c])?,
         ([a, c], true) => b.add1(Op::Map(Map::Mul), &[*a, *c])?,

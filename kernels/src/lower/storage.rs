@@ -129,15 +129,25 @@ fn hint(original: &Function, chosen: &Function, value: ValueId) -> Option<AxisId
 fn weight(original: &Function, chosen: &Function, value: ValueId) -> Vec<AxisId> {
     let shape = &original.value(value).shape;
     let same = |other: &[AxisId]| other.len() == shape.len() && shape.iter().all(|a| other.contains(a));
-    for node in original.nodes.iter().filter(|n| n.inputs.contains(&value)) {
-        if let Op::View(View::Transpose(order)) = &node.op {
-            return order.clone();
-        }
-        let beside = node.inputs.iter().filter(|i| matches!(chosen.producer(**i).op, Op::Input));
-        for input in beside.filter(|_| matches!(node.op, Op::Map(_))) {
-            let other = &chosen.value(*input).shape;
-            if same(other) {
-                return other.clone();
+    let mut open = vec![value];
+    let mut seen = vec![value];
+    while let Some(at) = open.pop() {
+        for node in original.nodes.iter().filter(|n| n.inputs.contains(&at)) {
+            if let Op::View(View::Transpose(order)) = &node.op {
+                return order.clone();
+            }
+            if !matches!(node.op, Op::Map(_)) {
+                continue;
+            }
+            let mut beside = node.inputs.iter().filter(|i| matches!(chosen.producer(**i).op, Op::Input));
+            if let Some(input) = beside.find(|i| same(&chosen.value(**i).shape)) {
+                return chosen.value(*input).shape.clone();
+            }
+            // An optimizer scales a gradient before it meets the state that is stored as the weight is.
+            let result = node.outputs[0];
+            if same(&original.value(result).shape) && !seen.contains(&result) {
+                seen.push(result);
+                open.push(result);
             }
         }
     }

@@ -107,7 +107,7 @@ fn a_whole_training_step_with_its_updates() {
     };
     for (item, model) in [("DiT", &dit), ("DiMamba", &mamba)] {
         let parts = Parts { model, noising: &noising, loss: &loss };
-        let programs = build(parts, &TrainOptions { optimizer, accumulate: 1 }).unwrap();
+        let programs = build(parts, &TrainOptions { optimizer, accumulate: 1, fuse: false }).unwrap();
         assert!(!programs.module.function(programs.update).updates.is_empty());
         let terms = Terms::everywhere(5e-5, Fill::Training, 4);
         compare(&format!("{item} step"), &programs.module, programs.update, 3, &terms);
