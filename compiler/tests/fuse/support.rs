@@ -14,30 +14,51 @@ pub struct Case {
     pub batch: usize,
 }
 
+/// Config values by name.
+type Settings<'a> = &'a [(&'a str, &'a str)];
+
 /// Small models of all families.
 pub fn zoo() -> Vec<Case> {
-    let small = [
+    let small: Settings = &[
         ("hidden_size", "24"),
         ("depth", "2"),
         ("input_size", "4"),
         ("num_classes", "5"),
         ("num_heads", "3"),
     ];
-    let uvit =
-        [("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
-    let dis =
-        [("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("d_state", "4")];
-    let items: [(&str, &str, &[(&str, &str)]); 8] = [
-        ("dit", "DiT", &small),
-        ("dit", "DiTInContext", &small),
-        ("dit", "DiTCrossAttention", &small),
-        ("uvit", "UViT", &uvit),
+    let uvit: Settings =
+        &[("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("num_heads", "3")];
+    let dis: Settings =
+        &[("embed_dim", "24"), ("depth", "2"), ("img_size", "4"), ("num_classes", "5"), ("d_state", "4")];
+    let unet: Settings = &[
+        ("image_size", "4"),
+        ("in_channels", "1"),
+        ("model_channels", "32"),
+        ("num_res_blocks", "1"),
+        ("attention_resolutions", "[2]"),
+        ("channel_mult", "[1, 1]"),
+    ];
+    let zigma: Settings = &[
+        ("embed_dim", "20"),
+        ("depth", "2"),
+        ("img_dim", "4"),
+        ("in_channels", "1"),
+        ("num_classes", "5"),
+        ("scan_type", "zigzagN8"),
+    ];
+    let items: [(&str, &str, Settings); 10] = [
+        ("dit", "DiT", small),
+        ("dit", "DiTInContext", small),
+        ("dit", "DiTCrossAttention", small),
+        ("uvit", "UViT", uvit),
         ("mamba", "DiMamba", &small[..4]),
         ("diffussm", "DiffuSSM", &small[..4]),
-        ("sit", "SiT", &small),
-        ("dis", "DiS", &dis),
+        ("sit", "SiT", small),
+        ("dis", "DiS", dis),
+        ("unet", "UNet", unet),
+        ("zigma", "ZigMa", zigma),
     ];
-    let case = |(model, item, set): &(&str, &str, &[(&str, &str)])| Case {
+    let case = |(model, item, set): &(&str, &str, Settings)| Case {
         name: (*item).into(),
         program: model_of(model, item, set),
         batch: 2,
@@ -45,7 +66,7 @@ pub fn zoo() -> Vec<Case> {
     items.iter().map(case).collect()
 }
 
-fn model_of(model: &str, item: &str, set: &[(&str, &str)]) -> Program {
+fn model_of(model: &str, item: &str, set: Settings) -> Program {
     let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
     let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     program(model, text, &Request { item: Some(item.into()), set, ..Request::default() })
