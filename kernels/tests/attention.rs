@@ -108,7 +108,9 @@ fn what_is_no_attention_says_why() {
     assert_eq!(doubled, [Reason::SeveralValues]);
     assert_eq!(of("    sum((w + 1) * v, over: S)", false), [Reason::Weights]);
     let squared = of("    sum(w * v, over: S) + sum(w * w * v, over: S)", false);
-    assert_eq!(squared, [Reason::MoreAxes]);
+    assert_eq!(squared, [Reason::SeveralValues]);
+    let wide = of("    sum(w * v, over: S) + sum(sin(w * v), over: S)", false);
+    assert_eq!(wide, [Reason::MoreAxes]);
     let other = of("    sum(w * v, over: S) + sum(max(w, 0.5), over: S)", false);
     assert_eq!(other, [Reason::RowSum]);
     let by_query = of("    sum(w * v, over: S) + sum(sum(w, over: T), over: S)", false);
