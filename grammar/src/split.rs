@@ -112,7 +112,11 @@ fn begins_member(source: &Source, start: usize, index: usize) -> bool {
         }
         "dims" => begins_dims(source, index),
         "let" => true,
-        "require" => free && source.word(index + 1) != "=" && index > start + 1,
+        "require" => {
+            // In `x..require` it is the end of a range.
+            let ends_a_range = source.word(index - 1) == ".." && !source.first_on_line(index);
+            free && !ends_a_range && source.word(index + 1) != "=" && index > start + 1
+        }
         "forward" => {
             let on_its_own = free || source.first_on_line(index);
             on_its_own && source.word(index + 1) == "(" && has_result_or_body(source, index + 1)

@@ -140,3 +140,9 @@ fn samples_keep_their_tree_with_comments_everywhere() {
         }
     }
 }
+
+/// Found by `programs_keep_their_tree`: `require` begins a member, but not as the end of a range.
+#[test]
+fn a_range_may_end_in_a_name_that_begins_members() {
+    check_format("edition 2026\nblock A(D) {\n  config n: int in 1.. = 2..require + 2\n  require n > 0\n}\n");
+}
