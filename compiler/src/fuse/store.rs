@@ -208,9 +208,11 @@ impl Writer<'_, '_> {
         Some(self.best.operands(self.graph, node).into_iter().filter(|id| !is_minus(id)).collect())
     }
 
-    /// A product, few elements first: what does not depend on an axis is multiplied outside of it.
+    /// A product, few elements first: what does not depend on an axis is multiplied outside of it. Tables that are
+    /// known at compile time come last, so that a number stays with what it scales: `t * 1000` times a frequency is
+    /// rounded as everybody rounds it.
     fn product(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
-        let mut factors: Vec<(usize, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
+        let mut factors: Vec<(bool, usize, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
         for id in operands {
             let key =
                 self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a factor has no key".into()))?;
@@ -224,11 +226,11 @@ impl Writer<'_, '_> {
                 Some((halves, of)) => (true, self.power(class, halves, of)?),
                 None => (false, self.value(*id)?),
             };
-            factors.push((self.elements(*id), divides, key, value));
+            factors.push((self.is_table(*id), self.elements(*id), divides, key, value));
         }
-        factors.sort_by_key(|f| (f.0, f.1, f.2));
+        factors.sort_by_key(|f| (f.0, f.1, f.2, f.3));
         let mut product = None;
-        for (_, divides, _, value) in factors {
+        for (_, _, divides, _, value) in factors {
             product = Some(match (product, divides) {
                 (None, false) => value,
                 (None, true) => {
@@ -240,6 +242,11 @@ impl Writer<'_, '_> {
             });
         }
         product.map_or_else(|| self.constant(class, 1.0), Ok)
+    }
+
+    fn is_table(&self, id: Id) -> bool {
+        let is_table = |at: u32| matches!(self.graph.analysis.others[at as usize].op, ops::Op::Tensor(_));
+        matches!(self.best.node(self.graph, id), Some(Node { op: Op::Other(at), .. }) if is_table(*at))
     }
 
     fn power(&mut self, class: Id, halves: i16, of: Id) -> Result<ValueId, ShapeError> {

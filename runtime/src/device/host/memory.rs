@@ -1,6 +1,6 @@
 //! One allocation for everything a session holds.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::NonNull;
 
 /// Everything starts at multiples of this many bytes.
@@ -29,12 +29,13 @@ unsafe impl Send for Memory {}
 unsafe impl Sync for Memory {}
 
 impl Memory {
-    /// Zeroed memory, if the system has so much.
+    /// Zeroed memory, if the system has so much. It is asked itself: an allocator for small things may promise what
+    /// is not there, and the process would be ended when it is touched.
     #[must_use]
     pub fn new(bytes: usize) -> Option<Self> {
         let layout = Layout::from_size_align(bytes.max(ALIGN), ALIGN).ok()?;
         // SAFETY: the layout has a size that is not zero.
-        let base = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        let base = NonNull::new(unsafe { System.alloc_zeroed(layout) })?;
         Some(Memory { base, layout })
     }
 
@@ -75,6 +76,6 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this layout.
-        unsafe { dealloc(self.base.as_ptr(), self.layout) }
+        unsafe { System.dealloc(self.base.as_ptr(), self.layout) }
     }
 }
