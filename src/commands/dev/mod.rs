@@ -24,6 +24,9 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
     if args.format == Format::Svg && args.stage != Stage::Orders {
         return Err(Failure::Misuse("only --stage orders is drawn; other stages are text or dot".into()));
     }
+    if args.why && args.stage != Stage::Fused {
+        return Err(Failure::Misuse("--why belongs to --stage fused".into()));
+    }
     let Checked { mut program, sources, .. } = model::program(&args.file, &args.model.request()?, output)?;
     if args.stage == Stage::Program {
         print!("{}", outline(&program));
