@@ -11,7 +11,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use products::summed_product;
+pub(crate) use products::{elements, summed_product};
 
 use crate::graph::{FuncId, Function, Module};
 use crate::ops::{Op, Scan, ShapeError};

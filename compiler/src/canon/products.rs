@@ -76,10 +76,11 @@ fn smallest_product(b: &Builder, factors: &[ValueId]) -> (usize, usize) {
         for first in 0..second {
             let mut axes = b.shape(factors[first]).to_vec();
             axes.extend(b.shape(factors[second]).iter().filter(|a| !b.shape(factors[first]).contains(a)));
-            let both = size_of(b, &axes);
-            let own = elements(b, factors[first]).saturating_add(elements(b, factors[second]));
-            if (both, own) < best.0 {
-                best = ((both, own), (first, second));
+            let both = elements(b, &axes);
+            let own = [first, second].map(|at| elements(b, b.shape(factors[at])));
+            let size = (both, own[0].saturating_add(own[1]));
+            if size < best.0 {
+                best = (size, (first, second));
             }
         }
     }
@@ -102,12 +103,8 @@ fn sum_alone(b: &mut Builder, factors: &mut [ValueId], left: &mut Vec<AxisId>) -
     Ok(())
 }
 
-/// How many elements a value has; a batch counts as many.
-fn elements(b: &Builder, id: ValueId) -> usize {
-    size_of(b, b.shape(id))
-}
-
-fn size_of(b: &Builder, axes: &[AxisId]) -> usize {
+/// How many elements a value along some axes has; a batch counts as many.
+pub(crate) fn elements(b: &Builder, axes: &[AxisId]) -> usize {
     let size = |axis: &AxisId| match b.module.axis(*axis).size {
         Size::Fixed(size) => size,
         Size::Batch => 1 << 20,

@@ -132,7 +132,6 @@ pub(super) struct Problem {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Facts {
     pub axes: Axes,
-    pub dtype: DType,
     pub number: Option<f64>,
 }
 
@@ -160,18 +159,15 @@ impl Analysis<Node> for Problem {
             [one] => of(one).axes.clone(),
             many => axes(many.iter().flat_map(|id| of(id).axes.iter().copied())),
         };
-        let facts = |axes| Facts { axes, dtype: DType::F32, number: None };
+        let facts = |axes| Facts { axes, number: None };
         match &node.op {
-            Op::Number(bits) => Facts { number: Some(f64::from_bits(*bits)), ..facts(axes([])) },
+            Op::Number(bits) => Facts { axes: axes([]), number: Some(f64::from_bits(*bits)) },
             Op::Reduce(_, over) => {
                 let inner = of(&node.operands[0]).axes.iter().copied();
                 facts(axes(inner.filter(|a| !over.contains(a))))
             }
             Op::Broadcast(along) => facts(axes(union().iter().chain(along.iter()).copied())),
-            Op::Other(at) => {
-                let other = &graph.analysis.others[*at as usize];
-                Facts { dtype: other.dtype, ..facts(axes(other.shape.iter().copied())) }
-            }
+            Op::Other(at) => facts(axes(graph.analysis.others[*at as usize].shape.iter().copied())),
             Op::Sum | Op::Product | Op::Power(_) | Op::Map(_) | Op::Center(_) | Op::Softmax(_) => {
                 facts(union())
             }

@@ -23,7 +23,7 @@ mod terms;
 mod tests;
 
 use crate::canon;
-use crate::graph::{FuncId, Function, Module, inline};
+use crate::graph::{FuncId, Function, Module, inline, reached};
 use crate::ops::{Op, Scan, ShapeError};
 use std::sync::Arc;
 
@@ -71,10 +71,8 @@ impl Canonical {
 /// If an operation does not fit its inputs: a fault of a rule.
 pub fn canonical(module: &mut Module, entry: FuncId) -> Result<(FuncId, Canonical), ShapeError> {
     let entry = problems::problems(module, entry);
-    let mut order = Vec::new();
-    problems::reached(module, entry, &mut order);
     let mut all = Canonical::default();
-    for id in order {
+    for id in reached(module, entry) {
         all.add(respell_function(module, id)?);
     }
     Ok((entry, all))

@@ -4,7 +4,7 @@
 //! would be two things. A block that a model repeats stays one function, and is one problem however often it is
 //! called: the time that this takes does not grow with the depth.
 
-use crate::graph::{FuncId, Function, Module, inline_some};
+use crate::graph::{FuncId, Function, Module, inline_some, reached};
 use crate::ops::Op;
 use std::collections::BTreeMap;
 
@@ -15,10 +15,8 @@ const RARE: usize = 2;
 
 /// Adds a function that does what `entry` does, made of problems.
 pub(super) fn problems(module: &mut Module, entry: FuncId) -> FuncId {
-    let mut order = Vec::new();
-    reached(module, entry, &mut order);
     let mut made: BTreeMap<FuncId, FuncId> = BTreeMap::new();
-    for old in order {
+    for old in reached(module, entry) {
         let mut function = module.function(old).clone();
         let mut calls: BTreeMap<FuncId, usize> = BTreeMap::new();
         for node in &mut function.nodes {
@@ -42,17 +40,4 @@ pub(super) fn problems(module: &mut Module, entry: FuncId) -> FuncId {
 
 fn size(function: &Function) -> usize {
     function.nodes.iter().filter(|n| !matches!(n.op, Op::Input | Op::Constant(_))).count()
-}
-
-/// The functions that a function reaches, callees first.
-pub(super) fn reached(module: &Module, function: FuncId, order: &mut Vec<FuncId>) {
-    if order.contains(&function) {
-        return;
-    }
-    for node in &module.function(function).nodes {
-        if let Op::Call { function, .. } = &node.op {
-            reached(module, *function, order);
-        }
-    }
-    order.push(function);
 }

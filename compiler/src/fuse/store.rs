@@ -2,15 +2,13 @@
 
 use super::extract::{Best, Key};
 use super::lang::{Graph, Node, Op, number};
-use crate::canon::summed_product;
-use crate::graph::{AxisId, Builder, Function, InputKind, Module, Size, ValueId};
+use crate::canon::{elements, summed_product};
+use crate::graph::{AxisId, Builder, Function, Module, ValueId};
 use crate::ops::{self, Map, Reduce, ShapeError, View};
 use arch_grammar::Span;
 use egg::Id;
 use rustc_hash::FxHashMap;
 
-/// A batch counts as this many places.
-const BATCH: usize = 1 << 20;
 /// The stack that a term may need before more is taken.
 const RED_ZONE: usize = 128 << 10;
 
@@ -67,7 +65,6 @@ pub(super) fn store(
     function.outputs = source.outputs.iter().map(|o| o.0.clone()).zip(results.by_ref()).collect();
     let input = |id: ValueId| source.inputs.iter().position(|i| i.value == id).map(|at| inputs[at]);
     function.updates = source.updates.iter().filter_map(|u| input(u.0)).zip(results).collect();
-    debug_assert!(function.inputs.iter().all(|i| !matches!(i.kind, InputKind::State) || !i.name.is_empty()));
     Ok(function)
 }
 
@@ -149,12 +146,7 @@ impl Writer<'_, '_> {
     }
 
     fn elements(&self, id: Id) -> usize {
-        let module = &self.builder.module;
-        let size = |a: &AxisId| match module.axis(*a).size {
-            Size::Fixed(size) => size,
-            Size::Batch => BATCH,
-        };
-        self.graph[id].data.axes.iter().map(size).fold(1, usize::saturating_mul)
+        elements(&self.builder, &self.graph[id].data.axes)
     }
 
     /// A sum of a product, as contractions.

@@ -22,6 +22,7 @@ mod dot;
 mod inline;
 mod link;
 mod print;
+mod reached;
 mod verify;
 
 pub use build::Builder;
@@ -29,6 +30,7 @@ pub use dot::dot;
 pub use inline::{inline, inline_some};
 pub use link::{Linked, link};
 pub use print::{print, print_function};
+pub use reached::reached;
 pub use verify::{VerifyError, verify, verify_function};
 
 use crate::ops::Op;

@@ -7,6 +7,8 @@ mod common;
 mod emulator;
 #[path = "../../../runtime/tests/executing/fuzz.rs"]
 mod fuzz;
+#[path = "../../../runtime/tests/executing/generator.rs"]
+mod generator;
 #[path = "../golden_plans/mod.rs"]
 mod golden_plans;
 mod misuse;

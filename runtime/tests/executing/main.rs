@@ -3,6 +3,7 @@
 mod attention;
 mod common;
 mod fuzz;
+mod generator;
 mod models;
 mod ops;
 mod paper_blocks;

@@ -1,6 +1,5 @@
 //! `archc dev FILE --stage fused [--why]`: the canonical spelling, and what led to it.
 
-use super::reachable;
 use crate::cli::{DevArgs, Fuse};
 use crate::failure::Failure;
 use crate::lowered;
@@ -15,9 +14,7 @@ pub fn run(args: &DevArgs, mut program: Program, sources: &Sources) -> Result<()
     let unfused = args.why.then(|| planned(args, &mut program.clone(), sources, Fuse::Off)).transpose()?;
     let canonical = lowered::respell(&mut program)?;
     let Some(before) = unfused else {
-        let mut order = Vec::new();
-        reachable(&program, program.entry, &mut order);
-        for function in order {
+        for function in graph::reached(&program.module, program.entry) {
             println!("{}", graph::print_function(&program.module, function));
         }
         return Ok(());

@@ -76,27 +76,12 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
     match args.format {
         Format::Dot => print!("{}", graph::dot(&program.module, entry)),
         Format::Text | Format::Svg => {
-            let mut order = Vec::new();
-            reachable(&program, entry, &mut order);
-            for f in order {
+            for f in graph::reached(&program.module, entry) {
                 println!("{}", graph::print_function(&program.module, f));
             }
         }
     }
     Ok(())
-}
-
-/// The functions that a function calls, callees first.
-fn reachable(program: &Program, function: graph::FuncId, order: &mut Vec<graph::FuncId>) {
-    if order.contains(&function) {
-        return;
-    }
-    for node in &program.module.function(function).nodes {
-        if let arch_compiler::ops::Op::Call { function, .. } = &node.op {
-            reachable(program, *function, order);
-        }
-    }
-    order.push(function);
 }
 
 fn outline(program: &Program) -> String {
