@@ -1,5 +1,5 @@
 //! Every family trains from its recipe: a few steps of each, and the loss falls. Whole runs are measured by
-//! `tests/bench/families`.
+//! `bench/families`.
 
 mod common;
 

@@ -18,6 +18,16 @@ fn the_models_are_formatted_and_without_warnings() {
 }
 
 #[test]
+fn what_is_measured_is_formatted_and_without_warnings() {
+    let items = concat!(env!("CARGO_MANIFEST_DIR"), "/bench/items");
+    archc("fmt --check", &[("", items)]).fine();
+    let checked = archc("check", &[("", items)]).fine();
+    let said = checked.stdout + &checked.stderr;
+    assert!(!said.contains("warning"), "{said}");
+    assert!(said.contains("SiluGate") && said.contains("Scan"), "{said}");
+}
+
+#[test]
 fn the_tests_of_all_models_pass() {
     let ran = archc("test", &[("", MODELS)]).fine();
     let said = ran.stdout + &ran.stderr;

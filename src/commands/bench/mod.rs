@@ -18,7 +18,10 @@ use arch_runtime::diffusion::Variance;
 use arch_runtime::execute::{Data, Execute, Prepare};
 use arch_runtime::interface::Interface;
 use arch_runtime::recipe::DiffusionRecipe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long one sample of an operation's time lasts at least, as in the peers' measurements.
+const SAMPLE: Duration = Duration::from_millis(20);
 
 /// Measures a task.
 pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
@@ -57,15 +60,20 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     for _ in 0..args.warmup {
         session.run(name)?;
     }
+    // An operation alone may take microseconds: a sample of its time is many runs.
+    let inner = match args.task {
+        Task::Op => inner_runs(session.as_mut(), name)?,
+        _ => 1,
+    };
     session.set_profiling(args.profile);
     let others = Others::begin();
     let mut times = Times::default();
     for _ in 0..args.repeats.max(1) {
         let began = Instant::now();
-        for _ in 0..runs {
+        for _ in 0..runs * inner {
             session.run(name)?;
         }
-        times.add(began.elapsed());
+        times.add(began.elapsed() / inner as u32);
     }
     let others_cores = others.end();
     let profile = session.profile();
@@ -77,7 +85,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         "median_s": median, "min_s": times.min(), "max_s": times.max(),
         "images_per_second": args.batch as f64 / median, "peak_rss_mib": peak_rss_mib(),
         "compile_seconds": compile_seconds, "threads": threads, "dtype": "f32", "device": "cpu",
-        "others_cores": others_cores, "repeats": times.len(),
+        "others_cores": others_cores, "repeats": times.len(), "runs_per_repeat": inner,
         "params": program.layers.first().map_or(0, |l| l.params), "arena_bytes": session.bytes(),
         "kernels": profile::as_json(&profile),
         "diagnostics": warnings,
@@ -102,6 +110,13 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     }
     profile::print(&profile);
     Ok(())
+}
+
+/// How many runs last at least [`SAMPLE`].
+fn inner_runs(session: &mut dyn Execute, name: &str) -> Result<usize, Failure> {
+    let began = Instant::now();
+    session.run(name)?;
+    Ok((SAMPLE.as_secs_f64() / began.elapsed().as_secs_f64().max(1e-7)).ceil().max(1.0) as usize)
 }
 
 /// An item by itself, on random inputs and, for its gradients, random cotangents.
