@@ -23,6 +23,8 @@ pub struct Built {
     pub loss: Program,
     /// All texts.
     pub sources: Sources,
+    /// The same, as the spans of all programs point into them.
+    pub texts: Texts,
     /// Roles of the model's inputs.
     pub interface: Interface,
     /// Warnings, as they go into the command's JSON.
@@ -89,9 +91,16 @@ fn build(
     let training = Request { training: true, ..request.clone() };
     let (training, ..) = compile(provider, name, text, &training)?;
     let interface = Interface::new(&inference, recipe.train.null_label)?;
-    let (noising, loss, loss_texts) = loss_programs(provider, &interface, &recipe.diffusion)?;
-    let files =
-        texts.iter().chain(loss_texts.iter()).map(|(_, n, t)| (n.to_string(), t.to_string())).collect();
+    let (mut noising, mut loss, loss_texts) = loss_programs(provider, &interface, &recipe.diffusion)?;
+    let mut texts = texts;
+    let before = texts.iter().count() as u32;
+    for (_, name, text) in loss_texts.iter() {
+        texts.add(name, text);
+    }
+    for program in [&mut noising, &mut loss] {
+        move_spans(program, before);
+    }
+    let files = texts.iter().map(|(_, n, t)| (n.to_string(), t.to_string())).collect();
     let sources = Sources {
         main: name.to_string(),
         item: inference.item.clone(),
@@ -99,7 +108,13 @@ fn build(
         settings: request.set.clone(),
         files,
     };
-    Ok(Built { training, inference, noising, loss, sources, interface, warnings })
+    Ok(Built { training, inference, noising, loss, sources, texts, interface, warnings })
+}
+
+/// A program whose texts now stand behind this many others.
+fn move_spans(program: &mut Program, files: u32) {
+    let nodes = program.module.functions.iter_mut().flat_map(|f| &mut f.nodes);
+    nodes.for_each(|node| node.origin.file.0 += files);
 }
 
 /// `NoisySample` and `GaussianLoss` for a model's sizes and a process, and the texts they were built from.

@@ -28,6 +28,7 @@ const AFTER: &str = "Start here:
 
 Environment:
   ARCHC_CC          the C compiler; else the first of cc, gcc and clang that runs
+  ARCHC_CC_SECONDS  how long it may take for one file of kernels before it is stopped; else 300
   ARCHC_CACHE_DIR   where compiled kernels are kept; else archc in the user's cache folder
   ARCHC_TARGET      the instruction set of the kernels, generic, avx2 or avx512; else the best of the machine
   ARCHC_NVRTC       the folder of NVIDIA's compiler, for `kernels --registers`; else CUDA_HOME and Python's packages

@@ -34,8 +34,7 @@ impl From<arch_runtime::execute::RunError> for Failure {
 
 impl From<HostError> for Failure {
     fn from(error: HostError) -> Self {
-        let code = if matches!(error, HostError::Refused { .. }) { Code::Fault } else { Code::Machine };
-        Failure::Problem(Problem::new(code, error.to_string(), error.help()))
+        Failure::Problem(Problem::new(Code::Machine, error.to_string(), error.help()))
     }
 }
 

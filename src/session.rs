@@ -2,12 +2,14 @@
 
 use crate::cli::{Form, Fuse, Output};
 use arch_compiler::graph::{FuncId, Module};
-use arch_runtime::device::host::HostError;
+use arch_grammar::Sources;
 use arch_runtime::execute::interpreter::Interpreter;
 use arch_runtime::execute::{Execute, Prepare, RunError};
 use arch_runtime::luminal::primitive::Primitive;
 use arch_runtime::luminal::{BuildError, Options, Session};
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// A form and what it needs to know.
 pub struct Chosen<'a> {
@@ -17,8 +19,10 @@ pub struct Chosen<'a> {
     fuse: Fuse,
     /// Whether sessions take the time of their kernels.
     profile: bool,
-    /// Whether the warning about the cache was given: training makes several sessions.
-    warned: Cell<bool>,
+    /// The texts that spans point into, so that kernels name their lines.
+    texts: Option<Arc<Sources>>,
+    /// The warnings that were given: training makes several sessions.
+    warned: RefCell<BTreeSet<String>>,
 }
 
 /// The options of the executing form.
@@ -44,9 +48,6 @@ pub fn executing(
 /// The same fault, as every form has it.
 pub fn unbuilt(error: &BuildError) -> RunError {
     match error {
-        BuildError::Host(host @ HostError::Refused { .. }) => {
-            RunError::Fault { message: host.to_string(), help: host.help().to_string() }
-        }
         BuildError::Host(host) => {
             RunError::Machine { message: host.to_string(), help: host.help().to_string() }
         }
@@ -67,12 +68,25 @@ pub fn unbuilt(error: &BuildError) -> RunError {
 impl<'a> Chosen<'a> {
     /// `threads` 0 takes as many as there are cores.
     pub fn new(form: Form, threads: usize, output: &'a Output) -> Self {
-        Chosen { form, threads, output, fuse: Fuse::On, profile: false, warned: Cell::new(false) }
+        Chosen {
+            form,
+            threads,
+            output,
+            fuse: Fuse::On,
+            profile: false,
+            texts: None,
+            warned: RefCell::default(),
+        }
     }
 
     /// Whether mathematics is respelled: only where kernels run, the other forms are references.
     pub fn fused(self, fuse: Fuse) -> Self {
         Chosen { fuse, ..self }
+    }
+
+    /// Kernels name lines of these texts.
+    pub fn of(self, texts: Sources) -> Self {
+        Chosen { texts: Some(Arc::new(texts)), ..self }
     }
 
     /// Takes the time of every kernel.
@@ -86,13 +100,14 @@ impl<'a> Chosen<'a> {
         programs: &[(&str, FuncId)],
         batch: usize,
     ) -> Result<Session, RunError> {
-        let session =
-            Session::new(module, programs, batch, Options { fuse: self.fuses(), ..options(self.threads) })
-                .map_err(|e| unbuilt(&e))?;
+        let options = Options { fuse: self.fuses(), sources: self.texts.clone(), ..options(self.threads) };
+        let session = Session::new(module, programs, batch, options).map_err(|e| unbuilt(&e))?;
         for remark in session.remarks() {
-            if remark.is_warning() && !self.output.quiet && !self.warned.replace(true) {
-                eprintln!("warning: {remark}");
-            } else if !remark.is_warning() && self.output.verbose > 0 {
+            if remark.is_warning() {
+                if !self.output.quiet && self.warned.borrow_mut().insert(remark.to_string()) {
+                    eprintln!("warning: {remark}");
+                }
+            } else if self.output.verbose > 0 {
                 eprintln!("note: {remark}");
             }
         }

@@ -4,6 +4,9 @@
 #[path = "bad_input/cache.rs"]
 mod cache;
 mod common;
+#[cfg(unix)]
+#[path = "bad_input/compiler.rs"]
+mod compiler;
 #[path = "bad_input/data.rs"]
 mod data;
 #[path = "bad_input/disks.rs"]

@@ -22,10 +22,10 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
         request.shapes.push((name.clone(), t.shape.get(1..).unwrap_or_default().to_vec()));
     }
     let checked = model::program(&args.file, &request, output).map_err(|f| name_inputs(f, &inputs))?;
-    let Checked { mut program, warnings, .. } = checked;
+    let Checked { mut program, sources, warnings } = checked;
     let batch = check_inputs(&program, &inputs)?;
     let wrt = if args.grad { lowered::differentiable(&program) } else { Vec::new() };
-    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse);
+    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).of(sources);
     let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
     let programs = if args.grad {
         let both = lowered::with_all_gradients(&mut program, fuse)?;

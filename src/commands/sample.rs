@@ -54,7 +54,7 @@ pub fn draw(args: &DrawArgs, out: Option<&Path>, output: &Output) -> Result<Draw
         None => Noise::Seed(recipe.sample.seed),
     };
     let batch = args.batch.clamp(1, request.labels.len().max(1));
-    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse);
+    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).of(built.texts.clone());
     let mut built = built;
     if form.fuses() {
         lowered::respell(&mut built.inference)?;

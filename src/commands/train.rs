@@ -45,7 +45,10 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
     announce(&recipe, &built, &folder, data.as_ref(), output);
     // Recorded steps take the place of random numbers, and none are recorded for dropout.
     let training = if replay.is_some() { &built.inference } else { &built.training };
-    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).profiled(args.profile);
+    let form = Chosen::new(args.form, args.threads, output)
+        .fused(args.fuse)
+        .profiled(args.profile)
+        .of(built.texts.clone());
     let mut inference = built.inference.clone();
     if form.fuses() {
         lowered::respell(&mut inference)?;

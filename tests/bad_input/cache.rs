@@ -1,9 +1,11 @@
 //! The cache of compiled kernels: damaged, shared, full, and where nothing can be written.
 
 use super::disks::Small;
-use super::options::mixer;
-use crate::common::{command, fixture, folder, root, run, skip};
+use super::options::{mixer, mixer_with};
+use crate::common::{Ran, command, fixture, folder, root, run, skip};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// All files of a cache that end so, in order; nothing else than entries and libraries may be left there.
 fn kept(cache: &Path, suffix: &str) -> Vec<PathBuf> {
@@ -67,12 +69,128 @@ fn damage_is_mended_in_silence() {
         silent(cache);
         assert_eq!(verbose(cache), "", "what was mended stays so");
     }
-    for text in ["", "no.so", "../other.so", &libraries[0].file_name().unwrap().to_string_lossy()[..9]] {
+    let noise: Vec<u8> = (0..9999u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for library in &libraries {
+        std::fs::write(library, &noise).unwrap();
+    }
+    silent(cache);
+    let name = libraries[0].file_name().unwrap().to_string_lossy().into_owned();
+    for text in [&b""[..], b"no.so", b"../other.so", &name.as_bytes()[..9], &noise, b".", b"\0"] {
         for entry in &entries {
             std::fs::write(entry, text).unwrap();
         }
         silent(cache);
     }
+}
+
+/// Runs the mixer for an instruction set.
+fn on(cache: &Path, target: &str) -> Ran {
+    let out = folder();
+    let mut command = mixer_with(cache, None, "executing", &out.path().join("o.safetensors"));
+    run(command.arg("-v").env("ARCHC_TARGET", target)).fine()
+}
+
+#[test]
+fn a_whole_library_of_other_kernels_is_not_used() {
+    let instructions = run(&mut command("doctor --json")).fine().json()["instruction_sets"].clone();
+    let best = instructions.as_array().unwrap().last().unwrap().as_str().unwrap();
+    if best == "generic" {
+        return skip("a library of another instruction set: this machine has one");
+    }
+    let base = folder();
+    on(base.path(), "generic");
+    let generic: Vec<(PathBuf, Vec<u8>)> =
+        kept(base.path(), "kernel").into_iter().map(|p| (p.clone(), std::fs::read(p).unwrap())).collect();
+    on(base.path(), best);
+    // Entries of the better set name libraries of the other one: these are whole, and have functions of the right names.
+    let stem = |p: &Path| p.file_stem().unwrap().to_string_lossy().rsplit_once('-').unwrap().0.to_string();
+    let mut redirected = Vec::new();
+    for entry in kept(base.path(), "kernel") {
+        let other = generic.iter().find(|(path, _)| stem(path) == stem(&entry));
+        if let Some((path, library)) = other.filter(|(path, _)| *path != entry) {
+            assert_ne!(path, &entry);
+            std::fs::write(&entry, library).unwrap();
+            redirected.push((entry, library));
+        }
+    }
+    assert!(!redirected.is_empty(), "kernels of both sets have one name");
+    let said = on(base.path(), best).stderr;
+    assert!(said.contains("damaged") && said.contains("compiled again"), "{said}");
+    for (entry, library) in redirected {
+        assert_ne!(std::fs::read(&entry).unwrap(), *library, "{} is mended", entry.display());
+    }
+}
+
+#[test]
+fn what_another_compiler_made_is_not_used() {
+    let base = folder();
+    let cache = base.path().join("cache");
+    silent(&cache);
+    let before = kept(&cache, "kernel");
+    let other = base.path().join("cc.sh");
+    let script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo other 1.0; exit; }\nexec cc \"$@\"\n";
+    std::fs::write(&other, script).unwrap();
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(mixer(&cache, Some(&other), "executing").fine().stderr, "");
+    let after = kept(&cache, "kernel");
+    assert_eq!(after.len(), 2 * before.len(), "each compiler has entries of its own");
+    assert!(before.iter().all(|entry| after.contains(entry)));
+}
+
+#[test]
+fn a_folder_that_others_can_write_is_not_used() {
+    let base = folder();
+    let cache = base.path().join("cache");
+    silent(&cache);
+    let mode = std::fs::metadata(&cache).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "what is made is the user's alone");
+    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o777)).unwrap();
+    let said = mixer(&cache, None, "executing").fine().stderr;
+    assert!(said.contains("warning: ") && said.contains("anyone can write in it (mode 777)"), "{said}");
+    std::fs::set_permissions(&cache, std::fs::Permissions::from_mode(0o755)).unwrap();
+    silent(&cache);
+    if std::os::unix::fs::chown(&cache, Some(12345), None).is_err() {
+        return skip("a cache of another user: only root can give one away");
+    }
+    let said = mixer(&cache, None, "executing").fine().stderr;
+    assert!(said.contains("it belongs to user 12345") && said.contains("temporary folder"), "{said}");
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_nothing_in_the_way() {
+    let base = folder();
+    let slow = base.path().join("cc.sh");
+    let script = "#!/bin/sh\ncase \"$*\" in *-shared*) echo $$ > \"$0.part\"; mv \"$0.part\" \"$0.began\"; sleep 600;; esac\nexec cc \"$@\"\n";
+    std::fs::write(&slow, script).unwrap();
+    std::fs::set_permissions(&slow, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let cache = base.path().join("cache");
+    let mut killed = mixer_with(&cache, Some(&slow), "executing", &base.path().join("killed.safetensors"));
+    let mut killed = killed.stderr(Stdio::null()).spawn().unwrap();
+    while !base.path().join("cc.sh.began").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..3).map(|_| scope.spawn(|| silent(&cache))).collect();
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        others.into_iter().for_each(|o| o.join().unwrap());
+    });
+    silent(&cache);
+    let work = || -> Vec<PathBuf> {
+        let files = std::fs::read_dir(&cache).unwrap().map(|f| f.unwrap().path());
+        files.filter(|p| p.file_name().unwrap().to_string_lossy().starts_with(".compile")).collect()
+    };
+    let left = work();
+    assert!(!left.is_empty(), "it was killed while it compiled");
+    // Whoever compiles next takes away what has been lying there for long.
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(7200);
+    for folder in &left {
+        std::fs::File::open(folder).unwrap().set_modified(long_ago).unwrap();
+    }
+    assert_ne!(stderr_of(&cache, "--grad -v"), "no notes at all");
+    assert_eq!(work(), Vec::<PathBuf>::new());
+    let group = std::fs::read_to_string(base.path().join("cc.sh.began")).unwrap();
+    run(Command::new("kill").args(["-KILL", "--", &format!("-{}", group.trim())]));
 }
 
 #[test]
@@ -90,7 +208,7 @@ fn mending_is_noted_where_notes_are_wanted() {
 fn several_processes_fill_one_cache() {
     let base = folder();
     std::thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..4 {
             scope.spawn(|| silent(base.path()));
         }
     });

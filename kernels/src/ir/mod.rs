@@ -11,11 +11,13 @@
 
 mod build;
 mod collapse;
+mod evaluate;
 mod index;
 pub mod math;
 
 pub use build::Body;
 pub use collapse::collapse;
+pub use evaluate::{Buffers, Evaluator};
 pub use index::{Atom, Index};
 
 /// The variable of a loop.

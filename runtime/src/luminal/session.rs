@@ -6,7 +6,7 @@ use super::layout::{Layout, Tensor};
 use super::operator::Shared;
 use super::options::{BuildError, Options};
 use super::profile::{self, Clock};
-use crate::device::host::{Bound, CacheRemark, Kernels, Memory, Pool};
+use crate::device::host::{Bound, Kernels, Memory, Pool, Remark};
 use crate::execute::{Data, Execute, KernelProfile, RunError};
 use arch_compiler::fuse;
 use arch_compiler::graph::{FuncId, Module, inline};
@@ -38,7 +38,7 @@ pub struct Session {
     last: usize,
     compile_time: Duration,
     compiled: usize,
-    remarks: Vec<CacheRemark>,
+    remarks: Vec<Remark>,
 }
 
 impl std::fmt::Debug for Session {
@@ -119,9 +119,9 @@ impl Session {
         (self.compile_time, self.compiled)
     }
 
-    /// What there is to say about the cache of kernels.
+    /// What there is to say about the kernels and their cache.
     #[must_use]
-    pub fn remarks(&self) -> &[CacheRemark] {
+    pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }
 

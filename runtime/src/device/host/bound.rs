@@ -1,9 +1,10 @@
 //! A step with everything it needs: function, addresses, pieces.
 
 use super::gemm::Product;
-use super::library::{Kernels, Loaded};
+use super::library::{Kernels, Loaded, Ready};
 use super::memory::{Memory, Region};
 use super::threads::Pool;
+use arch_kernels::ir::{Buffers, Evaluator};
 use arch_kernels::plan::{Action, Plan, SlotId, Step};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub struct Bound {
 #[derive(Debug)]
 enum Work {
     Kernel { loaded: Loaded, args: Addresses, batch: i64, pieces: usize, grain: usize },
+    Evaluated { kernel: Arc<Evaluator>, args: Elements, batch: usize, pieces: usize, grain: usize },
     Product(Product),
 }
 
@@ -43,6 +45,35 @@ impl Addresses {
     }
 }
 
+/// Arguments element by element: how many each has is checked with every access.
+#[derive(Debug)]
+struct Elements {
+    addresses: Addresses,
+    lengths: Vec<usize>,
+}
+
+impl Elements {
+    fn at(&self, arg: u32, at: i64) -> *mut u32 {
+        let length = self.lengths[arg as usize];
+        let inside = usize::try_from(at).ok().filter(|at| *at < length);
+        let at = inside.unwrap_or_else(|| panic!("element {at} of argument {arg}, which has {length}"));
+        // SAFETY: inside of the slot, as just checked.
+        unsafe { self.addresses.0[arg as usize].cast::<u32>().add(at) }
+    }
+}
+
+impl Buffers for Elements {
+    fn load(&self, arg: u32, at: i64) -> u32 {
+        // SAFETY: inside of the slot and aligned; pieces of a kernel write disjoint elements.
+        unsafe { self.at(arg, at).read() }
+    }
+
+    fn store(&self, arg: u32, at: i64, bits: u32) {
+        // SAFETY: as for reading.
+        unsafe { self.at(arg, at).write(bits) }
+    }
+}
+
 impl Bound {
     /// Binds a step of a plan; `region` says where a slot lies.
     #[must_use]
@@ -55,13 +86,25 @@ impl Bound {
         pool: &Arc<Pool>,
     ) -> Option<Self> {
         let work = match &step.action {
-            Action::Kernel { kernel, args, pieces, grain } => Work::Kernel {
-                loaded: kernels.get(&plan.kernels[*kernel].name)?,
-                args: Addresses(args.iter().map(|s| memory.pointer(region(*s))).collect()),
-                batch: plan.batch as i64,
-                pieces: *pieces,
-                grain: *grain,
-            },
+            Action::Kernel { kernel, args, pieces, grain } => {
+                let (batch, pieces, grain) = (plan.batch, *pieces, *grain);
+                let addresses = Addresses(args.iter().map(|s| memory.pointer(region(*s))).collect());
+                match kernels.get(&plan.kernels[*kernel].name)? {
+                    Ready::Loaded(loaded) => {
+                        Work::Kernel { loaded, args: addresses, batch: batch as i64, pieces, grain }
+                    }
+                    Ready::Evaluated(kernel) => {
+                        let lengths = args.iter().map(|s| region(*s).len).collect();
+                        Work::Evaluated {
+                            kernel,
+                            args: Elements { addresses, lengths },
+                            batch,
+                            pieces,
+                            grain,
+                        }
+                    }
+                }
+            }
             Action::Gemm(gemm) => {
                 let at = |slot: SlotId| memory.pointer(region(slot)).cast::<f32>();
                 Work::Product(Product::new(gemm, at(gemm.left.slot), at(gemm.right.slot), at(gemm.out.slot)))
@@ -78,13 +121,14 @@ impl Bound {
         let outcome = catch_unwind(AssertUnwindSafe(|| match &self.work {
             Work::Product(product) => product.run(&self.pool),
             Work::Kernel { loaded, args, batch, pieces, grain } => {
-                let (pieces, grain) = (*pieces, *grain);
-                self.pool.run(pieces.div_ceil(grain), &|chunk| {
-                    let (begin, end) = (chunk * grain, ((chunk + 1) * grain).min(pieces));
-                    // SAFETY: the session checked that the plan's slots lie in the memory that is held
-                    // here; the kernel stays within its slots, and its pieces write disjoint elements.
-                    unsafe { (loaded.function)(args.start(), *batch, begin as i64, end as i64) }
+                // SAFETY: the session checked that the plan's slots lie in the memory that is held here; the kernel
+                // stays within its slots, and its pieces write disjoint elements.
+                self.share_out(*pieces, *grain, &|begin, end| unsafe {
+                    (loaded.function)(args.start(), *batch, begin, end);
                 })
+            }
+            Work::Evaluated { kernel, args, batch, pieces, grain } => {
+                self.share_out(*pieces, *grain, &|begin, end| kernel.run(args, *batch, begin, end))
             }
         }));
         match outcome {
@@ -93,5 +137,13 @@ impl Bound {
                 Err(Failure(format!("panic: {}", panic.downcast_ref::<&str>().unwrap_or(&"unknown"))))
             }
         }
+    }
+
+    /// Runs the pieces of a kernel, `grain` of them at a time.
+    fn share_out(&self, pieces: usize, grain: usize, run: &(dyn Fn(i64, i64) + Sync)) -> Result<(), String> {
+        self.pool.run(pieces.div_ceil(grain), &|chunk| {
+            let (begin, end) = (chunk * grain, ((chunk + 1) * grain).min(pieces));
+            run(begin as i64, end as i64);
+        })
     }
 }

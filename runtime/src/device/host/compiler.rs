@@ -1,8 +1,10 @@
 //! The C compiler of the machine.
 
+use super::limited;
 use arch_kernels::Target;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Why kernels cannot be made ready on the host.
@@ -14,25 +16,19 @@ pub enum HostError {
         /// The commands that were tried.
         tried: String,
     },
-    /// The compiler refused a kernel: a fault of ours.
-    #[error(
-        "the C compiler {compiler} refused a generated kernel; this is a fault of archc:\n{message}\n{kernel}"
-    )]
-    Refused {
-        /// The compiler's command.
-        compiler: String,
-        /// What it said.
-        message: String,
-        /// The kernel's text.
-        kernel: String,
-    },
-    /// The compiler failed without a word on what it was given.
+    /// The compiler does not compile: it refuses even a file without a kernel.
     #[error("the C compiler {compiler} failed:\n{message}")]
     Failed {
         /// The compiler's command.
         compiler: String,
         /// What it said.
         message: String,
+    },
+    /// The environment names a time that is none.
+    #[error("ARCHC_CC_SECONDS is `{value}`, and seconds are a whole number above 0")]
+    Seconds {
+        /// What it holds.
+        value: String,
     },
     /// The environment names an instruction set that there is not.
     #[error(
@@ -71,12 +67,11 @@ impl HostError {
                 "install one, such as gcc (Debian, Ubuntu: apt install gcc; Fedora: dnf install gcc; macOS: \
                  xcode-select --install), or name one in ARCHC_CC; `--form interpreter` works without one, slowly"
             }
-            HostError::Refused { .. } => {
-                "please report it; until then name another compiler in ARCHC_CC, or use `--form interpreter`, which \
-                 needs none"
-            }
             HostError::Failed { .. } => {
                 "name another compiler in ARCHC_CC, or use `--form interpreter`, which needs none"
+            }
+            HostError::Seconds { .. } => {
+                "set it to the seconds that the C compiler may take for one file, or unset it for 300"
             }
             HostError::UnknownTarget { .. } | HostError::UnsupportedTarget { .. } => {
                 "set ARCHC_TARGET to generic, avx2 or avx512, whichever the machine runs, or unset it for the best of these"
@@ -101,11 +96,15 @@ pub struct CCompiler {
     pub version: String,
 }
 
+/// How hard the compiler tries, and what is left of it where it fails on a kernel.
+const OPTIMISED: &str = "-O3";
+const HARDLY_OPTIMISED: &str = "-O1";
+
 /// What every kernel is compiled with. No fast-math: infinities and NaN mean something, and linking with it
 /// would change how the whole process treats small numbers.
 const FLAGS: [&str; 8] = [
     "-std=gnu11",
-    "-O3",
+    OPTIMISED,
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
@@ -116,6 +115,22 @@ const FLAGS: [&str; 8] = [
 
 /// How the C library says that a disk is full, in the language that the compiler is asked to speak.
 const FULL: &str = "No space left on device";
+/// Names the seconds that the compiler may take for one file.
+const SECONDS: &str = "ARCHC_CC_SECONDS";
+/// What it may take where nobody says: a file of kernels takes a few seconds, and much longer on a busy machine.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Why a file was not compiled.
+#[derive(Clone, Debug)]
+pub(super) enum Refusal {
+    /// The compiler did not take it, whatever the reason.
+    Compiler {
+        /// What it said.
+        said: String,
+    },
+    /// The compiler could not run, or had no place for its result.
+    Machine(HostError),
+}
 
 impl CCompiler {
     /// The compiler named in `ARCHC_CC`, else the first of `cc`, `gcc` and `clang` that runs.
@@ -153,51 +168,42 @@ impl CCompiler {
         FLAGS.iter().copied().chain(target.flags().iter().copied()).collect()
     }
 
+    /// The same with little optimisation: fewer parts of a compiler can fail.
+    pub(super) fn hardly_optimised(flags: &[&'static str]) -> Vec<&'static str> {
+        flags.iter().map(|f| if *f == OPTIMISED { HARDLY_OPTIMISED } else { f }).collect()
+    }
+
     /// Compiles one file into a shared library. What it writes on the way stands beside the library.
-    ///
-    /// # Errors
-    /// If it does not run, refuses the text, or the disk is full.
-    pub fn compile(&self, source: &Path, library: &Path, flags: &[&str]) -> Result<(), HostError> {
+    pub(super) fn compile(&self, source: &Path, library: &Path, flags: &[&str]) -> Result<(), Refusal> {
         let folder = library.parent().unwrap_or(Path::new("."));
-        let output = Command::new(&self.command)
-            .env("TMPDIR", folder)
-            .env("LC_ALL", "C")
-            .args(flags)
-            .arg("-shared")
-            .arg("-o")
-            .arg(library)
-            .arg(source)
-            .arg("-lm")
-            .output()
-            .map_err(|e| HostError::file(Path::new(&self.command), e))?;
-        if output.status.success() {
+        let limit = limit().map_err(Refusal::Machine)?;
+        let mut command = Command::new(&self.command);
+        command.env("TMPDIR", folder).env("LC_ALL", "C").args(flags);
+        command.arg("-shared").arg("-o").arg(library).arg(source).arg("-lm");
+        let ended = limited::run(&mut command, &folder.join("messages"), limit)
+            .map_err(|e| Refusal::Machine(HostError::file(Path::new(&self.command), e)))?;
+        if ended.success {
             return Ok(());
         }
-        let message = String::from_utf8_lossy(&output.stderr).into_owned();
-        if message.contains(FULL) {
-            return Err(HostError::file(folder, FULL));
+        if ended.said.contains(FULL) {
+            return Err(Refusal::Machine(HostError::file(folder, FULL)));
         }
-        let compiler = self.command.clone();
-        let text = std::fs::read_to_string(source).unwrap_or_default();
-        let name = source.file_name().unwrap_or_default().to_string_lossy();
-        Err(match blamed(&text, &name, &message) {
-            Some(kernel) => HostError::Refused { compiler, message, kernel },
-            None => HostError::Failed { compiler, message },
-        })
+        // The folder is gone when this is read.
+        Err(Refusal::Compiler { said: ended.said.replace(&format!("{}/", folder.display()), "") })
     }
 }
 
-/// The kernel that a message names a line of (`kernels.c:12:`). A message that names none is not about the text:
-/// the compiler crashed, or there is no memory for it.
-fn blamed(text: &str, name: &str, message: &str) -> Option<String> {
-    let (_, rest) = message.split_once(&format!("{name}:"))?;
-    let line: usize = rest.split(':').next()?.parse().ok()?;
-    let lines: Vec<&str> = text.lines().collect();
-    let (before, after) = lines.split_at_checked(line.checked_sub(1)?)?;
-    // Kernels are parted by empty lines.
-    let first = before.iter().rposition(|l| l.is_empty()).map_or(0, |at| at + 1);
-    let last = line - 1 + after.iter().position(|l| l.is_empty()).unwrap_or(after.len());
-    Some(lines[first..last].join("\n"))
+fn limit() -> Result<Duration, HostError> {
+    let Some(value) = std::env::var(SECONDS).ok().filter(|v| !v.is_empty()) else { return Ok(LIMIT) };
+    let seconds = value.parse().ok().filter(|s| *s > 0);
+    seconds.map(Duration::from_secs).ok_or(HostError::Seconds { value })
+}
+
+/// The first line of a compiler's message that names an error, or that says anything.
+pub(super) fn gist(said: &str) -> String {
+    let mut lines = said.lines().filter(|l| !l.trim().is_empty());
+    let error = lines.clone().find(|l| l.contains("error"));
+    error.or_else(|| lines.next()).unwrap_or("it said nothing").trim().to_string()
 }
 
 #[cfg(test)]
@@ -205,18 +211,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernel_of_the_line_is_quoted() {
-        let text = "#include \"x.h\"\n\nvoid a(void) {\n  one;\n}\n\nvoid b(void) {\n  two;\n}\n";
-        let of = |message: &str| blamed(text, "kernels.c", message);
-        assert_eq!(
-            of("/somewhere/kernels.c:8:3: error: `two`").as_deref(),
-            Some("void b(void) {\n  two;\n}")
-        );
-        assert_eq!(of("kernels.c:3:1: error").as_deref(), Some("void a(void) {\n  one;\n}"));
-        for message in
-            ["cc: fatal error: Killed signal terminated program cc1", "kernels.c: file", "kernels.c:99:1: no"]
-        {
-            assert_eq!(of(message), None, "{message}");
-        }
+    fn the_line_with_the_error_is_the_gist() {
+        let said = "In file included from kernels.c:1:\nkernels.c:8:3: error: `two`\n    8 | two;\n";
+        assert_eq!(gist(said), "kernels.c:8:3: error: `two`");
+        assert_eq!(gist("\ncc: Killed\n"), "cc: Killed");
+        assert_eq!(gist(""), "it said nothing");
+    }
+
+    #[test]
+    fn little_optimisation_changes_nothing_else() {
+        let flags = CCompiler::flags(Target::Avx2);
+        let hardly = CCompiler::hardly_optimised(&flags);
+        let other: Vec<_> = flags.iter().zip(&hardly).filter(|(a, b)| a != b).collect();
+        assert_eq!(other, [(&OPTIMISED, &HARDLY_OPTIMISED)]);
     }
 }

@@ -7,14 +7,17 @@ mod cache;
 mod compiler;
 mod gemm;
 mod library;
+mod limited;
 mod memory;
+mod refused;
 mod target;
 mod threads;
+mod trust;
 
 pub use bound::{Bound, Failure};
 pub use cache::cache_dir;
 pub use compiler::{CCompiler, HostError};
-pub use library::{CacheRemark, Kernels};
+pub use library::{Kernels, Remark};
 pub use memory::{Memory, Region};
 pub use target::{runnable, supported_targets, target};
 pub use threads::Pool;

@@ -1,0 +1,14 @@
+//! Kernels run as they stand, which is what is left where a compiler does not take one, against the f64 interpreter:
+//! every operation, recurrences, attention, random functions. The cases are those of the executing form.
+
+#[path = "../../../runtime/tests/executing/attention.rs"]
+mod attention;
+mod common;
+#[path = "../../../runtime/tests/executing/fuzz.rs"]
+mod fuzz;
+#[path = "../../../runtime/tests/executing/generator.rs"]
+mod generator;
+#[path = "../../../runtime/tests/executing/ops.rs"]
+mod ops;
+#[path = "../../../runtime/tests/executing/scans.rs"]
+mod scans;
