@@ -31,6 +31,8 @@ const RED_ZONE: usize = 128 << 10;
 /// beats a multiple of a sum among other terms.
 const PLAIN: u64 = 200;
 const MULTIPLE: u64 = 1;
+/// What arithmetic on a mirror image costs: the mirror image of the result is smaller.
+const INWARDS: u64 = 20;
 /// What a sum costs whose product still holds a factor without the summed axes.
 const LOOSE: u64 = 400;
 /// What costs more than any term: a reduction of a reduction, a number beside a sum that can take it, a quotient of
@@ -180,6 +182,19 @@ fn hashed(of: &impl Hash) -> u64 {
 
 /// The size of a node without its operands.
 fn weight(graph: &Graph, node: &Node) -> u64 {
+    let reversed = match node.op {
+        Op::Other(_) => 0,
+        _ => INWARDS * node.operands.iter().filter(|id| is_reversed(graph, **id)).count() as u64,
+    };
+    reversed + own_weight(graph, node)
+}
+
+/// Whether a class is the mirror image of another.
+fn is_reversed(graph: &Graph, id: Id) -> bool {
+    graph[id].nodes.iter().any(|n| matches!(n.op, Op::Flip(_)))
+}
+
+fn own_weight(graph: &Graph, node: &Node) -> u64 {
     let is_number = |id: &&Id| number(graph, **id).is_some();
     match &node.op {
         Op::Number(_) => 0,
@@ -188,7 +203,13 @@ fn weight(graph: &Graph, node: &Node) -> u64 {
             let sums = node.operands.iter().filter(|id| takes_a_number(graph, **id)).count() as u64;
             NEVER * sums + if node.operands.len() == 2 { MULTIPLE } else { PLAIN }
         }
-        Op::Sum | Op::Product | Op::Power(_) | Op::Broadcast(_) | Op::Center(_) | Op::Softmax(_) => PLAIN,
+        Op::Sum
+        | Op::Product
+        | Op::Power(_)
+        | Op::Broadcast(_)
+        | Op::Center(_)
+        | Op::Softmax(_)
+        | Op::Flip(_) => PLAIN,
         // The sigmoid is cheaper than the hyperbolic tangent, and as good.
         Op::Map(Map::Tanh) => 4 * PLAIN,
         Op::Map(_) => PLAIN + PLAIN / 2,
@@ -242,6 +263,7 @@ fn structure(graph: &Graph, op: &Op) -> u64 {
         Op::Center(axes) => (6, colors(axes)).hash(&mut hasher),
         Op::Softmax(axes) => (7, colors(axes)).hash(&mut hasher),
         Op::Broadcast(axes) => (9, colors(axes)).hash(&mut hasher),
+        Op::Flip(axes) => (10, colors(axes)).hash(&mut hasher),
         Op::Other(at) => (8, problem.others[*at as usize].key).hash(&mut hasher),
     }
     hasher.finish()

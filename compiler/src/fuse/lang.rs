@@ -38,6 +38,8 @@ pub(super) enum Op {
     Center(Axes),
     /// `softmax(x, over: axes)`.
     Softmax(Axes),
+    /// The last position first, along each of some axes.
+    Flip(Axes),
     /// An entry of [`Problem::others`].
     Other(u32),
 }
@@ -168,9 +170,13 @@ impl Analysis<Node> for Problem {
             }
             Op::Broadcast(along) => facts(axes(union().iter().chain(along.iter()).copied())),
             Op::Other(at) => facts(axes(graph.analysis.others[*at as usize].shape.iter().copied())),
-            Op::Sum | Op::Product | Op::Power(_) | Op::Map(_) | Op::Center(_) | Op::Softmax(_) => {
-                facts(union())
-            }
+            Op::Sum
+            | Op::Product
+            | Op::Power(_)
+            | Op::Map(_)
+            | Op::Center(_)
+            | Op::Softmax(_)
+            | Op::Flip(_) => facts(union()),
         }
     }
 

@@ -110,6 +110,7 @@ impl Loader<'_> {
             }
             // The order in which a value is stored is chosen later.
             ops::Op::View(View::Transpose(_)) => x[0],
+            ops::Op::View(View::Flip(axis)) => make(&mut self.graph, Op::Flip(axes([*axis])), vec![x[0]]),
             _ => return None,
         };
         Some(id)

@@ -9,6 +9,7 @@
 //! Willsey et al., "egg: Fast and extensible equality saturation" (2021).
 
 mod extract;
+mod flips;
 mod key;
 mod lang;
 mod load;
@@ -94,6 +95,7 @@ fn respell_function(module: &mut Module, function: FuncId) -> Result<Canonical, 
     let mut result = Canonical::default();
     canon::run(module, function)?;
     let source = module.function(function).clone();
+    let source = flips::outwards(module, &source)?.unwrap_or(source);
     let respelled = respell(module, source, false, &mut fired, &mut result)?;
     module.functions[function.0 as usize] = respelled;
     canon::run(module, function)?;

@@ -121,6 +121,13 @@ impl Writer<'_, '_> {
             Op::Broadcast(along) => self.broadcast(class, along, operands[0]),
             Op::Center(over) => self.center(class, over, operands[0]),
             Op::Softmax(over) => self.softmax(class, over, operands[0]),
+            Op::Flip(along) => {
+                let value = self.value(operands[0])?;
+                let flip = |axis| ops::Op::View(View::Flip(axis));
+                self.ordered(along)
+                    .into_iter()
+                    .try_fold(value, |value, axis| self.add(class, flip(axis), &[value]))
+            }
             Op::Other(at) => self.other(class, *at as usize, &operands),
         }
     }

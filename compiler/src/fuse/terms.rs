@@ -1,7 +1,8 @@
 //! Terms that rules make, and the constructors that put them into the e-graph: associativity, like terms,
 //! powers of one base and numbers are settled here, so that no rule has to speak of them.
 
-use super::lang::{Graph, Node, Op, axes, number};
+use super::lang::{Graph, Node, Op, axes, axes_of, number};
+use crate::graph::AxisId;
 use crate::ops::Reduce;
 use egg::Id;
 use std::collections::BTreeMap;
@@ -47,6 +48,7 @@ pub(super) fn make(graph: &mut Graph, op: Op, operands: Vec<Id>) -> Id {
         Op::Product => product(graph, operands),
         Op::Power(halves) => power(graph, halves, operands[0]),
         Op::Reduce(Reduce::Sum, _) => reduced(graph, op, operands[0]),
+        Op::Flip(along) => flipped(graph, &along, operands[0]),
         Op::Number(bits) => add_number(graph, f64::from_bits(bits)),
         _ => graph.add(Node::new(op, operands)),
     }
@@ -230,6 +232,19 @@ fn power(graph: &mut Graph, halves: i16, of: Id) -> Id {
 fn splits(graph: &Graph, halves: i16, factors: &[Id]) -> bool {
     let positive = factors.iter().any(|id| number(graph, *id).is_some_and(|v| v > 0.0));
     halves % 2 == 0 || (positive && factors.len() == 2)
+}
+
+/// A mirror image along those axes that are there; two along one axis cancel.
+fn flipped(graph: &mut Graph, along: &[AxisId], of: Id) -> Id {
+    let inner = graph[of].nodes.iter().find_map(|n| match &n.op {
+        Op::Flip(inner) => Some((inner.clone(), graph.find(n.operands[0]))),
+        _ => None,
+    });
+    let (before, of) = inner.unwrap_or_else(|| (axes([]), of));
+    let there = axes_of(graph, of);
+    let once = along.iter().chain(before.iter()).filter(|a| along.contains(a) != before.contains(a));
+    let left = axes(once.copied().filter(|a| there.contains(a)));
+    if left.is_empty() { of } else { graph.add(Node::new(Op::Flip(left), vec![of])) }
 }
 
 fn reduced(graph: &mut Graph, op: Op, of: Id) -> Id {

@@ -7,7 +7,7 @@ use super::terms::build;
 use super::{load, store};
 use crate::graph::{AxisId, Builder, DType, FuncId, InputKind, Module, ValueId};
 use crate::interp::{Tensor, noise, run};
-use crate::ops::{Map, Op, Reduce};
+use crate::ops::{Map, Op, Reduce, View};
 use std::collections::BTreeMap;
 
 /// Builds a value of the inputs `x`, `y`, `z` over rows and columns, `r` over rows, `c` over columns.
@@ -71,6 +71,11 @@ impl Formula<'_, '_> {
     fn sum(&mut self, of: ValueId) -> ValueId {
         let over = vec![self.columns];
         self.op(Op::Reduce(Reduce::Sum, over), &[of])
+    }
+
+    fn flip(&mut self, of: ValueId) -> ValueId {
+        let columns = self.columns;
+        self.op(Op::View(View::Flip(columns)), &[of])
     }
 
     fn exp(&mut self, of: ValueId) -> ValueId {
@@ -260,6 +265,67 @@ fn samples() -> Vec<Sample> {
                 let (p, s) = (f.mul(e, y), f.sum(e));
                 let p = f.sum(p);
                 f.map(Map::Div, &[p, s])
+            },
+            beyond: None,
+        },
+        Sample {
+            rule: "reversed twice",
+            // What another rule makes a mirror image.
+            left: |f| {
+                let x = f.input("x");
+                let x = f.flip(x);
+                let e = f.exp(x);
+                f.flip(e)
+            },
+            beyond: None,
+        },
+        Sample {
+            rule: "reversed alike",
+            left: |f| {
+                let (x, y, r) = (f.input("x"), f.input("y"), f.input("r"));
+                let (x, y) = (f.flip(x), f.flip(y));
+                let p = f.mul(x, y);
+                f.mul(p, r)
+            },
+            beyond: Some((
+                |f| {
+                    let (x, y) = (f.input("x"), f.input("y"));
+                    let x = f.flip(x);
+                    f.mul(x, y)
+                },
+                |f| {
+                    let (x, y) = (f.input("x"), f.input("y"));
+                    let p = f.mul(x, y);
+                    f.flip(p)
+                },
+            )),
+        },
+        Sample {
+            rule: "summed in any order",
+            left: |f| {
+                let x = f.input("x");
+                let x = f.flip(x);
+                f.sum(x)
+            },
+            beyond: Some((
+                |f| {
+                    let (x, rows) = (f.input("x"), f.rows);
+                    let x = f.op(Op::View(View::Flip(rows)), &[x]);
+                    f.sum(x)
+                },
+                |f| {
+                    let x = f.input("x");
+                    f.sum(x)
+                },
+            )),
+        },
+        Sample {
+            rule: "reversed apart",
+            left: |f| {
+                let (x, y) = (f.input("x"), f.input("y"));
+                let x = f.flip(x);
+                let s = f.add(x, y);
+                f.flip(s)
             },
             beyond: None,
         },

@@ -180,3 +180,67 @@ block Scan(E, N) {
         ],
     }
 }
+
+/// A diagonal state-space layer in both directions (Gu, Goel, Gupta and Re 2022): real states here, so that the family
+/// is about directions.
+pub fn s4d_both_ways() -> Family {
+    Family {
+        name: "S4D with flips",
+        text: "edition 2026
+block BothWays(E, N) {
+  param there: [E, N] = ones
+  param back: [E, N] = ones
+  param c: [E, N] = ones
+  param d: [E, N] = ones
+  forward(x: [T, E], z: [T, E]) -> [T, E] {
+    let (f, g) = (exp(-exp(there)), exp(-exp(back)))
+    {0}
+    {1}
+    {2}
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let u = silu(x)
+    let y = scan t over T (h: [E, N] = 0) {
+      h <- f * h + u[t]
+      yield sum(c * h, over: N)
+    }",
+                "let u = flip(x, T) |> silu |> flip(T)
+    let y = flip(scan t over reverse T (h: [E, N] = 0) {
+      h <- h * f + flip(u, T)[t]
+      yield sum(h * c, over: N)
+    }, T)",
+            ],
+            vec![
+                "let v = flip(u, T)
+    let w = scan t over T (h: [E, N] = 0) {
+      h <- g * h + v[t]
+      yield sum(d * h, over: N)
+    }
+    let w = flip(w, T)",
+                "let w = scan t over reverse T (h: [E, N] = 0) {
+      h <- g * h + u[t]
+      yield sum(d * h, over: N)
+    }",
+                "let v = silu(flip(x, T))
+    let w = flip(scan t over T (h: [E, N] = 0) {
+      h <- v[t] + h * g
+      yield sum(h * d, over: N)
+    }, T)",
+                "let w = flip(flip(scan t over reverse T (h: [E, N] = 0) {
+      h <- g * h - (-u[t])
+      yield sum(d * h, over: N)
+    }, T), T)",
+            ],
+            vec![
+                "(y + w) * z",
+                "flip(flip(y, T) + flip(w, T), T) * z",
+                "flip((flip(y, T) + flip(w, T)) * flip(z, T), T)",
+                "z * w + z * y",
+                "z * y + flip(flip(w, T) * flip(z, T), T)",
+            ],
+        ],
+    }
+}

@@ -97,6 +97,11 @@ fn selective_scan() {
     check(&families::selective_scan());
 }
 
+#[test]
+fn s4d_both_ways() {
+    check(&families::s4d_both_ways());
+}
+
 /// The comparison itself must be able to fail.
 #[test]
 fn other_mathematics_gives_other_kernels() {

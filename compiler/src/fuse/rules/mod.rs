@@ -6,6 +6,7 @@
 
 pub(super) mod algebra;
 mod atoms;
+mod flips;
 mod sums;
 
 use super::lang::{Graph, Node, Op, number};
@@ -40,6 +41,10 @@ pub(super) static RULES: &[Rule] = &[
     atoms::SOFTMAX,
     atoms::SOFTMAX_SHIFT,
     atoms::SOFTMAX_LATE,
+    flips::TWICE,
+    flips::OUT,
+    flips::SUMMED,
+    flips::MIXED,
 ];
 
 /// The nodes of a class with one operation.
