@@ -6,6 +6,7 @@ mod dead;
 mod duplicates;
 mod identities;
 mod products;
+mod renames;
 mod rewrite;
 mod sink;
 #[cfg(test)]
@@ -49,9 +50,10 @@ fn clean(module: &mut Module, mut function: Function, step: bool) -> Result<Func
     type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
     // In a step of a scan a product and its sum stay apart: the step is one kernel anyway.
     let products: Option<Pass> = (!step).then_some(products::contract);
-    let passes: [Option<Pass>; 6] = [
+    let passes: [Option<Pass>; 7] = [
         Some(constants::fold),
         Some(identities::simplify),
+        Some(renames::lift),
         Some(sink::sink),
         products,
         Some(duplicates::merge),

@@ -347,3 +347,30 @@ fn backward_passes_stay_right() {
     let flat = inline(&mut module, both);
     cleaned(&mut module, flat);
 }
+
+#[test]
+fn a_rename_goes_to_the_inputs_of_maps_that_nothing_else_reads() {
+    let mut module = Module::default();
+    let t = module.add_axis("T", 3);
+    let u = module.add_axis("U", 3);
+    let mut b = Builder::new(&mut module, "f");
+    let x = float(&mut b, "x", &[BATCH, t]);
+    let gate = float(&mut b, "gate", &[BATCH]);
+    let y = map(&mut b, Map::Mul, &[x, gate]);
+    let y = map(&mut b, Map::Exp, &[y]);
+    let renamed = b.add1(Op::View(View::Rename { from: t, to: u }), &[y]).unwrap();
+    let both = map(&mut b, Map::Mul, &[renamed, renamed]);
+    b.output("output", both);
+    let id = b.finish();
+    let names = cleaned(&mut module, id);
+    assert_eq!(names, ["rename", "mul", "exp", "mul"]);
+    // Who reads the value under its old name too has it computed once.
+    let mut b = Builder::new(&mut module, "g");
+    let x = float(&mut b, "x", &[BATCH, t]);
+    let y = map(&mut b, Map::Exp, &[x]);
+    let renamed = b.add1(Op::View(View::Rename { from: t, to: u }), &[y]).unwrap();
+    b.output("old", y);
+    b.output("new", renamed);
+    let id = b.finish();
+    assert_eq!(cleaned(&mut module, id), ["exp", "rename"]);
+}

@@ -26,6 +26,7 @@ mod tests;
 use crate::canon;
 use crate::graph::{FuncId, Function, Module, inline, reached};
 use crate::ops::{Op, Scan, ShapeError};
+use arch_grammar::Span;
 use std::sync::Arc;
 
 /// A rule, and how often it joined two ways to say a value.
@@ -39,6 +40,8 @@ pub struct Fired {
     pub guard: &'static str,
     /// How often.
     pub count: usize,
+    /// Where, each place once, in the order of the text.
+    pub origins: Vec<Span>,
 }
 
 /// What was done to functions.
@@ -56,7 +59,12 @@ impl Canonical {
         self.incomplete.extend(other.incomplete);
         for fired in other.fired {
             match self.fired.iter_mut().find(|f| f.rule == fired.rule) {
-                Some(known) => known.count += fired.count,
+                Some(known) => {
+                    known.count += fired.count;
+                    known.origins.extend(fired.origins);
+                    known.origins.sort_unstable();
+                    known.origins.dedup();
+                }
                 None => self.fired.push(fired),
             }
         }
@@ -91,7 +99,7 @@ pub fn flat(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError>
 }
 
 fn respell_function(module: &mut Module, function: FuncId) -> Result<Canonical, ShapeError> {
-    let mut fired = vec![0; rules::RULES.len()];
+    let mut fired = vec![Vec::new(); rules::RULES.len()];
     let mut result = Canonical::default();
     canon::run(module, function)?;
     let source = module.function(function).clone();
@@ -99,9 +107,13 @@ fn respell_function(module: &mut Module, function: FuncId) -> Result<Canonical, 
     let respelled = respell(module, source, false, &mut fired, &mut result)?;
     module.functions[function.0 as usize] = respelled;
     canon::run(module, function)?;
-    let counts = rules::RULES.iter().zip(fired).filter(|(_, count)| *count > 0);
-    let fired = counts.map(|(r, count)| Fired { rule: r.name, algebra: r.algebra, guard: r.guard, count });
-    result.fired = fired.collect();
+    for (rule, mut origins) in rules::RULES.iter().zip(fired).filter(|(_, places)| !places.is_empty()) {
+        let count = origins.len();
+        origins.sort_unstable();
+        origins.dedup();
+        let (name, algebra, guard) = (rule.name, rule.algebra, rule.guard);
+        result.fired.push(Fired { rule: name, algebra, guard, count, origins });
+    }
     Ok(result)
 }
 
@@ -109,7 +121,7 @@ fn respell(
     module: &mut Module,
     mut function: Function,
     step: bool,
-    fired: &mut [usize],
+    fired: &mut [Vec<Span>],
     result: &mut Canonical,
 ) -> Result<Function, ShapeError> {
     for node in &mut function.nodes {
@@ -122,7 +134,7 @@ fn respell(
     }
     let (mut graph, classes) = load::load(module, &function);
     let saturated = saturate::saturate(&mut graph);
-    fired.iter_mut().zip(&saturated.fired).for_each(|(sum, count)| *sum += count);
+    fired.iter_mut().zip(saturated.fired).for_each(|(all, more)| all.extend(more));
     if !saturated.complete {
         result.incomplete.push(function.name.clone());
     }

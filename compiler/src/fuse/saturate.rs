@@ -3,6 +3,7 @@
 use super::lang::Graph;
 use super::rules::RULES;
 use super::terms::{Term, build};
+use arch_grammar::Span;
 use egg::Id;
 
 /// How often all rules are tried at most. The functions of the zoo need three to eight rounds.
@@ -18,8 +19,8 @@ const MATCHES: usize = 8;
 /// What saturation did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Saturated {
-    /// How often each rule joined two classes, by its place in the table.
-    pub fired: Vec<usize>,
+    /// Where each rule joined two classes, once for each time, by its place in the table.
+    pub fired: Vec<Vec<Span>>,
     /// Whether nothing new was left to find: only then is the result independent of the spelling.
     pub complete: bool,
 }
@@ -28,7 +29,7 @@ pub(super) struct Saturated {
 pub(super) fn saturate(graph: &mut Graph) -> Saturated {
     graph.rebuild();
     let most = NODES.max(8 * graph.total_number_of_nodes());
-    let mut result = Saturated { fired: vec![0; RULES.len()], complete: false };
+    let mut result = Saturated { fired: vec![Vec::new(); RULES.len()], complete: false };
     for _ in 0..ROUNDS {
         let found = matches(graph);
         if found.len() > MATCHES * most {
@@ -41,7 +42,7 @@ pub(super) fn saturate(graph: &mut Graph) -> Saturated {
             let origin = origin(graph, class);
             graph.analysis.origins.extend(made.into_iter().map(|id| (id, origin)));
             if graph.union(class, equal) {
-                result.fired[rule] += 1;
+                result.fired[rule].push(origin);
                 joined = true;
             }
             if graph.total_number_of_nodes() > most {
@@ -76,8 +77,8 @@ fn matches(graph: &Graph) -> Vec<(usize, Id, Term)> {
 }
 
 /// Where a class was written first.
-pub(super) fn origin(graph: &Graph, class: Id) -> arch_grammar::Span {
+pub(super) fn origin(graph: &Graph, class: Id) -> Span {
     let class = graph.find(class);
     let found = graph.analysis.origins.iter().find(|(id, _)| graph.find(*id) == class);
-    found.map_or_else(arch_grammar::Span::default, |(_, span)| *span)
+    found.map_or_else(Span::default, |(_, span)| *span)
 }

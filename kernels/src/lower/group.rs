@@ -5,6 +5,7 @@
 //! joins the groups of what it reads if the axes fit and nothing outside stands between.
 
 use super::analysis::{Analysis, Role};
+use super::apart::Apart;
 use super::element;
 use super::pull::Reduction;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
@@ -32,7 +33,12 @@ pub(super) struct Groups {
     pub groups: Vec<Group>,
     /// By node.
     pub of: Vec<Option<usize>>,
+    /// What did not join, and why: a node of the group that was read, and the node that reads.
+    pub refused: Vec<(usize, usize, Apart)>,
 }
+
+/// Outer and inner axes.
+type Space = (Vec<AxisId>, Vec<AxisId>);
 
 struct Grouping<'a> {
     module: &'a Module,
@@ -42,12 +48,14 @@ struct Grouping<'a> {
     around: &'a [AxisId],
     groups: Vec<Option<Group>>,
     of: Vec<Option<usize>>,
+    refused: Vec<(usize, usize, Apart)>,
 }
 
 /// Groups the members of a function.
 pub(super) fn group(module: &Module, function: &Function, analysis: &Analysis, around: &[AxisId]) -> Groups {
     let of = vec![None; function.nodes.len()];
-    let mut grouping = Grouping { module, function, analysis, around, groups: Vec::new(), of };
+    let (groups, refused) = (Vec::new(), Vec::new());
+    let mut grouping = Grouping { module, function, analysis, around, groups, of, refused };
     for n in 0..function.nodes.len() {
         match analysis.roles[n] {
             Role::Member => grouping.place(n),
@@ -60,7 +68,7 @@ pub(super) fn group(module: &Module, function: &Function, analysis: &Analysis, a
 
 impl Grouping<'_> {
     /// The outer and inner axes of a node by itself.
-    fn space(&self, n: usize) -> (Vec<AxisId>, Vec<AxisId>) {
+    fn space(&self, n: usize) -> Space {
         let node = &self.function.nodes[n];
         let sorted = |axes: &[AxisId]| {
             let mut axes: Vec<AxisId> = axes.iter().copied().filter(|a| !self.around.contains(a)).collect();
@@ -88,25 +96,13 @@ impl Grouping<'_> {
         let mut space = self.space(n);
         let mut joined: Vec<usize> = Vec::new();
         for g in near {
-            let Some(group) = &self.groups[g] else { continue };
-            let count: usize = joined
-                .iter()
-                .chain([&g])
-                .filter_map(|g| self.groups[*g].as_ref())
-                .map(|g| g.members.len())
-                .sum();
-            if !group.open || count >= LARGEST {
-                continue;
+            match self.joined(n, &space, &joined, g) {
+                Ok(both) => {
+                    space = both;
+                    joined.push(g);
+                }
+                Err((source, apart)) => self.refused.push((source, n, apart)),
             }
-            let Some(both) = self.unite(&space, &(group.outer.clone(), group.inner.clone())) else {
-                continue;
-            };
-            let all: Vec<usize> = joined.iter().chain([&g]).copied().collect();
-            if self.has_detour(&all, n) {
-                continue;
-            }
-            space = both;
-            joined.push(g);
         }
         let Some(first) = joined.first().copied() else { return self.start(n, true) };
         let mut members = vec![n];
@@ -120,6 +116,37 @@ impl Grouping<'_> {
             self.of[*m] = Some(first);
         }
         self.groups[first] = Some(Group { outer: space.0, inner: space.1, members, open: true });
+    }
+
+    /// The axes of a node and of the groups that it joined, together with one more group; or a node of that
+    /// group and why it stays apart. The only place that says what may share a kernel.
+    fn joined(&self, n: usize, space: &Space, joined: &[usize], g: usize) -> Result<Space, (usize, Apart)> {
+        let Some(group) = &self.groups[g] else { return Ok(space.clone()) };
+        let apart = |why: Apart| Err((group.members[0], why));
+        if !group.open {
+            return apart(Apart::Elements);
+        }
+        let all: Vec<usize> = joined.iter().chain([&g]).copied().collect();
+        let count: usize = all.iter().filter_map(|g| self.groups[*g].as_ref()).map(|g| g.members.len()).sum();
+        if count >= LARGEST {
+            return apart(Apart::Large(count + 1, LARGEST));
+        }
+        let own = (group.outer.clone(), group.inner.clone());
+        let Some(both) = self.unite(space, &own) else {
+            return apart(Apart::Axes(self.space_text(&own), self.space_text(space)));
+        };
+        if self.has_detour(&all, n) {
+            return apart(Apart::Between);
+        }
+        Ok(both)
+    }
+
+    fn space_text(&self, space: &Space) -> String {
+        let outer = self.module.shape_text(&space.0);
+        match space.1.is_empty() {
+            true => outer,
+            false => format!("rows of {} at each {outer}", self.module.shape_text(&space.1)),
+        }
     }
 
     /// The groups whose values the node reads at its own place.
@@ -142,11 +169,7 @@ impl Grouping<'_> {
     }
 
     /// The axes of two groups as one, if they fit.
-    fn unite(
-        &self,
-        a: &(Vec<AxisId>, Vec<AxisId>),
-        b: &(Vec<AxisId>, Vec<AxisId>),
-    ) -> Option<(Vec<AxisId>, Vec<AxisId>)> {
+    fn unite(&self, a: &Space, b: &Space) -> Option<Space> {
         if a == b {
             return Some(a.clone());
         }
@@ -228,7 +251,7 @@ impl Grouping<'_> {
             }
         }
         let of = self.of.into_iter().map(|g| g.and_then(|g| number[g])).collect();
-        Groups { groups, of }
+        Groups { groups, of, refused: self.refused }
     }
 }
 

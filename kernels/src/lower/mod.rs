@@ -12,6 +12,7 @@
 //! its inputs, down to what is in memory. Views are index arithmetic on the way.
 
 mod analysis;
+mod apart;
 mod attention;
 mod element;
 mod group;
@@ -24,6 +25,7 @@ mod scan;
 mod scatter;
 mod storage;
 
+pub use apart::Apart;
 pub use attention::{Reason, Refusal};
 
 use crate::plan::Plan;

@@ -1,12 +1,14 @@
 //! What is run: steps in execution order over slots, each with its place in memory.
 
 mod memory;
+mod predict;
 mod text;
 
 pub use memory::place;
+pub use predict::Machine;
 
 use crate::ir::{Elem, Kernel};
-use crate::lower::Refusal;
+use crate::lower::{Apart, Refusal};
 use crate::print::Target;
 use indexmap::IndexMap;
 use std::sync::Arc;
@@ -122,6 +124,26 @@ pub struct Step {
     pub bytes: u64,
 }
 
+/// Two steps that could have been one kernel, were it not for something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Neighbor {
+    /// The step that writes: its place in [`Plan::steps`].
+    pub from: usize,
+    /// The step that reads.
+    pub to: usize,
+    /// Why they are two.
+    pub apart: Apart,
+}
+
+/// What the operations of a step would take if each were a kernel of its own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Separate {
+    /// Bytes read and written.
+    pub bytes: u64,
+    /// How many operations there are.
+    pub operations: usize,
+}
+
 /// A named tensor of the function.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Named {
@@ -152,6 +174,10 @@ pub struct Plan {
     pub updates: Vec<SlotId>,
     /// Softmaxes between two products that are no attention kernels.
     pub refused: Vec<Refusal>,
+    /// For each step, what its operations would take one by one.
+    pub separate: Vec<Separate>,
+    /// For each step, the steps whose values it reads from memory, and why it does not compute them itself.
+    pub neighbors: Vec<Neighbor>,
     /// Bytes of the arena that scratch shares.
     pub arena_bytes: usize,
     /// The most bytes of scratch that are alive at once: no arena can be smaller.

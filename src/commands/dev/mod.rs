@@ -1,6 +1,7 @@
 //! `archc dev FILE --stage STAGE`: any stage of the compilation, printed.
 
 mod fused;
+mod why;
 
 use super::{kernels, orders};
 use crate::cli::{DevArgs, Form, Format, Fuse, Output, Stage};

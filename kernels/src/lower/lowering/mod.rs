@@ -70,6 +70,8 @@ impl<'a> Lowering<'a> {
             outputs: IndexMap::new(),
             updates: Vec::new(),
             refused,
+            separate: Vec::new(),
+            neighbors: Vec::new(),
             arena_bytes: 0,
             live_lower_bound: 0,
         };
@@ -92,7 +94,9 @@ impl<'a> Lowering<'a> {
         let order = order::order(self.function, &self.analysis, &self.groups);
         self.inputs();
         self.slots(&order.in_place);
+        let mut made = Vec::new();
         for unit in &order.units {
+            let first = self.plan.steps.len();
             match unit {
                 Unit::Group(g) => self.group(*g),
                 Unit::Copy(value) => self.copy(*value),
@@ -104,6 +108,7 @@ impl<'a> Lowering<'a> {
                     _ => self.scatter(*n),
                 },
             }
+            made.push((*unit, first..self.plan.steps.len()));
         }
         for (input, value) in &self.function.updates {
             if order.in_place.get(value) != Some(input) && input != value {
@@ -116,6 +121,8 @@ impl<'a> Lowering<'a> {
             }
         }
         self.drop_unused();
+        self.plan.separate = self.separate(&made);
+        self.plan.neighbors = self.neighbors(&made);
         crate::plan::place(&mut self.plan);
         Ok(self.plan)
     }
