@@ -95,3 +95,17 @@ fn a_target_that_does_not_exist_is_named_with_those_that_do() {
     let ran = run(&mut command("kernels models/dit.arch --target ptx --out x"));
     ran.fails(2, &["`ptx`", "c:avx2", "cuda"]);
 }
+
+#[test]
+fn the_manifest_is_enough_to_run_the_kernels() {
+    let there = |program: &str| std::process::Command::new(program).arg("--version").output().is_ok();
+    if !there("python3") || !there("g++") {
+        return common::skip("kernels run from their manifest: python3 or g++ is not installed");
+    }
+    let mut script = std::process::Command::new(root().join("bench/gpu"));
+    script.args(["--emulate", "silu", "product", "mamba"]).env("ARCHC", env!("CARGO_BIN_EXE_archc"));
+    let ran = script.output().unwrap();
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success(), "{said}\n{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(said.lines().filter(|l| l.starts_with("right")).count(), 5, "{said}");
+}

@@ -1,6 +1,6 @@
 //! `manifest.json`: what was written, and how it is called.
 
-use super::Printed;
+use super::{Printed, schedule};
 use arch_compiler::program::Program;
 use arch_kernels::Plan;
 use arch_kernels::plan::{Action, Gemm, Step};
@@ -21,6 +21,8 @@ pub fn of(program: &Program, plan: &Plan, printed: &[Printed]) -> Value {
         "scratch_bytes": plan.arena_bytes,
         "kernels": printed.iter().map(|k| kernel(plan, k)).collect::<Vec<_>>(),
     });
+    manifest["buffers"] = schedule::buffers(program, plan).into();
+    manifest["steps"] = schedule::steps(plan, printed).into();
     if printed.iter().all(|k| k.launch.is_none()) {
         manifest["products"] = products_of(plan).into();
     }

@@ -1,6 +1,7 @@
 //! `archc kernels FILE --target c|cuda --out DIR | --check DIR`: the generated sources.
 
 mod manifest;
+mod schedule;
 
 use crate::cli::{KernelsArgs, Output};
 use crate::failure::Failure;
