@@ -1,7 +1,7 @@
 //! The three forms in which programs run.
 
 use crate::cli::{Form, Fuse, Output};
-use arch_compiler::graph::{FuncId, Module};
+use arch_compiler::graph::{AxisId, FuncId, Module};
 use arch_grammar::Sources;
 use arch_runtime::execute::interpreter::Interpreter;
 use arch_runtime::execute::{Execute, Prepare, RunError};
@@ -65,6 +65,25 @@ pub fn unbuilt(error: &BuildError) -> RunError {
     }
 }
 
+/// Whether there is memory for the inputs and the largest value of each program, of so many bytes an element: forms
+/// that allocate as they go would end the process halfway.
+fn has_room(module: &Module, programs: &[(&str, FuncId)], batch: usize, width: u128) -> Result<(), RunError> {
+    for (_, function) in programs {
+        let function = module.function(*function);
+        let elements = |shape: &[AxisId]| {
+            module.dims(shape, batch).iter().fold(1, |n: u128, size| n.saturating_mul(*size as u128))
+        };
+        let inputs = function.inputs.iter().map(|i| elements(&function.value(i.value).shape));
+        let largest = function.values.iter().map(|v| elements(&v.shape)).max().unwrap_or(0);
+        let bytes = inputs.fold(largest, u128::saturating_add).saturating_mul(width);
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        if Vec::<u8>::new().try_reserve_exact(bytes).is_err() {
+            return Err(unbuilt(&BuildError::Memory { bytes, batch }));
+        }
+    }
+    Ok(())
+}
+
 impl<'a> Chosen<'a> {
     /// `threads` 0 takes as many as there are cores.
     pub fn new(form: Form, threads: usize, output: &'a Output) -> Self {
@@ -122,6 +141,9 @@ impl Prepare for Chosen<'_> {
         programs: &[(&str, FuncId)],
         batch: usize,
     ) -> Result<Box<dyn Execute>, RunError> {
+        if self.form != Form::Executing {
+            has_room(module, programs, batch, if self.form == Form::Interpreter { 8 } else { 4 })?;
+        }
         let named = || programs.iter().map(|(n, f)| ((*n).to_string(), *f)).collect();
         let mut session: Box<dyn Execute> = match self.form {
             Form::Interpreter => Box::new(Interpreter::new(module.clone(), named(), batch)),

@@ -17,6 +17,8 @@ mod files;
 mod options;
 #[path = "bad_input/recipe.rs"]
 mod recipe;
+#[path = "bad_input/sizes.rs"]
+mod sizes;
 
 use common::recipes::{TINY, digits};
 use common::{Ran, archc, command, run};

@@ -86,7 +86,20 @@ fn check(case: &str, file: &str, item: &str, form: &str) {
     let weights = dir.path().join("weights.safetensors");
     write(&weights, &stored(case, "weights"));
     let words = format!("run {file} --item {item}{} --grad --form {form}", settings(case));
-    archc(&words, &[("--weights", &weights), ("--inputs", &given), ("--outputs", &results)]).fine();
+    let run = |words: &str, results: &std::path::Path| {
+        archc(words, &[("--weights", weights.as_path()), ("--inputs", &given), ("--outputs", results)])
+            .fine();
+    };
+    if form == "executing" {
+        // Work is cut by shapes, never by who does it.
+        let one = dir.path().join("one_thread.safetensors");
+        run(&format!("{words} --threads 1"), &one);
+        run(&format!("{words} --threads 2"), &results);
+        let bytes = |path: &std::path::Path| std::fs::read(path).expect("the command wrote it");
+        assert!(bytes(&one) == bytes(&results), "{case}: one thread gives other bits than two");
+    } else {
+        run(&words, &results);
+    }
     let mut wanted = wanted(case, output);
     assert!(wanted.len() > 8, "{case} has gradients");
     let results = read(&results);

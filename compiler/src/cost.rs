@@ -18,7 +18,10 @@ pub fn macs(module: &Module, function: FuncId) -> u64 {
         let Op::Scan(scan) = &function.nodes[node].op else { return own };
         let steps = module.size(scan.axis, 1) as u64;
         let body = &scan.body;
-        (0..body.nodes.len()).map(|at| step_macs(module, body, at)).sum::<u64>() * steps
+        (0..body.nodes.len())
+            .map(|at| step_macs(module, body, at))
+            .fold(0, u64::saturating_add)
+            .saturating_mul(steps)
     })
 }
 
@@ -105,10 +108,14 @@ fn total(module: &Module, function: FuncId, of: &mut dyn FnMut(&Function, usize)
         let function = module.function(FuncId(id));
         let mut sum = 0;
         for (at, node) in function.nodes.iter().enumerate() {
-            sum += match &node.op {
-                Op::Call { function, .. } => totals[function.0 as usize],
-                _ => of(function, at),
-            };
+            // What is beyond counting is all the largest.
+            sum = u64::saturating_add(
+                sum,
+                match &node.op {
+                    Op::Call { function, .. } => totals[function.0 as usize],
+                    _ => of(function, at),
+                },
+            );
         }
         totals.push(sum);
     }

@@ -126,14 +126,19 @@ impl Session<'_> {
         dtype: DType,
         origin: Span,
     ) -> ValueId {
-        self.with_builder(level, origin, |b| b.input(name, kind, shape, dtype))
+        let value = self.with_builder(level, origin, |b| b.input(name, kind, shape, dtype));
+        self.is_countable(level, &[value], origin);
+        value
     }
 
     /// Adds an operation at a level and gives its values. The axes must fit: a fault here is ours.
     pub(super) fn add_at(&mut self, level: usize, op: Op, inputs: &[ValueId], origin: Span) -> Vec<ValueId> {
         self.burn(origin);
         match self.with_builder(level, origin, |b| b.add(op.clone(), inputs)) {
-            Ok(values) => values,
+            Ok(values) => {
+                self.is_countable(level, &values, origin);
+                values
+            }
             Err(e) => {
                 let text = format!("the compiler built an operation that does not fit: {}", e.0);
                 self.report(

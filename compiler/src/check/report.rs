@@ -3,7 +3,7 @@
 use super::Session;
 use super::matching::Bound;
 use super::value::Val;
-use crate::graph::AxisId;
+use crate::graph::{AxisId, ValueId};
 use arch_grammar::{Diagnostic, Label, Span};
 use std::rc::Rc;
 
@@ -12,6 +12,10 @@ pub(super) const FUEL: u32 = 500_000;
 
 /// The longest axis.
 pub(super) const LONGEST: usize = u32::MAX as usize;
+
+/// The most elements of a value of one sample, also of a product that is summed at once: no machine computes more,
+/// and sums over a whole model can still be counted in 64 bits.
+const MOST_ELEMENTS: usize = 1 << 53;
 
 /// A place that led into a function or block: a call or the declaration of a layer.
 #[derive(Clone, Debug)]
@@ -131,6 +135,25 @@ impl Session<'_> {
         let d = Diagnostic::error("A0207", format!("an axis cannot be {shown} long"), span);
         self.report(d.help("sizes are at least 1 and below 4,294,967,296"));
         false
+    }
+
+    /// Says so if a value of one sample is beyond counting.
+    pub(super) fn is_countable(&mut self, level: usize, values: &[ValueId], origin: Span) {
+        let function = &self.context().levels[level].function;
+        let shapes: Vec<Vec<AxisId>> = values.iter().map(|v| function.value(*v).shape.clone()).collect();
+        let Some(axes) = shapes.into_iter().find(|axes| self.elements(axes) > MOST_ELEMENTS) else { return };
+        let count = match self.elements(&axes) {
+            usize::MAX => "more elements than 64 bits can count".to_string(),
+            elements => format!("{elements} elements"),
+        };
+        let mut d = Diagnostic::error("A0207", format!("a tensor cannot have {count}"), origin);
+        for axis in axes.into_iter().filter(|a| *a != AxisId::BATCH) {
+            let declared = self.sources.place(self.axis_info(axis).declared);
+            d = d.fact(format!("{} = {}", self.axis_name(axis), self.size_of(axis)), declared);
+        }
+        self.report(
+            d.help(format!("at most {MOST_ELEMENTS} are possible for one sample: make axes shorter")),
+        );
     }
 
     /// How many elements a tensor over these axes has; numbers beyond counting are all the largest.

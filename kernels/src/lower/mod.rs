@@ -23,6 +23,7 @@ mod pull;
 mod rows;
 mod scan;
 mod scatter;
+mod sizes;
 mod storage;
 
 pub use apart::Apart;
@@ -52,6 +53,19 @@ pub enum LowerError {
     Call,
     /// A storage type that the host does not have.
     Storage(String),
+    /// Something has more elements, operations or positions than can be counted.
+    TooLarge {
+        /// What there are too many of.
+        what: &'static str,
+        /// The axes, with their sizes.
+        axes: String,
+        /// The number of samples.
+        batch: usize,
+        /// How many there are.
+        count: u128,
+        /// The source line, where it is known.
+        line: Option<String>,
+    },
     /// A scan whose state does not fit beside the code that works on it.
     ScanState {
         /// The bytes of its local arrays.
@@ -64,6 +78,13 @@ impl fmt::Display for LowerError {
         match self {
             LowerError::Call => write!(f, "a function with calls cannot be lowered: inline it first"),
             LowerError::Storage(name) => write!(f, "the host cannot store {name}"),
+            LowerError::TooLarge { what, axes, batch, count, line } => {
+                let line = line.as_ref().map_or_else(String::new, |line| format!(" at {line}"));
+                write!(
+                    f,
+                    "{count} {what}{line}, [{axes}] with a batch of {batch}, are too many: make axes or the batch smaller"
+                )
+            }
             LowerError::ScanState { bytes } => {
                 write!(f, "the state of a scan takes {bytes} bytes a sample, too much for the host")
             }
@@ -78,6 +99,7 @@ impl std::error::Error for LowerError {}
 /// # Errors
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
+    sizes::check(module, function, options)?;
     let lanes = options.target.lanes();
     let orders = attention::find(module, function, options.target).orders(function);
     let mut function = storage::choose(module, function, lanes, &orders);

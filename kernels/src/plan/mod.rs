@@ -201,6 +201,6 @@ impl Plan {
     /// Bytes that all steps read and write.
     #[must_use]
     pub fn bytes_moved(&self) -> u64 {
-        self.steps.iter().map(|s| s.bytes).sum()
+        self.steps.iter().fold(0, |sum, step| sum.saturating_add(step.bytes))
     }
 }

@@ -172,18 +172,18 @@ fn role_of(stmts: &[Stmt], arg: u32) -> Role {
     }
 }
 
-/// About how many simple operations statements take.
+/// About how many simple operations statements take; numbers beyond counting are all the largest.
 fn cost(stmts: &[Stmt], batch: usize) -> u64 {
     stmts
         .iter()
         .map(|stmt| match stmt {
-            Stmt::Loop(l) => l.extent.at(batch) as u64 * cost(&l.body, batch),
+            Stmt::Loop(l) => (l.extent.at(batch) as u64).saturating_mul(cost(&l.body, batch)),
             Stmt::Let(_, Expr::Math(..)) => 16,
             Stmt::Let(_, Expr::Binary(Binary::Div, ..) | Expr::Unary(Unary::Sqrt, _)) => 4,
             Stmt::Array(..) | Stmt::Acc(..) => 0,
             _ => 1,
         })
-        .sum()
+        .fold(0, u64::saturating_add)
 }
 
 fn op_name(op: &Op) -> Option<String> {
