@@ -112,14 +112,18 @@ impl Session<'_> {
 
     fn in_order(&mut self, value: ValueId, axes: &[AxisId], inputs: &[ValueId]) -> ValueId {
         let span = Span::default();
-        let order: Vec<AxisId> = std::iter::once(AxisId::BATCH).chain(axes.iter().copied()).collect();
+        let mut order: Vec<AxisId> = std::iter::once(AxisId::BATCH).chain(axes.iter().copied()).collect();
         let mut v = value;
         let shape = |s: &mut Self, v: ValueId| s.context().levels[0].function.value(v).shape.clone();
         if !shape(self, v).contains(&AxisId::BATCH) {
             let lender = inputs.iter().copied().find(|i| shape(self, *i).contains(&AxisId::BATCH));
-            if let Some(lender) = lender {
-                let lender = self.batch_of(lender, span);
-                v = self.add_at(0, Op::Map(Map::Broadcast), &[v, lender], span)[0];
+            match lender {
+                Some(lender) => {
+                    let lender = self.batch_of(lender, span);
+                    v = self.add_at(0, Op::Map(Map::Broadcast), &[v, lender], span)[0];
+                }
+                // What is given nothing is the same for every sample, and is there once.
+                None => order.retain(|a| *a != AxisId::BATCH),
             }
         }
         if shape(self, v) != order {

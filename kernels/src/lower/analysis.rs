@@ -135,7 +135,7 @@ impl Analysis {
             (Role::Scan, Op::Scan(scan)) => {
                 let inputs = &function.nodes[reader].inputs;
                 let sequence = inputs[scan.carries..scan.carries + scan.sequences].contains(&at);
-                let free = super::scan::free_axes(module, scan);
+                let free = super::scan::free_axes(scan);
                 sequence && !through_view && free.iter().all(|a| shape.contains(a))
             }
             (Role::Member | Role::Inline, Op::Map(_)) => {
@@ -204,7 +204,9 @@ fn role(module: &Module, function: &Function, n: usize, place: Place) -> Role {
         Op::View(View::Concat { .. }) if place == Place::Top => Role::Pieces,
         Op::View(View::Concat { .. } | View::Fold(_)) => Role::Alone,
         Op::View(_) => Role::View,
-        Op::ScatterAdd { .. } => Role::Scatter,
+        Op::ScatterAdd { .. } if place == Place::Top => Role::Scatter,
+        // In a step nothing is in memory that could be added to: each element looks for its updates.
+        Op::ScatterAdd { .. } => Role::Alone,
         Op::Call { .. } => Role::Alone,
     }
 }

@@ -2,6 +2,7 @@
 
 mod map;
 mod reduce;
+mod scattered;
 mod view;
 
 pub(super) use reduce::Reduction;
@@ -219,6 +220,7 @@ impl<'a, 'c> Puller<'a, 'c> {
                 let result = self.reduce(frame, &reduction, env, &[]);
                 self.as_elem(result, elem(function.value(value).storage))
             }
+            Op::ScatterAdd { axis, .. } => self.scattered(frame, node, *axis, env),
             Op::View(View::Fold(_)) => self.fold(frame, node, env),
             Op::View(View::Concat { parts, into }) => self.concat(frame, node, parts, *into, env),
             _ => self.view(frame, node, env),

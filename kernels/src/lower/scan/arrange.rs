@@ -2,7 +2,7 @@
 
 use crate::lower::analysis::needed;
 use crate::lower::rows::Style;
-use arch_compiler::graph::{AxisId, DType, Function, Module, ValueId};
+use arch_compiler::graph::{AxisId, DType, Function, Module, Node, ValueId};
 use arch_compiler::ops::{Op, Reduce, Scan, View};
 
 /// How a scan lies on the machine.
@@ -30,7 +30,7 @@ pub(in crate::lower) fn arrange(
     inputs: &[ValueId],
     lanes: usize,
 ) -> Arrangement {
-    let mut free = free_axes(module, scan);
+    let mut free = free_axes(scan);
     let sequences = &inputs[scan.carries..scan.carries + scan.sequences];
     let last = sequences.iter().filter_map(|v| function.value(*v).shape.last());
     let long = |a: &AxisId| *a != AxisId::BATCH && module.size(*a, 1) > 1;
@@ -63,7 +63,7 @@ fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Ve
         }
         let mut sums = Vec::new();
         for (n, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
-            if !touched(module, &node.op).contains(&axis) {
+            if !touched(body, node).contains(&axis) {
                 continue;
             }
             let value = node.outputs[0];
@@ -84,7 +84,7 @@ fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Ve
 
 /// The axes of a scan that its iterations share no data along: they run in parallel, each with its own
 /// state.
-pub(in crate::lower) fn free_axes(module: &Module, scan: &Scan) -> Vec<AxisId> {
+pub(in crate::lower) fn free_axes(scan: &Scan) -> Vec<AxisId> {
     let body = &scan.body;
     let shapes: Vec<&Vec<AxisId>> = body.outputs.iter().map(|o| &body.value(o.1).shape).collect();
     let Some(first) = shapes.first() else { return Vec::new() };
@@ -92,17 +92,21 @@ pub(in crate::lower) fn free_axes(module: &Module, scan: &Scan) -> Vec<AxisId> {
         first.iter().copied().filter(|a| shapes.iter().all(|s| s.contains(a))).collect();
     let needed = needed(body);
     for (_, node) in body.nodes.iter().enumerate().filter(|(n, _)| needed[*n]) {
-        let touched = touched(module, &node.op);
+        let touched = touched(body, node);
         free.retain(|a| !touched.contains(a));
     }
     free
 }
 
 /// The axes that an operation does more to than pass on.
-pub(super) fn touched(_module: &Module, op: &Op) -> Vec<AxisId> {
-    match op {
+pub(super) fn touched(function: &Function, node: &Node) -> Vec<AxisId> {
+    match &node.op {
         Op::Reduce(_, over) | Op::Contract(over) => over.clone(),
-        Op::Gather { axis } | Op::ScatterAdd { axis, .. } => vec![*axis],
+        Op::Gather { axis } => vec![*axis],
+        Op::ScatterAdd { axis, shape } => {
+            let updates = &function.value(node.inputs[1]).shape;
+            updates.iter().copied().filter(|a| !shape.contains(a)).chain([*axis]).collect()
+        }
         Op::View(view) => match view {
             View::Rename { from, to } => vec![*from, *to],
             View::Transpose(_) => Vec::new(),

@@ -179,7 +179,7 @@ impl Again {
         let is_needed = needed(&body);
         let nodes = body.nodes.iter().zip(&is_needed).filter(|(_, needed)| **needed);
         for (node, _) in nodes {
-            if touched(module, &node.op).iter().any(|a| arrangement.free.contains(a)) {
+            if touched(&body, node).iter().any(|a| arrangement.free.contains(a)) {
                 return None;
             }
         }
