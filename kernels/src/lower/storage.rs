@@ -2,6 +2,7 @@
 //! what is computed for tokens keeps the tokens outside and the features inside, whichever factor of a
 //! product was written first.
 
+use super::analysis::readers;
 use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, View};
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub(super) fn choose(
     given: &BTreeMap<ValueId, Vec<AxisId>>,
 ) -> Function {
     let mut chosen = function.clone();
+    let original = &Original { function, readers: readers(function, &vec![true; function.nodes.len()]) };
     let mut products: Vec<ValueId> = Vec::new();
     for n in 0..chosen.nodes.len() {
         let node = chosen.nodes[n].clone();
@@ -36,7 +38,7 @@ pub(super) fn choose(
             }
             Op::Contract(over) => {
                 products.push(node.outputs[0]);
-                vec![product(function, &chosen, &node, over)]
+                vec![product(original, &chosen, &node, over)]
             }
             // What gradients are put together into is stored like the product that it is the gradient of.
             Op::View(View::Pad { .. }) if let Some(like) = same_axes(&chosen, &products, node.outputs[0]) => {
@@ -72,8 +74,24 @@ fn same_axes(function: &Function, among: &[ValueId], value: ValueId) -> Option<V
     among.iter().find(same).map(|v| function.value(*v).shape.clone())
 }
 
+/// The function before anything was chosen, and the nodes that read each of its values.
+struct Original<'a> {
+    function: &'a Function,
+    readers: Vec<Vec<usize>>,
+}
+
+impl Original<'_> {
+    fn readers(&self, value: ValueId) -> impl Iterator<Item = &Node> {
+        self.readers[value.0 as usize].iter().map(|n| &self.function.nodes[*n])
+    }
+
+    fn shape(&self, value: ValueId) -> &[AxisId] {
+        &self.function.value(value).shape
+    }
+}
+
 /// The order of a product's axes.
-fn product(original: &Function, chosen: &Function, node: &Node, over: &[AxisId]) -> Vec<AxisId> {
+fn product(original: &Original<'_>, chosen: &Function, node: &Node, over: &[AxisId]) -> Vec<AxisId> {
     let (a, b) = (&chosen.value(node.inputs[0]).shape, &chosen.value(node.inputs[1]).shape);
     let value = node.outputs[0];
     let own =
@@ -99,22 +117,20 @@ fn product(original: &Function, chosen: &Function, node: &Node, over: &[AxisId])
 
 /// The axis that a product's readers would like last: that of a value with the same axes beside it, or one that
 /// they reduce over.
-fn hint(original: &Function, chosen: &Function, value: ValueId) -> Option<AxisId> {
-    let shape = &original.value(value).shape;
+fn hint(original: &Original<'_>, chosen: &Function, value: ValueId) -> Option<AxisId> {
+    let shape = original.shape(value);
     let same = |other: &[AxisId]| other.len() == shape.len() && shape.iter().all(|a| other.contains(a));
     let mut open = vec![value];
     let mut seen = Vec::new();
     while let Some(at) = open.pop() {
-        for node in original.nodes.iter().filter(|n| n.inputs.contains(&at)) {
-            let mut before = node.inputs.iter().filter(|i| **i < value && same(&original.value(**i).shape));
+        for node in original.readers(at) {
+            let mut before = node.inputs.iter().filter(|i| **i < value && same(original.shape(**i)));
             if let Some(beside) = before.next_back() {
                 return chosen.value(*beside).shape.last().copied();
             }
             match &node.op {
                 Op::Reduce(_, over) => return shape.iter().copied().find(|a| over.contains(a)),
-                Op::Map(_)
-                    if same(&original.value(node.outputs[0]).shape) && !seen.contains(&node.outputs[0]) =>
-                {
+                Op::Map(_) if same(original.shape(node.outputs[0])) && !seen.contains(&node.outputs[0]) => {
                     seen.push(node.outputs[0]);
                     open.push(node.outputs[0]);
                 }
@@ -126,13 +142,13 @@ fn hint(original: &Function, chosen: &Function, value: ValueId) -> Option<AxisId
 }
 
 /// A product without the batch, such as the gradient of a weight, is stored as whoever reads it wants it.
-fn weight(original: &Function, chosen: &Function, value: ValueId) -> Vec<AxisId> {
-    let shape = &original.value(value).shape;
+fn weight(original: &Original<'_>, chosen: &Function, value: ValueId) -> Vec<AxisId> {
+    let shape = original.shape(value);
     let same = |other: &[AxisId]| other.len() == shape.len() && shape.iter().all(|a| other.contains(a));
     let mut open = vec![value];
     let mut seen = vec![value];
     while let Some(at) = open.pop() {
-        for node in original.nodes.iter().filter(|n| n.inputs.contains(&at)) {
+        for node in original.readers(at) {
             if let Op::View(View::Transpose(order)) = &node.op {
                 return order.clone();
             }
@@ -145,13 +161,13 @@ fn weight(original: &Function, chosen: &Function, value: ValueId) -> Vec<AxisId>
             }
             // An optimizer scales a gradient before it meets the state that is stored as the weight is.
             let result = node.outputs[0];
-            if same(&original.value(result).shape) && !seen.contains(&result) {
+            if same(original.shape(result)) && !seen.contains(&result) {
                 seen.push(result);
                 open.push(result);
             }
         }
     }
-    shape.clone()
+    shape.to_vec()
 }
 
 fn transposed(function: &mut Function, value: ValueId, order: Vec<AxisId>) -> ValueId {
