@@ -12,6 +12,6 @@ pub mod lower;
 pub mod plan;
 pub mod print;
 
-pub use lower::{LowerError, Options, lower};
+pub use lower::{LowerError, Options, lower, lower_in_chaos};
 pub use plan::Plan;
 pub use print::Target;

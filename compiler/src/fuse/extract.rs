@@ -166,7 +166,8 @@ impl Best {
         if matches!(node.op, Op::Sum | Op::Product | Op::Map(Map::Min | Map::Max)) {
             keys.sort_unstable();
         }
-        let size = keys.iter().fold(weight(graph, node), |sum, key| sum.saturating_add(key.0));
+        let own = weight(graph, node) + bad_weight(graph, node);
+        let size = keys.iter().fold(own, |sum, key| sum.saturating_add(key.0));
         let mut hasher = FxHasher::default();
         structure(graph, &node.op).hash(&mut hasher);
         keys.iter().for_each(|key| key.1.hash(&mut hasher));
@@ -225,6 +226,13 @@ fn own_weight(graph: &Graph, node: &Node) -> u64 {
             PLAIN + loose + if inner.iter().all(is_nested) { NEVER } else { 0 }
         }
     }
+}
+
+/// What an operation weighs more where terms are chosen badly: a number that says nothing about it. Like all weights it is
+/// one of the node alone, so that no size grows while smaller terms are found.
+fn bad_weight(graph: &Graph, node: &Node) -> u64 {
+    let seed = graph.analysis.chaos.filter(|_| !matches!(node.op, Op::Number(_)));
+    seed.map_or(0, |seed| hashed(&(seed, structure(graph, &node.op), node.operands.len())) % (8 * PLAIN))
 }
 
 /// Whether a class is nothing but sums of different multiples: a number beside it goes into them.

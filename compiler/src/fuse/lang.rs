@@ -126,6 +126,8 @@ pub(super) struct Problem {
     pub sizes: Vec<usize>,
     /// What an axis is, however axes are numbered.
     pub colors: Vec<u64>,
+    /// A seed by which terms are chosen badly, in tests.
+    pub chaos: Option<u64>,
     /// Where a class was written, in the order in which classes came up.
     pub origins: Vec<(Id, Span)>,
 }

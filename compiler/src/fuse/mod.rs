@@ -79,10 +79,27 @@ impl Canonical {
 /// # Errors
 /// If an operation does not fit its inputs: a fault of a rule.
 pub fn canonical(module: &mut Module, entry: FuncId) -> Result<(FuncId, Canonical), ShapeError> {
+    spelling(module, entry, None)
+}
+
+/// The same with terms that are chosen badly, others for each seed: for tests, which show that whatever the e-graph
+/// holds as one value is one.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn canonical_in_chaos(module: &mut Module, entry: FuncId, seed: u64) -> Result<FuncId, ShapeError> {
+    Ok(spelling(module, entry, Some(seed))?.0)
+}
+
+fn spelling(
+    module: &mut Module,
+    entry: FuncId,
+    chaos: Option<u64>,
+) -> Result<(FuncId, Canonical), ShapeError> {
     let entry = problems::problems(module, entry);
     let mut all = Canonical::default();
     for id in reached(module, entry) {
-        all.add(respell_function(module, id)?);
+        all.add(respell_function(module, id, chaos)?);
     }
     Ok((entry, all))
 }
@@ -98,13 +115,17 @@ pub fn flat(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError>
     Ok(flat)
 }
 
-fn respell_function(module: &mut Module, function: FuncId) -> Result<Canonical, ShapeError> {
+fn respell_function(
+    module: &mut Module,
+    function: FuncId,
+    chaos: Option<u64>,
+) -> Result<Canonical, ShapeError> {
     let mut fired = vec![Vec::new(); rules::RULES.len()];
     let mut result = Canonical::default();
     canon::run(module, function)?;
     let source = module.function(function).clone();
     let source = flips::outwards(module, &source)?.unwrap_or(source);
-    let respelled = respell(module, source, false, &mut fired, &mut result)?;
+    let respelled = respell(module, source, (false, chaos), &mut fired, &mut result)?;
     module.functions[function.0 as usize] = respelled;
     canon::run(module, function)?;
     for (rule, mut origins) in rules::RULES.iter().zip(fired).filter(|(_, places)| !places.is_empty()) {
@@ -120,19 +141,20 @@ fn respell_function(module: &mut Module, function: FuncId) -> Result<Canonical, 
 fn respell(
     module: &mut Module,
     mut function: Function,
-    step: bool,
+    (step, chaos): (bool, Option<u64>),
     fired: &mut [Vec<Span>],
     result: &mut Canonical,
 ) -> Result<Function, ShapeError> {
     for node in &mut function.nodes {
         if let Op::Scan(scan) = &mut node.op {
-            let body = respell(module, Function::clone(&scan.body), true, fired, result)?;
+            let body = respell(module, Function::clone(&scan.body), (true, chaos), fired, result)?;
             let (body, order) = step::in_order_of_use(&body, [scan.carries, scan.sequences]);
             node.inputs = order.into_iter().map(|at| node.inputs[at]).collect();
             node.op = Op::Scan(Scan { body: Arc::new(body), ..scan.clone() });
         }
     }
     let (mut graph, classes) = load::load(module, &function);
+    graph.analysis.chaos = chaos;
     let saturated = saturate::saturate(&mut graph);
     fired.iter_mut().zip(saturated.fired).for_each(|(all, more)| all.extend(more));
     if !saturated.complete {

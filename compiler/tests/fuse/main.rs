@@ -35,3 +35,33 @@ fn models_say_the_same_forward_and_backward() {
         }
     }
 }
+
+/// Whatever a class holds is one value, not only the term that is taken.
+#[test]
+fn badly_chosen_terms_say_the_same() {
+    let mut spellings = std::collections::BTreeSet::new();
+    let cases = zoo();
+    for (at, Case { name, program, batch }) in cases.iter().enumerate() {
+        let mut module = program.module.clone();
+        let wrt = program.trained();
+        let entry =
+            grad::value_and_grad(&mut module, program.entry, &wrt).expect("parameters have gradients");
+        let inputs = numbers(&module, entry, *batch);
+        let before = arch_compiler::interp::run(&module, entry, &inputs, *batch).expect("the model runs");
+        for seed in 0..3 {
+            let mut module = program.module.clone();
+            let entry = fuse::canonical_in_chaos(&mut module, program.entry, seed).expect("rules fit");
+            let entry = grad::value_and_grad(&mut module, entry, &wrt).expect("parameters have gradients");
+            let entry = fuse::flat(&mut module, entry).expect("calls fit");
+            verify(&module).expect("the graph keeps its rules");
+            spellings.insert((at, arch_compiler::graph::print_function(&module, entry)));
+            let after = arch_compiler::interp::run(&module, entry, &inputs, *batch).expect("it still runs");
+            let floor = 1e-3 * before.outputs.iter().map(|o| largest(&o.1)).fold(0.0, f64::max);
+            for ((output, old), (_, new)) in before.outputs.iter().zip(&after.outputs) {
+                let worst = difference(old, new, floor);
+                assert!(worst < ROUNDING, "{name}, seed {seed}: {output} differs by {worst:e}");
+            }
+        }
+    }
+    assert!(spellings.len() > 2 * cases.len(), "only {} spellings came up", spellings.len());
+}

@@ -6,6 +6,7 @@
 
 use super::analysis::{Analysis, Role};
 use super::apart::Apart;
+use super::chaos::Chaos;
 use super::element;
 use super::pull::Reduction;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
@@ -46,16 +47,23 @@ struct Grouping<'a> {
     analysis: &'a Analysis,
     /// Axes that do not count: those around a scan.
     around: &'a [AxisId],
+    chaos: Chaos,
     groups: Vec<Option<Group>>,
     of: Vec<Option<usize>>,
     refused: Vec<(usize, usize, Apart)>,
 }
 
 /// Groups the members of a function.
-pub(super) fn group(module: &Module, function: &Function, analysis: &Analysis, around: &[AxisId]) -> Groups {
+pub(super) fn group(
+    module: &Module,
+    function: &Function,
+    analysis: &Analysis,
+    around: &[AxisId],
+    chaos: Chaos,
+) -> Groups {
     let of = vec![None; function.nodes.len()];
     let (groups, refused) = (Vec::new(), Vec::new());
-    let mut grouping = Grouping { module, function, analysis, around, groups, of, refused };
+    let mut grouping = Grouping { module, function, analysis, around, chaos, groups, of, refused };
     for n in 0..function.nodes.len() {
         match analysis.roles[n] {
             Role::Member => grouping.place(n),
@@ -96,6 +104,9 @@ impl Grouping<'_> {
         let mut space = self.space(n);
         let mut joined: Vec<usize> = Vec::new();
         for g in near {
+            if self.chaos.strikes("joins no group", n) {
+                continue;
+            }
             match self.joined(n, &space, &joined, g) {
                 Ok(both) => {
                     space = both;

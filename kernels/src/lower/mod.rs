@@ -14,6 +14,7 @@
 mod analysis;
 mod apart;
 mod attention;
+mod chaos;
 mod element;
 mod group;
 mod lowering;
@@ -33,6 +34,7 @@ use crate::plan::Plan;
 use crate::print::Target;
 use arch_compiler::graph::{Function, Module};
 use arch_grammar::Sources;
+use chaos::Chaos;
 use std::fmt;
 
 /// What lowering must know beside the function.
@@ -99,10 +101,32 @@ impl std::error::Error for LowerError {}
 /// # Errors
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
+    lower_with(module, function, options, Chaos::default())
+}
+
+/// The same with bad decisions, others for each seed: for tests, which show that only speed depends on them.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_in_chaos(
+    module: &Module,
+    function: &Function,
+    options: &Options<'_>,
+    seed: u64,
+) -> Result<Plan, LowerError> {
+    lower_with(module, function, options, Chaos::seeded(seed))
+}
+
+fn lower_with(
+    module: &Module,
+    function: &Function,
+    options: &Options<'_>,
+    chaos: Chaos,
+) -> Result<Plan, LowerError> {
     sizes::check(module, function, options)?;
     let lanes = options.target.lanes();
-    let orders = attention::find(module, function, options.target).orders(function);
-    let mut function = storage::choose(module, function, lanes, &orders);
-    let chunks = scan::chunks(module, &mut function, lanes);
-    lowering::Lowering::new(module, &function, &chunks, options)?.run()
+    let orders = attention::find(module, function, options.target, chaos).orders(function);
+    let mut function = storage::choose(module, function, lanes, &orders, chaos);
+    let chunks = scan::chunks(module, &mut function, lanes, chaos);
+    lowering::Lowering::new(module, &function, &chunks, options, chaos)?.run()
 }

@@ -3,6 +3,7 @@
 //! product was written first.
 
 use super::analysis::readers;
+use super::chaos::Chaos;
 use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, View};
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ pub(super) fn choose(
     function: &Function,
     lanes: usize,
     given: &BTreeMap<ValueId, Vec<AxisId>>,
+    chaos: Chaos,
 ) -> Function {
     let mut chosen = function.clone();
     let original = &Original { function, readers: readers(function, &vec![true; function.nodes.len()]) };
@@ -38,7 +40,8 @@ pub(super) fn choose(
             }
             Op::Contract(over) => {
                 products.push(node.outputs[0]);
-                vec![product(original, &chosen, &node, over)]
+                let order = product(original, &chosen, &node, over);
+                vec![turned(order, chaos.pick("order of a product", n, 4))]
             }
             // What gradients are put together into is stored like the product that it is the gradient of.
             Op::View(View::Pad { .. }) if let Some(like) = same_axes(&chosen, &products, node.outputs[0]) => {
@@ -62,6 +65,14 @@ pub(super) fn choose(
         }
     }
     chosen
+}
+
+/// The same axes in an order that is none of ours: those behind the batch are turned around.
+fn turned(mut order: Vec<AxisId>, by: Option<usize>) -> Vec<AxisId> {
+    let behind = usize::from(order.first() == Some(&AxisId::BATCH));
+    let count = order.len() - behind;
+    order[behind..].rotate_left(by.unwrap_or(0) % count.max(1));
+    order
 }
 
 /// How the first of these values is stored that has the same axes.

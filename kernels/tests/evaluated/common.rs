@@ -152,18 +152,29 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
     arch_compiler::canon::run(&mut module, flat).unwrap();
     let options = Options { target: terms.target, batch, sources: None };
     let plan = lower(&module, module.function(flat), &options).unwrap_or_else(|e| panic!("{what}: {e}"));
-    let memory = Memory::new(&plan, &given);
-    memory.run(&plan);
-    for (name, wanted) in wanted.outputs.iter().chain(&wanted.updates) {
+    let wanted: Vec<(String, Tensor)> = wanted.outputs.into_iter().chain(wanted.updates).collect();
+    let what = format!("{what}, batch {batch}, {}\n{}", terms.target, print_function(&module, flat));
+    hold(&what, &plan, &given, &wanted, terms.tolerance);
+}
+
+/// Runs a plan; its results must be those that are wanted, relative to the largest element of each or to 1.
+pub fn hold(
+    what: &str,
+    plan: &Plan,
+    given: &BTreeMap<String, Tensor>,
+    wanted: &[(String, Tensor)],
+    tolerance: f64,
+) {
+    let memory = Memory::new(plan, given);
+    memory.run(plan);
+    for (name, wanted) in wanted {
         let slot = plan.outputs.get(name).or_else(|| plan.inputs.get(name)).unwrap().slot;
         let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
-        for (i, (g, w)) in memory.numbers(&plan, slot).iter().zip(&wanted.data).enumerate() {
+        for (i, (g, w)) in memory.numbers(plan, slot).iter().zip(&wanted.data).enumerate() {
             let same = (w.is_nan() && g.is_nan()) || g == w;
             assert!(
-                same || (g - w).abs() <= terms.tolerance * largest,
-                "{what}, batch {batch}, {}: {name}[{i}] is {g}, not {w}\n{}\n{plan}",
-                terms.target,
-                print_function(&module, flat)
+                same || (g - w).abs() <= tolerance * largest,
+                "{what}\n{plan}\n{name}[{i}] is {g}, not {w}"
             );
         }
     }

@@ -3,6 +3,7 @@
 
 #[path = "../../../runtime/tests/executing/attention.rs"]
 mod attention;
+mod chaos;
 mod common;
 #[path = "../../../runtime/tests/executing/fuzz.rs"]
 mod fuzz;
@@ -10,5 +11,7 @@ mod fuzz;
 mod generator;
 #[path = "../../../runtime/tests/executing/ops.rs"]
 mod ops;
+#[path = "../../../runtime/tests/programs/program.rs"]
+mod program;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;

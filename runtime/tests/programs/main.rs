@@ -7,6 +7,7 @@ mod compared;
 #[path = "../executing/generator.rs"]
 mod generator;
 mod program;
+mod shrink;
 
 use compared::{checked, fault};
 use program::Program;

@@ -1,4 +1,4 @@
-//! Random well-typed programs as texts, and smaller ones of a program that shows a fault.
+//! Random well-typed programs as texts.
 
 use super::generator::Numbers;
 use std::collections::BTreeSet;
@@ -12,13 +12,13 @@ const PARAMETERS: [(&str, &str); 4] = [("w", "D N"), ("p", "D"), ("n", "N"), ("t
 /// Larger numbers are tamed, so that rounding errors stay what they are.
 const LARGEST: f64 = 4.0;
 
-type Axes = BTreeSet<&'static str>;
+pub type Axes = BTreeSet<&'static str>;
 
 /// A statement: a text in which `{0}`, `{1}`, … stand for its operands and `{i}` for its number.
 #[derive(Clone, Debug, PartialEq)]
-struct Statement {
+pub struct Statement {
     text: String,
-    operands: Vec<usize>,
+    pub operands: Vec<usize>,
     axes: Axes,
     /// No element is larger.
     bound: f64,
@@ -27,9 +27,9 @@ struct Statement {
 /// A program: sizes and statements. Values are numbered, those that are given first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
-    sizes: [usize; 3],
-    statements: Vec<Statement>,
-    outputs: Vec<usize>,
+    pub sizes: [usize; 3],
+    pub statements: Vec<Statement>,
+    pub outputs: Vec<usize>,
 }
 
 fn axes(text: &'static str) -> Axes {
@@ -37,7 +37,7 @@ fn axes(text: &'static str) -> Axes {
 }
 
 /// Values that statements can read: the table is only looked up.
-fn given() -> Vec<(&'static str, Axes)> {
+pub fn given() -> Vec<(&'static str, Axes)> {
     let all = INPUTS.iter().chain(&PARAMETERS[..3]);
     all.map(|(name, of)| (*name, axes(of))).collect()
 }
@@ -67,7 +67,8 @@ impl Program {
         given().len() + self.statements.len()
     }
 
-    fn axes(&self, value: usize) -> Axes {
+    /// The axes of a value.
+    pub fn axes(&self, value: usize) -> Axes {
         let given = given();
         given.get(value).map_or_else(|| self.statements[value - given.len()].axes.clone(), |g| g.1.clone())
     }
@@ -78,7 +79,7 @@ impl Program {
     }
 
     /// Without the statements that no result needs.
-    fn pruned(&self) -> Program {
+    pub fn pruned(&self) -> Program {
         let first = given().len();
         let mut needed = vec![false; self.count()];
         self.outputs.iter().for_each(|v| needed[*v] = true);
@@ -132,53 +133,6 @@ impl Program {
         }
         let _ = writeln!(text, "    ({})\n  }}\n}}", results.join(", "));
         text
-    }
-
-    /// Programs that are a little smaller.
-    pub fn smaller(&self) -> Vec<Program> {
-        let mut found = Vec::new();
-        for at in 0..self.outputs.len() {
-            if self.outputs.len() > 1 {
-                let mut fewer = self.clone();
-                fewer.outputs.remove(at);
-                found.push(fewer);
-            }
-            // What a result is made of, instead of the result.
-            if let Some(statement) = self.outputs[at].checked_sub(given().len()) {
-                for operand in &self.statements[statement].operands {
-                    let mut earlier = self.clone();
-                    earlier.outputs[at] = *operand;
-                    found.push(earlier);
-                }
-            }
-        }
-        // Another value of the same axes, instead of one that is computed.
-        for at in 0..self.statements.len() {
-            let value = given().len() + at;
-            for other in (0..value).filter(|o| self.axes(*o) == self.axes(value)) {
-                let mut without = self.clone();
-                let read = without.statements.iter_mut().flat_map(|s| &mut s.operands);
-                read.chain(&mut without.outputs).filter(|v| **v == value).for_each(|v| *v = other);
-                found.push(without);
-            }
-        }
-        for at in 0..3 {
-            for size in [1, 2, self.sizes[at] / 2].into_iter().filter(|s| *s > 0 && *s < self.sizes[at]) {
-                let mut shorter = self.clone();
-                shorter.sizes[at] = size;
-                found.push(shorter);
-            }
-        }
-        found.into_iter().map(|p| p.pruned()).filter(|p| p != self).collect()
-    }
-
-    /// The smallest program that still has the fault, by way of [`Self::smaller`].
-    pub fn shrunk(self, has_fault: &dyn Fn(&Program) -> bool) -> Program {
-        let mut smallest = self;
-        while let Some(smaller) = smallest.smaller().into_iter().find(|p| has_fault(p)) {
-            smallest = smaller;
-        }
-        smallest
     }
 }
 

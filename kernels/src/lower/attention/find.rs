@@ -4,13 +4,19 @@ use super::monomial::{Monomial, same_elements, same_view};
 use super::region::{Axes, Graph, Region, Sink, passed_on};
 use super::tiles::Tiles;
 use super::{Attention, Attentions, Gradient, Pass, Product, Reason, RowSum};
+use crate::lower::chaos::Chaos;
 use crate::print::Target;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Map, Op, Reduce};
 use std::collections::BTreeSet;
 
 /// Finds the attentions of a function.
-pub(in crate::lower) fn find(module: &Module, function: &Function, target: Target) -> Attentions {
+pub(in crate::lower) fn find(
+    module: &Module,
+    function: &Function,
+    target: Target,
+    chaos: Chaos,
+) -> Attentions {
     let needed = super::super::analysis::needed(function);
     let readers = super::super::analysis::readers(function, &needed);
     let mut results = vec![false; function.values.len()];
@@ -31,7 +37,12 @@ pub(in crate::lower) fn find(module: &Module, function: &Function, target: Targe
             Finder { region, inside, exp: node.outputs[0] }.attention(module, tiles)
         });
         match attention {
-            Ok(attention) => found.all.push(attention),
+            Ok(mut attention) => {
+                if let Some(keys) = chaos.pick("keys of a tile", found.all.len(), 64) {
+                    attention.tiles = attention.tiles.at_most(keys + 1);
+                }
+                found.all.push(attention);
+            }
             Err(reason) => found.refused.push((n, reason)),
         }
     }

@@ -57,6 +57,12 @@ impl Tiles {
         Tiles { tile: tile as i64, ..self }
     }
 
+    /// The same with fewer keys at a time, if they are more: what fits goes on fitting.
+    pub(super) fn at_most(self, keys: usize) -> Self {
+        let smaller = self.with_keys(keys);
+        if smaller.tile < self.tile { smaller } else { self }
+    }
+
     /// Whether rows that are no whole vectors are copied to where they are: lanes that read beyond their end
     /// one by one are slow, except on a GPU.
     pub(super) fn copies(&self) -> bool {

@@ -6,6 +6,7 @@ mod slots;
 
 use super::analysis::{self, Analysis, Role};
 use super::attention;
+use super::chaos::Chaos;
 use super::group::{self, Groups};
 use super::order::{self, Unit};
 use super::pull::Place;
@@ -28,6 +29,7 @@ pub(super) struct Lowering<'a> {
     pub module: &'a Module,
     pub function: &'a Function,
     pub options: &'a Options<'a>,
+    pub chaos: Chaos,
     /// Scans that keep only some of their states.
     pub chunks: &'a Chunks,
     pub analysis: Rc<Analysis>,
@@ -47,6 +49,7 @@ impl<'a> Lowering<'a> {
         function: &'a Function,
         chunks: &'a Chunks,
         options: &'a Options<'a>,
+        chaos: Chaos,
     ) -> Result<Self, LowerError> {
         for node in &function.nodes {
             if matches!(node.op, Op::Call { .. }) {
@@ -56,10 +59,10 @@ impl<'a> Lowering<'a> {
         if function.values.iter().any(|v| v.storage == DType::BF16) {
             return Err(LowerError::Storage("bf16".into()));
         }
-        let attentions = attention::find(module, function, options.target);
+        let attentions = attention::find(module, function, options.target, chaos);
         let refused = attentions.refusals(function, options.sources);
         let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top, attentions));
-        let groups = group::group(module, function, &analysis, &[]);
+        let groups = group::group(module, function, &analysis, &[], chaos);
         let plan = Plan {
             target: options.target,
             batch: options.batch,
@@ -79,6 +82,7 @@ impl<'a> Lowering<'a> {
             module,
             function,
             options,
+            chaos,
             chunks,
             analysis,
             groups,

@@ -8,6 +8,7 @@
 use super::arrange::{arrange, touched};
 use super::shared::{self, Shared};
 use crate::lower::analysis::needed;
+use crate::lower::chaos::Chaos;
 use crate::lower::rows::Style;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Op, Scan, View};
@@ -56,13 +57,20 @@ pub(in crate::lower) struct Chunks {
 
 /// Finds all pairs. The states disappear from the results of the first scan; the second reads what the first
 /// has read.
-pub(in crate::lower) fn chunks(module: &Module, function: &mut Function, lanes: usize) -> Chunks {
+pub(in crate::lower) fn chunks(
+    module: &Module,
+    function: &mut Function,
+    lanes: usize,
+    chaos: Chaos,
+) -> Chunks {
     let mut chunks = Chunks::default();
     for n in 0..function.nodes.len() {
         let Op::Scan(scan) = function.nodes[n].op.clone() else { continue };
         let Some(found) = readers(module, function, (n, &scan), lanes, &chunks) else { continue };
         let bytes = found.readers.iter().map(|(_, again)| again.bytes).max().unwrap_or(0);
-        let Some(steps) = length(module.size(scan.axis, 1), bytes) else { continue };
+        let all = module.size(scan.axis, 1);
+        let Some(steps) = length(all, bytes) else { continue };
+        let steps = chaos.pick("steps of a chunk", n, all.min(LONGEST)).map_or(steps, |n| n + 1);
         without_yields(function, n, scan, &found.yields);
         let mut kept = BTreeSet::new();
         for (reader, again) in found.readers {

@@ -15,6 +15,7 @@ pub(super) use chunk::{Chunks, chunks};
 use super::LowerError;
 use super::analysis::{self, Analysis, Role};
 use super::attention::Attentions;
+use super::chaos::Chaos;
 use super::element::Env;
 use super::group::{self, Groups};
 use super::lowering::Lowering;
@@ -63,7 +64,7 @@ impl<'a> Lowering<'a> {
         let Op::Scan(scan) = &node.op else { return Ok(()) };
         let lanes = self.options.target.lanes();
         let arrangement = arrange(self.module, function, scan, &node.inputs, lanes);
-        let mut step = Step::new(self.module, (scan, &node.inputs), &arrangement, lanes, 1);
+        let mut step = Step::new(self.module, (scan, &node.inputs), &arrangement, lanes, (1, self.chaos));
         let results: Vec<Place> = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
         let vectors = step.free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
         let blocks = vectors / sums::block(vectors);
@@ -96,7 +97,7 @@ impl<'a> Step<'a> {
         (scan, inputs): (&'a Scan, &'a [ValueId]),
         arrangement: &Arrangement,
         lanes: usize,
-        frame: usize,
+        (frame, chaos): (usize, Chaos),
     ) -> Self {
         let Arrangement { free, style, sums } = arrangement;
         let body = &*scan.body;
@@ -104,7 +105,7 @@ impl<'a> Step<'a> {
         if frame == 1 {
             sums.iter().for_each(|n| analysis.roles[*n] = Role::LaneSum);
         }
-        let groups = group::group(module, body, &analysis, free);
+        let groups = group::group(module, body, &analysis, free, chaos);
         let units = order::order(body, &analysis, &groups).units;
         let (free, style, sums) = (free.clone(), *style, Vec::new());
         Step { frame, scan, body, inputs, free, style, sums, lanes, analysis, groups, units }
