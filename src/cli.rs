@@ -1,6 +1,8 @@
 //! The arguments of every command.
 
+use arch_compiler::memory::Memory;
 use arch_runtime::recipe::MOST_SAMPLES;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -106,6 +108,12 @@ fn any(text: &str) -> Result<usize, String> {
 /// A number of threads; 0 leaves it to the machine.
 fn threads(text: &str) -> Result<usize, String> {
     whole(text, 0..=1024)
+}
+
+/// How much memory is taken for speed, as recipes write it.
+fn memory() -> impl TypedValueParser<Value = Memory> {
+    let words = PossibleValuesParser::new(Memory::ALL.map(Memory::word));
+    words.map(|word| Memory::ALL.into_iter().find(|m| m.word() == word).unwrap_or_default())
 }
 
 /// What is shown, and how.
@@ -306,6 +314,9 @@ pub struct BenchArgs {
     /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
+    /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
+    #[arg(long, value_parser = memory(), default_value = "fast")]
+    pub memory: Memory,
 }
 
 /// The projects that `new` can start.
@@ -479,6 +490,9 @@ pub struct DevArgs {
     /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
+    /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
+    #[arg(long, value_parser = memory(), default_value = "fast")]
+    pub memory: Memory,
     /// With --stage fused: the rules that fired, and for every kernel its source lines and its bytes.
     #[arg(long)]
     pub why: bool,
@@ -513,6 +527,9 @@ pub struct KernelsArgs {
     /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
+    /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
+    #[arg(long, value_parser = memory(), default_value = "fast")]
+    pub memory: Memory,
 }
 
 /// Arguments of `run`.

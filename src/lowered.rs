@@ -4,6 +4,7 @@ use crate::cli::Fuse;
 use crate::failure::Failure;
 use arch_compiler::fuse::Canonical;
 use arch_compiler::graph::{FuncId, inline};
+use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
 use arch_compiler::{canon, fuse, grad};
 use arch_grammar::Sources;
@@ -26,9 +27,10 @@ fn fault(message: String) -> Problem {
 }
 
 /// The function of the forward pass, or the one that also gives the gradients of all parameters.
-pub fn entry(program: &mut Program, grad: bool, fuse: Fuse) -> Result<FuncId, Failure> {
+/// With `memory` the gradients keep that much.
+pub fn entry(program: &mut Program, grad: bool, fuse: Fuse, memory: Memory) -> Result<FuncId, Failure> {
     if grad {
-        return with_gradients(program, fuse);
+        return with_gradients(program, fuse, memory);
     }
     if fuse == Fuse::On {
         respell(program)?;
@@ -38,15 +40,15 @@ pub fn entry(program: &mut Program, grad: bool, fuse: Fuse) -> Result<FuncId, Fa
 
 /// Adds a function that also gives the gradients of all parameters. With `fuse` the program becomes canonical,
 /// and its gradients are those of the canonical spelling.
-pub fn with_gradients(program: &mut Program, fuse: Fuse) -> Result<FuncId, Failure> {
+pub fn with_gradients(program: &mut Program, fuse: Fuse, memory: Memory) -> Result<FuncId, Failure> {
     let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
-    gradients(program, &names, fuse)
+    gradients(program, &names, fuse, memory)
 }
 
 /// Adds a function that also gives the gradients of all parameters and float inputs.
-pub fn with_all_gradients(program: &mut Program, fuse: Fuse) -> Result<FuncId, Failure> {
+pub fn with_all_gradients(program: &mut Program, fuse: Fuse, memory: Memory) -> Result<FuncId, Failure> {
     let names = differentiable(program);
-    gradients(program, &names, fuse)
+    gradients(program, &names, fuse, memory)
 }
 
 /// The parameters and float inputs of a program, by name.
@@ -55,12 +57,12 @@ pub fn differentiable(program: &Program) -> Vec<String> {
     program.trained().into_iter().chain(floats.map(|a| a.name.as_str())).map(String::from).collect()
 }
 
-fn gradients(program: &mut Program, names: &[String], fuse: Fuse) -> Result<FuncId, Failure> {
+fn gradients(program: &mut Program, names: &[String], fuse: Fuse, memory: Memory) -> Result<FuncId, Failure> {
     if fuse == Fuse::On {
         respell(program)?;
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    grad::value_and_grad(&mut program.module, program.entry, &names)
+    grad::value_and_grad_within(&mut program.module, program.entry, &names, memory)
         .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))
 }
 

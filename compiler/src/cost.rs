@@ -76,7 +76,7 @@ pub fn activation_bytes(module: &Module, function: FuncId) -> u64 {
             Op::Map(_) | Op::Reduce(..) | Op::Contract(_) | Op::Scan(_) => {}
             Op::Gather { .. } | Op::ScatterAdd { .. } => {}
             Op::Input | Op::Constant(_) | Op::Tensor(_) | Op::Iota(_) => return 0,
-            Op::View(_) | Op::Call { .. } => return 0,
+            Op::View(_) | Op::After | Op::Call { .. } => return 0,
         }
         let results = node.outputs.iter().map(|id| function.value(*id));
         results.filter(|value| value.shape.contains(&AxisId::BATCH)).map(|value| bytes(module, value)).sum()

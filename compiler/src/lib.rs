@@ -10,6 +10,7 @@ pub mod grad;
 pub mod graph;
 pub mod interp;
 pub mod library;
+pub mod memory;
 pub mod ops;
 pub mod program;
 pub mod train;

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model};
 use arch_compiler::cost::{self, grouped};
+use arch_compiler::memory::Memory;
 use arch_compiler::program::{Layer, Program};
 use arch_grammar::Sources;
 use arch_runtime::device::host;
@@ -101,7 +102,7 @@ fn counted(
     sources: &Sources,
     fuse: Fuse,
 ) -> Result<[Counted; 2], Failure> {
-    let both = lowered::with_gradients(program, fuse)?;
+    let both = lowered::with_gradients(program, fuse, Memory::Fast)?;
     let forward = program.entry;
     let mut out = Vec::new();
     for entry in [forward, both] {

@@ -6,6 +6,7 @@ use crate::lowered;
 use crate::model::{self, Checked};
 use crate::session::Chosen;
 use crate::tensors::{self, Tensor};
+use arch_compiler::memory::Memory;
 use arch_compiler::program::{Argument, Program};
 use arch_runtime::error::{Code, Problem, nearest};
 use arch_runtime::execute::{Data, Execute, Prepare};
@@ -28,10 +29,10 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).of(sources);
     let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
     let programs = if args.grad {
-        let both = lowered::with_all_gradients(&mut program, fuse)?;
+        let both = lowered::with_all_gradients(&mut program, fuse, Memory::Fast)?;
         vec![("forward", program.entry), ("grad", both)]
     } else {
-        vec![("forward", lowered::entry(&mut program, false, fuse)?)]
+        vec![("forward", lowered::entry(&mut program, false, fuse, Memory::Fast)?)]
     };
     let mut session = form.prepare(&program.module, &programs, batch)?;
     write_weights(&program, &weights, session.as_mut(), output)?;

@@ -7,6 +7,7 @@ use crate::lowered;
 use crate::model::read_source;
 use crate::provider::Files;
 use arch_compiler::check::tests::{self, Counts};
+use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
 use arch_grammar::Sources;
 use arch_kernels::Target;
@@ -18,7 +19,9 @@ impl Counts for Lowered {
     fn count(&self, program: &Program, what: &str, pass: &str) -> Option<u64> {
         let mut program = program.clone();
         let entry = match pass {
-            "forward" | "train" => lowered::entry(&mut program, pass == "train", Fuse::On).ok()?,
+            "forward" | "train" => {
+                lowered::entry(&mut program, pass == "train", Fuse::On, Memory::Fast).ok()?
+            }
             _ => return None,
         };
         let plan =

@@ -9,6 +9,7 @@ use arch_compiler::cost;
 use arch_compiler::grad::{Difference, differences};
 use arch_compiler::graph::FuncId;
 use arch_compiler::interp::{self, Tensor, fresh_parameters, noise};
+use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
 use arch_runtime::execute::{Data, Prepare, RunError};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -47,8 +48,8 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<(), Failure> {
         )));
     }
     let mut respelled = program.clone();
-    let both = lowered::with_all_gradients(&mut program, Fuse::Off)?;
-    let fused = lowered::with_all_gradients(&mut respelled, Fuse::On)?;
+    let both = lowered::with_all_gradients(&mut program, Fuse::Off, Memory::Fast)?;
+    let fused = lowered::with_all_gradients(&mut respelled, Fuse::On, Memory::Fast)?;
     let given = numbers(&program, both, &args.seed.to_string(), args.batch)
         .map_err(|e| Failure::Misuse(e.to_string()))?;
     let wanted = interp::run(&program.module, both, &given, args.batch)

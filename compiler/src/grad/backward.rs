@@ -95,7 +95,7 @@ impl<'m, 'f> Backward<'m, 'f> {
 
     fn is_made_anew(&self, op: &Op) -> bool {
         match op {
-            Op::Input | Op::Scan(_) | Op::Call { .. } => false,
+            Op::Input | Op::Scan(_) | Op::After | Op::Call { .. } => false,
             Op::Constant(_) | Op::Tensor(_) | Op::Iota(_) => true,
             // Neither moves data of its own: keeping the source is enough.
             Op::Map(Map::Broadcast | Map::StopGradient) => true,

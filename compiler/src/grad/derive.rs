@@ -4,6 +4,7 @@ use super::activity::activity;
 use super::backward::{Backward, Lane, Taken};
 use super::{Pullback, call, forward, scan};
 use crate::graph::{AxisId, Builder, DType, FuncId, Function, InputKind, Module, ValueId};
+use crate::memory::{self, Memory};
 use crate::ops::{Op, ShapeError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,10 +39,20 @@ pub enum Read {
 /// The derivatives made so far: by function, wanted inputs and given cotangents.
 #[derive(Debug, Default)]
 pub struct Derivatives {
+    /// How much memory what they keep may take.
+    memory: Memory,
+    /// How many calls the function at hand is away from the entry.
+    depth: usize,
     known: BTreeMap<(FuncId, Vec<bool>, Vec<bool>), Arc<Derivative>>,
 }
 
 impl Derivatives {
+    /// None yet.
+    #[must_use]
+    pub fn new(memory: Memory) -> Self {
+        Derivatives { memory, ..Derivatives::default() }
+    }
+
     /// The derivative of a function, made now if it is not known. `wanted` says for each input whether its
     /// cotangent is wanted, `given` for each output whether its cotangent is given.
     ///
@@ -59,7 +70,10 @@ impl Derivatives {
             return Ok(known.clone());
         }
         let source = module.function(function).clone();
-        let made = Arc::new(self.make(module, function, &source, wanted, given)?);
+        self.depth += 1;
+        let made = self.make(module, function, &source, wanted, given);
+        self.depth -= 1;
+        let made = Arc::new(memory::lessen(module, source.outputs.len(), made?, self.memory, self.depth)?);
         self.known.insert(key, made.clone());
         Ok(made)
     }

@@ -27,6 +27,7 @@ pub use differences::{Difference, differences};
 pub(crate) use pullback::{Pullback, Pulled};
 
 use crate::graph::{AxisId, Builder, DType, FuncId, Function, InputKind, Module, ValueId, inline_some};
+use crate::memory::Memory;
 use crate::ops::{Map, Op, ShapeError};
 
 /// Why there is no gradient.
@@ -62,9 +63,24 @@ impl From<ShapeError> for GradError {
 /// for each float output, `{output}.grad`, the cotangent of that output. Its outputs are those of `entry` and
 /// then `grad.{name}` for each name of `wrt`, zero where an input does not matter.
 ///
+/// Everything that the gradients read is kept: see [`value_and_grad_within`].
+///
 /// # Errors
 /// If an input is unknown or holds no floats.
 pub fn value_and_grad(module: &mut Module, entry: FuncId, wrt: &[&str]) -> Result<FuncId, GradError> {
+    value_and_grad_within(module, entry, wrt, Memory::Fast)
+}
+
+/// As [`value_and_grad`], with less kept and computed again: see [`crate::memory`].
+///
+/// # Errors
+/// As [`value_and_grad`].
+pub fn value_and_grad_within(
+    module: &mut Module,
+    entry: FuncId,
+    wrt: &[&str],
+    memory: Memory,
+) -> Result<FuncId, GradError> {
     let source = module.function(entry).clone();
     for name in wrt {
         let input = source.input(name).ok_or_else(|| GradError::NoInput((*name).into()))?;
@@ -74,8 +90,8 @@ pub fn value_and_grad(module: &mut Module, entry: FuncId, wrt: &[&str]) -> Resul
     }
     let wanted: Vec<bool> = source.inputs.iter().map(|i| wrt.contains(&i.name.as_str())).collect();
     let given: Vec<bool> = source.outputs.iter().map(|(_, v)| source.value(*v).storage.is_float()).collect();
-    let derivative = Derivatives::default().of(module, entry, &wanted, &given)?;
-    let joined = join(module, &source, &derivative, wrt, &given)?;
+    let derivative = Derivatives::new(memory).of(module, entry, &wanted, &given)?;
+    let joined = join(module, &source, &derivative, wrt, (&given, memory))?;
     let parts = [derivative.forward, derivative.backward];
     Ok(inline_some(module, joined, &|callee| parts.contains(&callee)))
 }
@@ -86,7 +102,7 @@ fn join(
     source: &Function,
     derivative: &Derivative,
     wrt: &[&str],
-    given: &[bool],
+    (given, memory): (&[bool], Memory),
 ) -> Result<FuncId, ShapeError> {
     let mut b = Builder::new(module, format!("{}.value_and_grad", source.name));
     let mut inputs = Vec::with_capacity(source.inputs.len());
@@ -105,6 +121,13 @@ fn join(
     };
     let results = call(&mut b, derivative.forward, &inputs)?;
     let (own, kept) = results.split_at(source.outputs.len());
+    // Cotangents that are inputs could be there before the results are. Where less is kept, nothing of the
+    // backward pass may begin before the forward pass has ended.
+    for (cotangent, result) in cotangents.iter_mut().zip(own).filter(|_| memory != Memory::Fast) {
+        if let Some(given) = cotangent {
+            *cotangent = Some(b.add1(Op::After, &[*given, *result])?);
+        }
+    }
     let mut arguments = Vec::with_capacity(derivative.reads.len());
     for read in &derivative.reads {
         arguments.push(match *read {

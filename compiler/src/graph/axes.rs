@@ -37,7 +37,7 @@ impl Op {
     #[must_use]
     pub fn with_axes(&self, map: &mut dyn FnMut(AxisId) -> AxisId) -> Op {
         match self {
-            Op::Input | Op::Constant(_) | Op::Map(_) => self.clone(),
+            Op::Input | Op::Constant(_) | Op::Map(_) | Op::After => self.clone(),
             Op::Tensor(literal) => {
                 let shape = literal.shape.iter().map(|a| map(*a)).collect();
                 Op::Tensor(Arc::new(Literal { shape, ..Literal::clone(literal) }))

@@ -132,6 +132,7 @@ fn operation(module: &Module, op: &Op, inputs: &str) -> String {
         Op::View(view) => format!("{}({inputs}) {}", view_symbol(view), view_details(module, view)),
         Op::Gather { axis } => format!("gather({inputs}) at {}", module.axis_text(*axis)),
         Op::ScatterAdd { axis, .. } => format!("scatter_add({inputs}) at {}", module.axis_text(*axis)),
+        Op::After => format!("after({inputs})"),
         Op::Call { function, axes } => {
             let callee = module.functions.get(function.0 as usize);
             let pairs =

@@ -9,8 +9,10 @@
 //! | contract | [`Op::Contract`]: a sum of products over axes |
 //! | scan | [`Op::Scan`]: a recurrence along an axis |
 //! | view | [`Op::View`]: where an element is read from; [`Op::Gather`] and [`Op::ScatterAdd`] |
+//! | order | [`Op::After`] |
 //! | call | [`Op::Call`] |
 
+mod after;
 mod call;
 mod contract;
 mod gather;
@@ -69,6 +71,9 @@ pub enum Op {
         /// The shape of the result.
         shape: Vec<AxisId>,
     },
+    /// The first input, which is not there before the second is: an order of computation and nothing else.
+    /// Only differentiation makes these, for what the backward pass computes again.
+    After,
     /// A call of an earlier function. `axes` pairs every axis of the callee that occurs in its inputs or
     /// outputs (except the batch) with an axis of the caller. An argument's shape is the input's shape
     /// position by position under this map; so are the results. Different axes of the callee are different
@@ -293,6 +298,7 @@ impl Op {
             Op::View(view) => view::shape(view, module, inputs).map(one),
             Op::Gather { axis } => gather::shape(*axis, module, inputs).map(one),
             Op::ScatterAdd { axis, shape } => scatter_add::shape(*axis, shape, module, inputs).map(one),
+            Op::After => after::shape(inputs).map(one),
             Op::Call { function, axes } => call::shapes(*function, axes, module, inputs),
         }
     }
@@ -312,6 +318,7 @@ impl Op {
             Op::View(view) => view::symbol(view).into(),
             Op::Gather { .. } => "gather".into(),
             Op::ScatterAdd { .. } => "scatter_add".into(),
+            Op::After => "after".into(),
             Op::Call { function, .. } => {
                 module.functions.get(function.0 as usize).map_or_else(|| "call".into(), |f| f.name.clone())
             }
@@ -337,6 +344,7 @@ impl Op {
         let tensor = match self {
             Op::Input => return Ok(Vec::new()),
             Op::Scan(scan) => return scan::eval(scan, sizes, shapes, inputs, results),
+            Op::After => return Ok(vec![inputs[0].clone()]),
             Op::Call { function, .. } => return call::eval(*function, sizes, inputs),
             Op::Constant(value) => Tensor::scalar(*value),
             Op::Tensor(literal) => Tensor { dims: sizes.dims(&literal.shape), data: literal.data.clone() },
@@ -356,7 +364,7 @@ impl Op {
     pub(crate) fn gradient(&self, pullback: &mut Pullback, input: usize) -> Pulled {
         match self {
             Op::Input | Op::Constant(_) | Op::Tensor(_) | Op::Iota(_) => Ok(None),
-            Op::Scan(_) | Op::Call { .. } => Ok(None),
+            Op::Scan(_) | Op::Call { .. } | Op::After => Ok(None),
             Op::Map(map) => map::gradient(*map, pullback, input),
             Op::Reduce(reduce, axes) => reduce::gradient(*reduce, axes, pullback),
             Op::Contract(_) => contract::gradient(pullback, input),

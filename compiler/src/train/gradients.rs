@@ -2,6 +2,7 @@
 
 use crate::grad::{Derivatives, Read};
 use crate::graph::{AxisId, Builder, FuncId, Module, ValueId, inline_some};
+use crate::memory::Memory;
 use crate::ops::{Map, Op, ShapeError};
 use crate::program::Parameter;
 
@@ -11,12 +12,13 @@ pub(super) fn gradients(
     module: &mut Module,
     function: FuncId,
     trained: &[&Parameter],
+    memory: Memory,
 ) -> Result<FuncId, ShapeError> {
     let source = module.function(function).clone();
     let wanted: Vec<bool> = source.inputs.iter().map(|i| trained.iter().any(|p| p.name == i.name)).collect();
     // Only the loss begins a backward pass: its parts are given out for people.
     let given: Vec<bool> = source.outputs.iter().map(|(name, _)| name == "loss").collect();
-    let derivative = Derivatives::default().of(module, function, &wanted, &given)?;
+    let derivative = Derivatives::new(memory).of(module, function, &wanted, &given)?;
 
     let mut b = Builder::new(module, "loss_and_gradients");
     let inputs: Vec<ValueId> = source

@@ -5,6 +5,7 @@ use super::optimizer::OptimizerOptions;
 use super::programs::{Kind, step_program};
 use crate::fuse;
 use crate::graph::{AxisId, Builder, DType, FuncId, InputKind, Module, ValueId, inline_some, link};
+use crate::memory::Memory;
 use crate::ops::{Map, Op, Reduce, ShapeError, View};
 use crate::program::{Parameter, Program, Role};
 
@@ -28,6 +29,8 @@ pub struct TrainOptions {
     pub accumulate: usize,
     /// Whether model and loss are brought into their canonical spelling before they are differentiated.
     pub fuse: bool,
+    /// How much memory may be taken for speed.
+    pub memory: Memory,
 }
 
 /// The programs of training, over one set of tensors.
@@ -104,7 +107,7 @@ pub fn build(parts: Parts<'_>, options: &TrainOptions) -> Result<TrainPrograms, 
         forward = fuse::canonical(&mut module, forward)?.0;
     }
     let trained: Vec<&Parameter> = parts.model.parameters.iter().filter(|p| p.trained).collect();
-    let differentiated = gradients(&mut module, inner, &trained)?;
+    let differentiated = gradients(&mut module, inner, &trained, options.memory)?;
     let accumulate = (options.accumulate > 1)
         .then(|| step_program(&mut module, differentiated, &trained, &Kind::Accumulate))
         .transpose()?;

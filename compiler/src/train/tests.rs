@@ -1,6 +1,7 @@
 use super::*;
 use crate::graph::{AxisId, Builder, DType, InputKind, Module, ValueId, verify};
 use crate::interp::{Tensor, run};
+use crate::memory::Memory;
 use crate::ops::{Map, Op, Reduce};
 use crate::program::{Argument, Parameter, Program, Role};
 use arch_grammar::Span;
@@ -107,7 +108,7 @@ fn options(accumulate: usize) -> TrainOptions {
         ema_decay: Some(0.5),
         clip_grad_norm: None,
     };
-    TrainOptions { optimizer, accumulate, fuse: false }
+    TrainOptions { optimizer, accumulate, fuse: false, memory: Memory::Fast }
 }
 
 const X: [f64; 12] = [0.5, -1.0, 2.0, 0.1, 0.2, 0.3, -0.4, 0.7, 1.5, 2.5, -2.0, 0.9];

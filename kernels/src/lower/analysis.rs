@@ -150,9 +150,10 @@ impl Analysis {
     }
 }
 
-/// Views that read every element at most once.
+/// Views that read every element at most once. What is computed again later must not be computed where that
+/// reads it: it was chosen to be in memory.
 fn keeps_elements(op: &Op) -> bool {
-    !matches!(op, Op::View(View::Window(_) | View::Pad { .. }))
+    !matches!(op, Op::View(View::Window(_) | View::Pad { .. }) | Op::After)
 }
 
 fn is_input(function: &Function, value: ValueId) -> bool {
@@ -179,7 +180,7 @@ fn role(module: &Module, function: &Function, n: usize, place: Place) -> Role {
     let node = &function.nodes[n];
     match &node.op {
         Op::Input | Op::Constant(_) | Op::Tensor(_) | Op::Iota(_) => Role::Source,
-        Op::Map(Map::Broadcast | Map::StopGradient) => Role::View,
+        Op::Map(Map::Broadcast | Map::StopGradient) | Op::After => Role::View,
         Op::Map(_) | Op::Gather { .. } => Role::Member,
         Op::Reduce(_, over) => {
             let last = function.value(node.inputs[0]).shape.last();

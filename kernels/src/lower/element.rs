@@ -44,7 +44,7 @@ pub(super) fn origin(
     extent: &dyn Fn(IndexVar) -> Option<i64>,
 ) -> Option<Origin> {
     let Op::View(view) = op else {
-        let plain = matches!(op, Op::Map(Map::Broadcast | Map::StopGradient));
+        let plain = matches!(op, Op::Map(Map::Broadcast | Map::StopGradient) | Op::After);
         return plain.then(|| Origin::At(env.clone()));
     };
     let size = |a: AxisId| module.size(a, 1) as i64;
@@ -125,6 +125,7 @@ pub(super) fn base(function: &Function, value: ValueId) -> ValueId {
                 | View::Window(_)
                 | View::Permute { .. }
         ) | Op::Map(Map::Broadcast | Map::StopGradient)
+            | Op::After
     );
     if view { base(function, node.inputs[0]) } else { value }
 }

@@ -4,6 +4,7 @@ use crate::common::{Fill, Terms, compare};
 use crate::models::program;
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::InputKind;
+use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, build};
 use arch_compiler::{grad, library};
@@ -107,7 +108,9 @@ fn a_whole_training_step_with_its_updates() {
     };
     for (item, model) in [("DiT", &dit), ("DiMamba", &mamba)] {
         let parts = Parts { model, noising: &noising, loss: &loss };
-        let programs = build(parts, &TrainOptions { optimizer, accumulate: 1, fuse: false }).unwrap();
+        let programs =
+            build(parts, &TrainOptions { optimizer, accumulate: 1, fuse: false, memory: Memory::Fast })
+                .unwrap();
         assert!(!programs.module.function(programs.update).updates.is_empty());
         let terms = Terms::everywhere(5e-5, Fill::Training, 4);
         compare(&format!("{item} step"), &programs.module, programs.update, 3, &terms);

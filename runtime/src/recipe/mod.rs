@@ -9,6 +9,7 @@ pub use read::{MOST_SAMPLES, load, parse};
 pub use steps::{Label, Labels, Steps};
 
 use crate::diffusion::{Loss, Predict, Schedule, Variance};
+use arch_compiler::memory::Memory;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -143,16 +144,12 @@ pub enum RateSchedule {
     Cosine,
 }
 
-/// How much memory training may take for speed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Memory {
-    /// Everything the backward pass needs is kept.
-    #[default]
+/// How [`Memory`] is written.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Memory", rename_all = "snake_case")]
+enum MemoryWord {
     Fast,
-    /// What is cheap to compute again is computed again.
     Balanced,
-    /// Only what each block begins with is kept.
     Small,
 }
 
@@ -192,6 +189,7 @@ pub struct TrainRecipe {
     /// Steps between numbered checkpoints; 0 for none but the last.
     pub checkpoint_every: u64,
     /// How much memory may be taken for speed.
+    #[serde(with = "MemoryWord")]
     pub memory: Memory,
     /// The label that stands for no label, for models that do not say so themselves.
     #[serde(skip_serializing_if = "Option::is_none")]

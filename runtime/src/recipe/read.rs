@@ -1,6 +1,6 @@
 //! Reading a recipe, with the place of whatever is wrong.
 
-use super::{Memory, Recipe, keys};
+use super::{Recipe, keys};
 use crate::error::{Code, Problem};
 use std::path::Path;
 use toml::de::DeTable;
@@ -174,7 +174,7 @@ fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
         ),
     ];
     match checks.into_iter().find(|c| !c.0) {
-        None => check_memory(t.memory),
+        None => Ok(()),
         Some((_, key, value, wanted)) => Err(Problem::new(
             Code::RecipeValue,
             format!("`{key}` is {value}"),
@@ -183,26 +183,11 @@ fn check_ranges(recipe: &Recipe) -> Result<(), Problem> {
     }
 }
 
-/// Training keeps everything; whoever asks for less must not believe that it was done.
-fn check_memory(memory: Memory) -> Result<(), Problem> {
-    let word = match memory {
-        Memory::Fast => return Ok(()),
-        Memory::Balanced => "balanced",
-        Memory::Small => "small",
-    };
-    Err(Problem::new(
-        Code::RecipeValue,
-        format!(
-            "`train.memory` is \"{word}\", which is not possible yet: nothing is computed again to save memory"
-        ),
-        "leave it out, or write \"fast\"; a smaller `train.batch` with more `train.accumulate` takes less memory",
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::recipe::{SECTIONS, Steps};
+    use arch_compiler::memory::Memory;
 
     const SMALL: &str = "[model]\nfile = \"dit.arch\"\n[data]\nkind = \"idx\"\nimages = \"images\"\n";
 
@@ -255,12 +240,16 @@ mod tests {
     }
 
     #[test]
-    fn memory_cannot_be_saved_yet() {
-        assert!(parse(SMALL, "r.toml", &["train.memory=fast".into()]).is_ok());
-        for word in ["balanced", "small"] {
-            let p = problem(SMALL, &[&format!("train.memory={word}")]);
-            assert_eq!(p.code, Code::RecipeValue);
-            assert!(p.message.contains(word) && p.message.contains("not possible yet"), "{}", p.message);
+    fn memory_is_one_of_three_words() {
+        for memory in Memory::ALL {
+            let recipe = parse(SMALL, "r.toml", &[format!("train.memory={}", memory.word())]).unwrap();
+            assert_eq!(recipe.train.memory, memory);
+            assert!(recipe.to_toml().contains(&format!("memory = \"{}\"", memory.word())));
+        }
+        let p = problem(&format!("{SMALL}[train]\nmemory = \"tiny\"\n"), &[]);
+        assert_eq!(p.code, Code::RecipeValue);
+        for part in ["r.toml:7:10", "tiny", "fast", "balanced", "small"] {
+            assert!(format!("{} {}", p.message, p.help).contains(part), "{part}: {} {}", p.message, p.help);
         }
     }
 

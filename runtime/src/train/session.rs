@@ -51,14 +51,17 @@ impl<'a> Programs<'a> {
             ema_decay: Some(recipe.ema_decay),
             clip_grad_norm: recipe.clip_grad_norm,
         };
-        let built =
-            build(parts, &TrainOptions { optimizer, accumulate: recipe.accumulate, fuse }).map_err(|e| {
-                Problem::new(
-                    Code::ModelShape,
-                    format!("no training step can be made of `{}`: {e}", parts.model.item),
-                    "the prediction must have the axes of the noisy sample",
-                )
-            })?;
+        let built = build(
+            parts,
+            &TrainOptions { optimizer, accumulate: recipe.accumulate, fuse, memory: recipe.memory },
+        )
+        .map_err(|e| {
+            Problem::new(
+                Code::ModelShape,
+                format!("no training step can be made of `{}`: {e}", parts.model.item),
+                "the prediction must have the axes of the noisy sample",
+            )
+        })?;
         for name in &built.coefficients {
             if !COEFFICIENTS.contains(&name.as_str()) {
                 return Err(Problem::new(

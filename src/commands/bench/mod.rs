@@ -12,6 +12,7 @@ use crate::profile;
 use crate::provider::Files;
 use crate::session::{self, Chosen};
 use arch_compiler::graph::{AxisId, DType, FuncId, Module};
+use arch_compiler::memory::Memory;
 use arch_compiler::program::{Program, Role};
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, TrainPrograms, build};
 use arch_runtime::diffusion::Variance;
@@ -84,8 +85,8 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         "batch": args.batch,
         "median_s": median, "min_s": times.min(), "max_s": times.max(),
         "images_per_second": args.batch as f64 / median, "peak_rss_mib": peak_rss_mib(),
-        "compile_seconds": compile_seconds, "threads": threads, "dtype": "f32", "device": "cpu",
-        "others_cores": others_cores, "repeats": times.len(), "runs_per_repeat": inner,
+        "compile_seconds": compile_seconds, "threads": threads, "memory": args.memory.word(), "dtype": "f32",
+        "device": "cpu", "others_cores": others_cores, "repeats": times.len(), "runs_per_repeat": inner,
         "params": program.layers.first().map_or(0, |l| l.params), "arena_bytes": session.bytes(),
         "kernels": profile::as_json(&profile),
         "diagnostics": warnings,
@@ -127,8 +128,8 @@ fn op_session(
 ) -> Result<Box<dyn Execute>, Failure> {
     let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
     let function = match args.backward {
-        true => lowered::with_all_gradients(program, fuse)?,
-        false => lowered::entry(program, false, fuse)?,
+        true => lowered::with_all_gradients(program, fuse, args.memory)?,
+        false => lowered::entry(program, false, fuse, args.memory)?,
     };
     let flat = lowered::flat(program, function, fuse)?;
     let mut session = form.prepare(&program.module, &[("op", flat)], args.batch)?;
@@ -137,7 +138,7 @@ fn op_session(
 }
 
 /// The programs of training with AdamW and a moving average, as the recipe's defaults have it.
-fn train_programs(program: &Program, fuse: bool) -> Result<TrainPrograms, Failure> {
+fn train_programs(program: &Program, fuse: bool, memory: Memory) -> Result<TrainPrograms, Failure> {
     let interface = Interface::new(program, None)?;
     let diffusion = diffusion(&interface);
     let (noising, loss, _) = loss_programs(&Files, &interface, &diffusion)?;
@@ -149,7 +150,7 @@ fn train_programs(program: &Program, fuse: bool) -> Result<TrainPrograms, Failur
         ema_decay: Some(0.9999),
         clip_grad_norm: None,
     };
-    build(parts, &TrainOptions { optimizer, accumulate: 1, fuse })
+    build(parts, &TrainOptions { optimizer, accumulate: 1, fuse, memory })
         .map_err(|e| Failure::Misuse(format!("no training step can be made: {e}")))
 }
 
@@ -166,7 +167,7 @@ fn train_session(
     program: &Program,
     form: &Chosen<'_>,
 ) -> Result<Box<dyn Execute>, Failure> {
-    let built = train_programs(program, form.fuses())?;
+    let built = train_programs(program, form.fuses(), args.memory)?;
     let mut session = form.prepare(&built.module, &[("update", built.update)], args.batch)?;
     fill(session.as_mut(), &built.module, built.update, program, args.batch)?;
     session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;

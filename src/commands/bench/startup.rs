@@ -95,7 +95,7 @@ fn compile(
     training: &Program,
     cache: &Path,
 ) -> Result<(Duration, usize), Failure> {
-    let built = train_programs(training, args.fuse == Fuse::On)?;
+    let built = train_programs(training, args.fuse == Fuse::On, args.memory)?;
     let options = || Options { cache: cache.to_path_buf(), ..session::options(args.threads) };
     let began = Instant::now();
     let step = [("forward", built.forward), ("update", built.update)];

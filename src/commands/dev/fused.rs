@@ -26,6 +26,6 @@ pub fn run(args: &DevArgs, mut program: Program, sources: &Sources) -> Result<()
 }
 
 fn planned(args: &DevArgs, program: &mut Program, sources: &Sources, fuse: Fuse) -> Result<Plan, Failure> {
-    let entry = lowered::entry(program, args.grad, fuse)?;
+    let entry = lowered::entry(program, args.grad, fuse, args.memory)?;
     lowered::plan(program, entry, args.batch, Target::PINNED, sources, fuse)
 }

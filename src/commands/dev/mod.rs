@@ -44,7 +44,7 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
     // The graph and its gradient are shown as they are written; what becomes kernels is respelled.
     let respelled = matches!(args.stage, Stage::Kernels | Stage::Luminal) && args.form != Form::Primitive;
     let fuse = if respelled { args.fuse } else { Fuse::Off };
-    let entry = lowered::entry(&mut program, args.stage == Stage::Grad || args.grad, fuse)?;
+    let entry = lowered::entry(&mut program, args.stage == Stage::Grad || args.grad, fuse, args.memory)?;
     match args.stage {
         Stage::Kernels => {
             let target = match &args.target {

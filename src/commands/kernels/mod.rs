@@ -20,7 +20,7 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let target = target(&args.target)?;
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { mut program, sources, warnings } = checked;
-    let entry = lowered::entry(&mut program, args.grad, args.fuse)?;
+    let entry = lowered::entry(&mut program, args.grad, args.fuse, args.memory)?;
     let plan = lowered::plan(&mut program, entry, args.batch, target, &sources, args.fuse)?;
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert(target.header_name(), target.header());

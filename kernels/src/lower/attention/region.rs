@@ -238,5 +238,5 @@ impl<'a> Region<'a> {
 
 /// The inputs whose elements an elementwise node reads: what a value is broadcast along only lends axes.
 pub(super) fn passed_on<'v>(op: &Op, inputs: &'v [ValueId]) -> &'v [ValueId] {
-    if matches!(op, Op::Map(Map::Broadcast)) { &inputs[..1] } else { inputs }
+    if matches!(op, Op::Map(Map::Broadcast) | Op::After) { &inputs[..1] } else { inputs }
 }

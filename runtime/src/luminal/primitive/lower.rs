@@ -149,6 +149,7 @@ impl Lowering<'_> {
             Op::View(view) => self.view(view, &inputs, out),
             Op::Gather { axis } => self.gather(*axis, &inputs[0], &inputs[1], out),
             Op::ScatterAdd { axis, .. } => self.scatter_add(*axis, &inputs[0], &inputs[1], out),
+            Op::After => return Ok(vec![Held { buffer: inputs[0].buffer.clone(), known: None }]),
             Op::Input | Op::Call { .. } => {
                 return Err(self.unsupported(node, "calls and inputs have no operator of their own"));
             }

@@ -3,6 +3,7 @@
 use super::*;
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::grad::value_and_grad;
+use arch_compiler::memory::Memory;
 use arch_compiler::ops::{Map, Reduce, Scan, View};
 use arch_compiler::program::Program;
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, build};
@@ -94,7 +95,8 @@ fn a_whole_training_step() {
         clip_grad_norm: Some(0.1),
     };
     let parts = Parts { model: &model, noising: &noising, loss: &loss };
-    let programs = build(parts, &TrainOptions { optimizer, accumulate: 1, fuse: false }).unwrap();
+    let programs =
+        build(parts, &TrainOptions { optimizer, accumulate: 1, fuse: false, memory: Memory::Fast }).unwrap();
     let positive = ["signal", "spread", "lr", "adam.correction1", "adam.correction2_sqrt", "loss_scale"];
     let moments: Vec<String> = model.parameters.iter().map(|p| format!("adam.v.{}", p.name)).collect();
     let mut bounds = gentle(&model);
