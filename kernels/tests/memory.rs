@@ -30,13 +30,12 @@ fn plan(model: &str, item: &str, set: Settings, memory: Memory) -> Plan {
     lower(module, module.function(flat), &options).expect("it can be lowered")
 }
 
-/// The scratch that lives from the forward pass, which ends with the last result, to the backward pass.
+/// The scratch that lives from the forward pass to the backward pass, which begins where a cotangent is read.
 fn across(plan: &Plan) -> Vec<&Slot> {
-    let is_result = |name: &&String| !name.starts_with("grad.");
-    let results: Vec<_> =
-        plan.outputs.iter().filter(|(name, _)| is_result(name)).map(|(_, named)| named.slot).collect();
-    let end = plan.steps.iter().rposition(|s| s.writes.iter().any(|w| results.contains(w)));
-    let (forward, backward) = plan.steps.split_at(end.expect("there are results") + 1);
+    let given = plan.inputs.iter().filter(|(name, _)| name.ends_with(".grad"));
+    let given: Vec<_> = given.map(|(_, named)| named.slot).collect();
+    let begin = plan.steps.iter().position(|s| s.reads.iter().any(|r| given.contains(r)));
+    let (forward, backward) = plan.steps.split_at(begin.expect("there is a backward pass"));
     let crosses = |at: u32| {
         let id = arch_kernels::plan::SlotId(at);
         forward.iter().any(|s| s.writes.contains(&id)) && backward.iter().any(|s| s.reads.contains(&id))
@@ -52,32 +51,32 @@ fn family(plan: &Plan, family: &str) -> usize {
 const DIT: [(&str, &str); 5] =
     [("hidden_size", "96"), ("depth", "5"), ("input_size", "16"), ("num_classes", "5"), ("num_heads", "3")];
 
-/// Values with a token and a feature that cross, and how many elements a block's input has.
+/// The values of samples that cross with a feature for each token or more: how many they are, and how many times
+/// the size of a block's input the largest is.
 fn wide(plan: &Plan, tokens: usize, width: usize) -> (usize, usize) {
     let input = plan.batch * tokens * width;
     let crossing = across(plan);
-    let wide = crossing.iter().filter(|s| 2 * s.len > input);
+    let wide = crossing.iter().filter(|s| 2 * s.len > input && s.shape.contains("batch"));
     (wide.clone().count(), wide.map(|s| s.len).max().unwrap_or(0) / input)
 }
 
 #[test]
 fn of_a_block_only_its_input_lives_on() {
     let (tokens, width, depth) = (64, 96, 5);
-    let fast = plan("dit", "DiT", &DIT, Memory::Fast);
     let balanced = plan("dit", "DiT", &DIT, Memory::Balanced);
     let small = plan("dit", "DiT", &DIT, Memory::Small);
     // The inputs of the blocks, and what the end of the model reads.
     let (many, largest) = wide(&small, tokens, width);
     assert!(many <= depth + 1 && largest <= 1, "{many} wide values of up to {largest} cross\n{small}");
-    let (fewer, more) = (wide(&balanced, tokens, width).0, wide(&fast, tokens, width).0);
-    assert!(many < fewer && fewer < more, "{many} {fewer} {more}");
+    let more = wide(&balanced, tokens, width).0;
+    assert!(3 * many < more, "{many} wide values cross, and {more} where products are kept");
     // Every attention is computed twice, and found each time; scores are in no memory.
     assert_eq!(small.refused, []);
     assert_eq!(family(&small, "attention_gradient"), depth);
     assert_eq!(family(&small, "attention"), 3 * depth, "{small}");
     assert_eq!(family(&balanced, "attention"), 2 * depth, "{balanced}");
     let scores = BATCH * 3 * tokens * tokens;
-    assert!(small.slots.iter().all(|s| !(s.shape.contains("T: 64") && s.shape.contains("S: 64"))), "{small}");
+    assert!(small.slots.iter().all(|s| !(s.shape.contains("T:64") && s.shape.contains("S:64"))), "{small}");
     assert!(across(&small).iter().all(|s| s.len < scores), "{small}");
 }
 
@@ -100,7 +99,8 @@ fn states_of_scans_stay_inside_when_they_are_computed_twice() {
 #[test]
 fn smaller_settings_take_less_throughout_the_zoo() {
     let dit = &DIT[..];
-    let vit = &[("embed_dim", "96"), ("depth", "5"), ("img_size", "16"), ("num_classes", "5")][..];
+    // Of nine blocks with skips between them, four go in and four come out.
+    let vit = &[("embed_dim", "96"), ("depth", "9"), ("img_size", "16"), ("num_classes", "5")][..];
     let uvit = [vit, &[("num_heads", "3")]].concat();
     let zigma = [("embed_dim", "96"), ("depth", "5"), ("img_dim", "16"), ("num_classes", "5")];
     let models: [(&str, &str, Settings); 10] = [
@@ -117,7 +117,6 @@ fn smaller_settings_take_less_throughout_the_zoo() {
     ];
     for (model, item, set) in models {
         let arena = Memory::ALL.map(|memory| plan(model, item, set, memory).arena_bytes);
-        assert!(arena[2] <= arena[1] && arena[1] <= arena[0], "{item}: {arena:?}");
-        eprintln!("{item}: {arena:?}");
+        assert!(arena[2] < arena[1] && arena[1] < arena[0], "{item}: {arena:?}");
     }
 }

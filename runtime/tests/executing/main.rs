@@ -4,6 +4,7 @@ mod attention;
 mod common;
 mod fuzz;
 mod generator;
+mod memory;
 mod models;
 mod ops;
 mod paper_blocks;
