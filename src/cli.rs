@@ -415,7 +415,8 @@ pub struct ReportArgs {
     /// Samples for the memory figures.
     #[arg(long, default_value_t = 1, value_parser = some, allow_negative_numbers = true, value_name = "N")]
     pub batch: usize,
-    /// Also count kernels, matrix products, bytes moved and the arena's peak, forward and in training.
+    /// Also count kernels, matrix products, operations, bytes moved and the arena's peak: forward, and with gradients
+    /// for each setting of `train.memory`.
     #[arg(long)]
     pub kernels: bool,
     /// How deep the table of layers goes.

@@ -320,3 +320,23 @@ fn resuming_what_is_not_there_says_so() {
     let ran = run(&mut train(&recipe, &base.path().join("none"), "--resume"));
     ran.fails(1, &["error[R0502]", "none", "--resume", "--run"]);
 }
+
+/// What the backward pass computes again is what it would have kept.
+#[test]
+fn runs_with_less_memory_give_the_same_losses() {
+    let base = folder();
+    let three = TINY.replace("depth = 1", "depth = 3");
+    let recipe = digits(base.path(), &three, QUICK);
+    let dir = |name: &str| base.path().join(name);
+    run(&mut train(&recipe, &dir("fast"), "")).fine();
+    for memory in ["balanced", "small"] {
+        run(&mut train(&recipe, &dir(memory), &format!("--set train.memory={memory}"))).fine();
+        near(memory, &figures(&dir(memory), "loss"), &figures(&dir("fast"), "loss"), 2e-6);
+        near(memory, &figures(&dir(memory), "grad_norm"), &figures(&dir("fast"), "grad_norm"), 2e-5);
+    }
+    // A run that was begun with one setting goes on with another, and says so.
+    run(&mut train(&recipe, &dir("parted"), "--set train.steps=5 --set train.memory=small")).fine();
+    let ran = run(&mut train(&recipe, &dir("parted"), "--resume --set train.memory=fast"));
+    assert!(ran.fine().stderr.contains("train.memory was \"small\" in the checkpoint and is \"fast\" now"));
+    near("parted", &figures(&dir("parted"), "loss"), &figures(&dir("fast"), "loss"), 2e-6);
+}

@@ -117,6 +117,6 @@ fn smaller_settings_take_less_throughout_the_zoo() {
     ];
     for (model, item, set) in models {
         let arena = Memory::ALL.map(|memory| plan(model, item, set, memory).arena_bytes);
-        assert!(arena[2] < arena[1] && arena[1] < arena[0], "{item}: {arena:?}");
+        assert!(arena[2] < arena[1] && arena[1] <= arena[0], "{item}: {arena:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! `archc report FILE`: parameters, operations and memory.
 
-use crate::cli::{Fuse, Output, ReportArgs};
+use crate::cli::{Output, ReportArgs};
 use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model};
@@ -8,17 +8,14 @@ use arch_compiler::cost::{self, grouped};
 use arch_compiler::memory::Memory;
 use arch_compiler::program::{Layer, Program};
 use arch_grammar::Sources;
+use arch_kernels::Plan;
 use arch_runtime::device::host;
 
 /// Prints the report.
 pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { program, sources, warnings } = checked;
-    let kernels = if args.kernels {
-        Some(counted(&mut program.clone(), args.batch, &sources, args.fuse)?)
-    } else {
-        None
-    };
+    let kernels = args.kernels.then(|| Kernels::count(&program, args, &sources)).transpose()?;
     let trained = cost::trained_macs(&program).map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
     let total = &program.layers[0];
     let macs = cost::macs(&program.module, program.entry);
@@ -32,13 +29,8 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
             "macs": macs, "macs_trained": trained, "activation_bytes": activations, "batch": args.batch, "layers": layers,
             "diagnostics": warnings,
         });
-        if let (Some(k), Some(object)) = (kernels, report.as_object_mut()) {
-            let pair = |f: fn(&Counted) -> u64| serde_json::json!({ "forward": f(&k[0]), "train": f(&k[1]) });
-            object.insert("kernels".into(), pair(|c| c.kernels));
-            object.insert("gemms".into(), pair(|c| c.gemms));
-            object.insert("bytes_moved".into(), pair(|c| c.bytes_moved));
-            object.insert("arena_bytes".into(), pair(|c| c.arena));
-            object.insert("arena_lower_bound".into(), pair(|c| c.bound));
+        if let (Some(kernels), Some(object)) = (kernels, report.as_object_mut()) {
+            object.extend(kernels.json());
         }
         println!("{report:#}");
         return Ok(());
@@ -54,22 +46,8 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
         grouped(activations),
         args.batch
     );
-    if let Some(k) = &kernels {
-        println!();
-        println!(
-            "  {:<24} {:>16} {:>16}",
-            "batch of ".to_string() + &args.batch.to_string(),
-            "forward",
-            "with gradients"
-        );
-        let row = |name: &str, f: fn(&Counted) -> u64| {
-            println!("  {name:<24} {:>16} {:>16}", grouped(f(&k[0])), grouped(f(&k[1])));
-        };
-        row("kernels", |c| c.kernels);
-        row("matrix products", |c| c.gemms);
-        row("bytes moved", |c| c.bytes_moved);
-        row("peak of the arena", |c| c.arena);
-        row("  alive at once", |c| c.bound);
+    if let Some(kernels) = &kernels {
+        kernels.print(args.batch);
     }
     println!();
     println!("  {:<36} {:<22} {:>14} {:>18}", "layer", "block", "parameters", "MACs");
@@ -88,6 +66,7 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
 /// What a plan takes.
 #[derive(Clone, Copy)]
 struct Counted {
+    flops: u64,
     kernels: u64,
     gemms: u64,
     bytes_moved: u64,
@@ -95,28 +74,77 @@ struct Counted {
     bound: u64,
 }
 
-/// Counts the forward pass, and the forward pass with gradients of all parameters.
-fn counted(
-    program: &mut Program,
-    batch: usize,
-    sources: &Sources,
-    fuse: Fuse,
-) -> Result<[Counted; 2], Failure> {
-    let both = lowered::with_gradients(program, fuse, Memory::Fast)?;
-    let forward = program.entry;
-    let mut out = Vec::new();
-    for entry in [forward, both] {
-        let plan = lowered::plan(program, entry, batch, host::target()?, sources, fuse)?;
+impl Counted {
+    fn of(plan: &Plan) -> Self {
         let (kernels, gemms) = plan.counts();
-        out.push(Counted {
+        Counted {
             kernels: kernels as u64,
             gemms: gemms as u64,
+            flops: plan.steps.iter().map(|s| s.flops).sum(),
             bytes_moved: plan.bytes_moved(),
             arena: plan.arena_bytes as u64,
             bound: plan.live_lower_bound as u64,
-        });
+        }
     }
-    Ok([out[0], out[1]])
+}
+
+/// The forward pass, and with gradients of all parameters for each setting of `train.memory`.
+struct Kernels {
+    forward: Counted,
+    trained: Vec<(Memory, Counted)>,
+}
+
+impl Kernels {
+    fn count(program: &Program, args: &ReportArgs, sources: &Sources) -> Result<Self, Failure> {
+        let target = host::target()?;
+        let of = |grad: bool, memory: Memory| {
+            let program = &mut program.clone();
+            let entry = lowered::entry(program, grad, args.fuse, memory)?;
+            let plan = lowered::plan(program, entry, args.batch, target, sources, args.fuse)?;
+            Ok::<_, Failure>(Counted::of(&plan))
+        };
+        let trained = Memory::ALL.into_iter().map(|memory| Ok((memory, of(true, memory)?)));
+        Ok(Kernels { forward: of(false, Memory::Fast)?, trained: trained.collect::<Result<_, Failure>>()? })
+    }
+
+    fn json(&self) -> serde_json::Map<String, serde_json::Value> {
+        let pair = |f: fn(&Counted) -> u64| serde_json::json!({ "forward": f(&self.forward), "train": f(&self.trained[0].1) });
+        let points = self.trained.iter().map(|(memory, c)| {
+            serde_json::json!({
+                "memory": memory.word(), "arena_bytes": c.arena, "arena_lower_bound": c.bound,
+                "bytes_moved": c.bytes_moved, "flops": c.flops, "kernels": c.kernels, "gemms": c.gemms,
+            })
+        });
+        serde_json::Map::from_iter([
+            ("kernels".into(), pair(|c| c.kernels)),
+            ("gemms".into(), pair(|c| c.gemms)),
+            ("bytes_moved".into(), pair(|c| c.bytes_moved)),
+            ("arena_bytes".into(), pair(|c| c.arena)),
+            ("arena_lower_bound".into(), pair(|c| c.bound)),
+            ("memory".into(), points.collect()),
+        ])
+    }
+
+    fn print(&self, batch: usize) {
+        let title = format!("batch of {batch}");
+        print!(
+            "\n  {title:<24} {:>18}   with gradients, by train.memory\n  {:<24} {:>18}",
+            "forward", "", ""
+        );
+        self.trained.iter().for_each(|(memory, _)| print!(" {:>18}", memory.word()));
+        println!();
+        let row = |name: &str, f: fn(&Counted) -> u64| {
+            print!("  {name:<24} {:>18}", grouped(f(&self.forward)));
+            self.trained.iter().for_each(|(_, c)| print!(" {:>18}", grouped(f(c))));
+            println!();
+        };
+        row("kernels", |c| c.kernels);
+        row("matrix products", |c| c.gemms);
+        row("operations", |c| c.flops);
+        row("bytes moved", |c| c.bytes_moved);
+        row("peak of the arena", |c| c.arena);
+        row("  alive at once", |c| c.bound);
+    }
 }
 
 /// A count in the units of the papers' tables.

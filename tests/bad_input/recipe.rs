@@ -25,6 +25,8 @@ fn wrong_types_are_named_with_their_place() {
     with("[train]\nsteps = \"many\"\n", "", &["error[R0103]", "recipe.toml:11:9", "many", "help: "]);
     with("[train]\nbatch = -4\n", "", &["error[R0103]", "recipe.toml:11:9", "-4"]);
     with("[diffusion]\nschedule = \"cosin\"\n", "", &["error[R0103]", "recipe.toml:11:", "cosin", "cosine"]);
+    let words = ["error[R0103]", "recipe.toml:11:10", "tiny", "`fast`, `balanced`, `small`"];
+    with("[train]\nmemory = \"tiny\"\n", "", &words);
     let both = "--set train.batch=2 --set train.steps=many";
     with(QUICK, both, &["error[R0103]: --set train.steps=many:", "help: "]);
     with("[train\nsteps = 1\n", "", &["error[R0101]", "recipe.toml:10:", "help: "]);
@@ -36,7 +38,6 @@ fn numbers_out_of_range_are_said() {
     with("[train]\nsteps = 0\n", "", &["error[R0103]", "train.steps", "0", "from 1"]);
     with("[train]\nema_decay = 1.5\n", "", &["error[R0103]", "train.ema_decay", "1.5", "from 0 to 1"]);
     with("[train]\nlearning_rate = nan\n", "", &["error[R0103]", "train.learning_rate"]);
-    with("[train]\nmemory = \"small\"\n", "", &["error[R0103]", "train.memory", "small", "not possible yet"]);
     with("[diffusion]\ntimesteps = 0\n", "", &["error[R0103]", "diffusion.timesteps", "at least 1"]);
 }
 

@@ -63,7 +63,7 @@ impl From<ShapeError> for GradError {
 /// for each float output, `{output}.grad`, the cotangent of that output. Its outputs are those of `entry` and
 /// then `grad.{name}` for each name of `wrt`, zero where an input does not matter.
 ///
-/// Everything that the gradients read is kept: see [`value_and_grad_within`].
+/// Time goes before memory: see [`value_and_grad_within`].
 ///
 /// # Errors
 /// If an input is unknown or holds no floats.

