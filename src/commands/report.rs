@@ -8,7 +8,7 @@ use arch_compiler::cost::{self, grouped};
 use arch_compiler::memory::Memory;
 use arch_compiler::program::{Layer, Program};
 use arch_grammar::Sources;
-use arch_kernels::Plan;
+use arch_kernels::plan::{Machine, Plan};
 use arch_runtime::device::host;
 
 /// Prints the report.
@@ -67,6 +67,8 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
 #[derive(Clone, Copy)]
 struct Counted {
     flops: u64,
+    /// Predicted, on two cores.
+    seconds: f64,
     kernels: u64,
     gemms: u64,
     bytes_moved: u64,
@@ -81,6 +83,7 @@ impl Counted {
             kernels: kernels as u64,
             gemms: gemms as u64,
             flops: plan.steps.iter().map(|s| s.flops).sum(),
+            seconds: plan.steps.iter().map(|s| s.predicted_seconds(&Machine::TWO_CORES)).sum(),
             bytes_moved: plan.bytes_moved(),
             arena: plan.arena_bytes as u64,
             bound: plan.live_lower_bound as u64,
@@ -112,7 +115,7 @@ impl Kernels {
         let points = self.trained.iter().map(|(memory, c)| {
             serde_json::json!({
                 "memory": memory.word(), "arena_bytes": c.arena, "arena_lower_bound": c.bound,
-                "bytes_moved": c.bytes_moved, "flops": c.flops, "kernels": c.kernels, "gemms": c.gemms,
+                "bytes_moved": c.bytes_moved, "flops": c.flops, "predicted_seconds": c.seconds, "kernels": c.kernels, "gemms": c.gemms,
             })
         });
         serde_json::Map::from_iter([
@@ -144,6 +147,7 @@ impl Kernels {
         row("bytes moved", |c| c.bytes_moved);
         row("peak of the arena", |c| c.arena);
         row("  alive at once", |c| c.bound);
+        row("microseconds, predicted", |c| (c.seconds * 1e6) as u64);
     }
 }
 

@@ -38,12 +38,13 @@ pub(super) fn rewrite(
     shorter.outputs.truncate(outputs);
     let results = kept.iter().enumerate().map(|(at, value)| (format!("kept.{at}"), *value));
     shorter.outputs.extend(results);
-    let shorter = module.add_function(shorter);
-    canon::run(module, shorter)?;
+    // Nothing has called the two yet.
+    module.functions[derivative.forward.0 as usize] = shorter;
+    canon::run(module, derivative.forward)?;
     let built = Later::new(module, &halves, &backward, &kept, &reads).build()?;
-    let backward = module.add_function(built);
-    canon::run(module, backward)?;
-    Ok(Derivative { forward: shorter, backward, reads, gradients: derivative.gradients })
+    module.functions[derivative.backward.0 as usize] = built;
+    canon::run(module, derivative.backward)?;
+    Ok(Derivative { reads, ..derivative })
 }
 
 /// A forward function and what is kept of it.
@@ -156,10 +157,18 @@ impl<'m, 'a> Later<'m, 'a> {
         later
     }
 
-    /// Notes a value that comes from a cotangent, if something can wait for it.
+    /// Notes a value that comes from a cotangent. Others wait for it if it is in memory anyway: a value that is
+    /// waited for is read, and could not disappear into what reads it.
     fn arrive(&mut self, old: ValueId, new: ValueId) {
         self.arrived[old.0 as usize] = true;
-        if self.b.shape(new).contains(&AxisId::BATCH) {
+        let sample = |v: &ValueId| self.b.shape(*v).contains(&AxisId::BATCH);
+        let node = self.b.function.producer(new);
+        let stored = match node.op {
+            Op::Input | Op::Scan(_) | Op::Call { .. } => true,
+            Op::Contract(_) => !node.inputs.iter().all(sample),
+            _ => false,
+        };
+        if stored && sample(&new) {
             self.gradient = Some(new);
         }
     }

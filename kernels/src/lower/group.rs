@@ -228,9 +228,7 @@ impl Grouping<'_> {
             }
             let node = &self.function.nodes[x];
             let looked_up = matches!(node.op, Op::Gather { .. }) && node.inputs[0] == from;
-            // What is computed of a value later is not in the kernel that gives it; what it waits for may be.
-            let later = node.op == Op::After && node.inputs[0] == from;
-            let moved = matches!(node.op, Op::View(_)) || looked_up || later;
+            let moved = matches!(node.op, Op::View(_)) || looked_up;
             let outside = outside || moved;
             if inside(x) || x == n {
                 if outside {
