@@ -4,7 +4,9 @@
 mod constants;
 mod dead;
 mod duplicates;
+mod folds;
 mod identities;
+mod pads;
 mod products;
 mod renames;
 mod rewrite;
@@ -50,10 +52,12 @@ fn clean(module: &mut Module, mut function: Function, step: bool) -> Result<Func
     type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
     // In a step of a scan a product and its sum stay apart: the step is one kernel anyway.
     let products: Option<Pass> = (!step).then_some(products::contract);
-    let passes: [Option<Pass>; 7] = [
+    let passes: [Option<Pass>; 9] = [
         Some(constants::fold),
         Some(identities::simplify),
         Some(renames::lift),
+        Some(pads::join),
+        Some(folds::turn),
         Some(sink::sink),
         products,
         Some(duplicates::merge),

@@ -7,7 +7,7 @@ use crate::graph::{
     AxisId, Builder, DType, FuncId, InputKind, Module, ValueId, inline, print_function, verify,
 };
 use crate::interp;
-use crate::ops::{Map, Op, Reduce, Scan, View};
+use crate::ops::{Map, Op, Reduce, Scan, View, Windows};
 use std::sync::Arc;
 
 const BATCH: AxisId = AxisId::BATCH;
@@ -373,4 +373,43 @@ fn a_rename_goes_to_the_inputs_of_maps_that_nothing_else_reads() {
     b.output("new", renamed);
     let id = b.finish();
     assert_eq!(cleaned(&mut module, id), ["exp", "rename"]);
+}
+
+#[test]
+fn padded_parts_side_by_side_are_a_concatenation() {
+    for (second, expected) in [(2, vec!["concat"]), (3, vec!["pad", "pad", "add"])] {
+        let mut module = Module::default();
+        let [t, r, all] = [("T", 3), ("R", 2), ("all", second + 3)].map(|(n, size)| module.add_axis(n, size));
+        let mut b = Builder::new(&mut module, "f");
+        let x = float(&mut b, "x", &[BATCH, t]);
+        let y = float(&mut b, "y", &[BATCH, r]);
+        let pad = |axis, before| Op::View(View::Pad { axis, to: all, before, value: 0.0 });
+        let x = b.add1(pad(t, second), &[x]).unwrap();
+        let y = b.add1(pad(r, 0), &[y]).unwrap();
+        let sum = map(&mut b, Map::Add, &[x, y]);
+        b.output("output", sum);
+        let id = b.finish();
+        assert_eq!(cleaned(&mut module, id), expected, "a gap of {}", second - 2);
+    }
+}
+
+#[test]
+fn the_gradient_of_a_depthwise_convolution_is_one() {
+    for (left, dilation) in [(0, 1), (2, 1), (1, 2), (4, 2)] {
+        let mut module = Module::default();
+        let [t, u, k] = [("T", 7), ("U", 6), ("K", 3)].map(|(n, size)| module.add_axis(n, size));
+        let mut b = Builder::new(&mut module, "f");
+        let g = float(&mut b, "g", &[BATCH, u]);
+        let w = float(&mut b, "w", &[k]);
+        let product = map(&mut b, Map::Mul, &[g, w]);
+        let windows = Windows { axis: t, to: u, offset: k, stride: 1, dilation, left };
+        let folded = b.add1(Op::View(View::Fold(windows)), &[product]).unwrap();
+        b.output("output", folded);
+        let id = b.finish();
+        assert_eq!(
+            cleaned(&mut module, id),
+            ["window", "flip", "contract"],
+            "left {left}, dilation {dilation}"
+        );
+    }
 }

@@ -67,6 +67,13 @@ impl Lowering<'_> {
                 let at = part.map_or_else(Index::default, |a| element::position(env, a));
                 p.store(&place, &element::with(env, &[(*into, at.offset(start))]), operand);
             });
+            // Only the part is written, not all of the buffer that the kernel has.
+            let whole = self.module.dims(&self.function.value(value).shape, self.options.batch);
+            let written = self.module.dims(&shape, self.options.batch);
+            let [whole, written] = [whole, written].map(|dims| 4 * dims.iter().product::<usize>() as u64);
+            if let Some(step) = self.plan.steps.last_mut() {
+                step.bytes -= whole - written;
+            }
             start += size;
         }
     }

@@ -44,7 +44,9 @@ pub(super) fn choose(
                 vec![turned(order, chaos.pick("order of a product", n, 4))]
             }
             // What gradients are put together into is stored like the product that it is the gradient of.
-            Op::View(View::Pad { .. }) if let Some(like) = same_axes(&chosen, &products, node.outputs[0]) => {
+            Op::View(View::Pad { .. } | View::Concat { .. })
+                if let Some(like) = same_axes(&chosen, &products, node.outputs[0]) =>
+            {
                 vec![like]
             }
             op => {

@@ -1,0 +1,85 @@
+//! What is split and used in parts has a gradient that is a sum of its parts, each with zeros around it. Such a
+//! sum is a concatenation: nothing but the parts needs to be read or written.
+
+use super::rewrite::{reads, rewrite};
+use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use crate::ops::{Map, Op, ShapeError, View};
+
+/// A part, and where it begins.
+struct Part {
+    begin: usize,
+    size: usize,
+    axis: Option<AxisId>,
+    value: ValueId,
+}
+
+/// Makes concatenations of sums of padded values that lie side by side and leave nothing out.
+pub(super) fn join(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let read = reads(source);
+    let is_add = |node: &Node| matches!(node.op, Op::Map(Map::Add));
+    let once = |v: ValueId| read[v.0 as usize] == 1;
+    // A sum that only goes into another one is part of that one.
+    let mut inner = vec![false; source.values.len()];
+    for node in source.nodes.iter().filter(|n| is_add(n)) {
+        node.inputs.iter().for_each(|v| inner[v.0 as usize] = once(*v) && is_add(source.producer(*v)));
+    }
+    rewrite(module, source, &mut |b, node, inputs| {
+        if !is_add(node) || inner[node.outputs[0].0 as usize] {
+            return Ok(None);
+        }
+        let mut terms = Vec::new();
+        terms_of(b, &mut terms, inputs);
+        let Some((into, parts)) = side_by_side(b, &terms) else { return Ok(None) };
+        let op = Op::View(View::Concat { parts: parts.iter().map(|p| p.axis).collect(), into });
+        let values: Vec<ValueId> = parts.iter().map(|p| p.value).collect();
+        b.add(op, &values).map(Some)
+    })
+}
+
+/// The terms of nested sums.
+fn terms_of(b: &Builder, terms: &mut Vec<ValueId>, sum: &[ValueId]) {
+    for value in sum {
+        match b.function.producer(*value) {
+            Node { op: Op::Map(Map::Add), inputs, .. } => terms_of(b, terms, inputs),
+            _ => terms.push(*value),
+        }
+    }
+}
+
+/// The parts in their order, if all terms are values with zeros around them along one axis, which they fill.
+fn side_by_side(b: &Builder, terms: &[ValueId]) -> Option<(AxisId, Vec<Part>)> {
+    let Node { op: Op::View(View::Pad { to: into, .. }), .. } = b.function.producer(*terms.first()?) else {
+        return None;
+    };
+    let mut parts: Vec<Part> = terms.iter().map(|t| part(b, *t, *into)).collect::<Option<_>>()?;
+    parts.sort_by_key(|p| p.begin);
+    let mut end = 0;
+    for part in &parts {
+        if part.begin != end {
+            return None;
+        }
+        end += part.size;
+    }
+    // An operand for one position has no axis for it, and none may have the axis that is put together.
+    let axes = |p: &Part| b.shape(p.value).iter().filter(|a| Some(**a) != p.axis).count();
+    let same = parts.windows(2).all(|w| axes(&w[0]) == axes(&w[1]));
+    (end == b.module.size(*into, 0) && same && parts.len() > 1).then_some((*into, parts))
+}
+
+fn part(b: &Builder, term: ValueId, into: AxisId) -> Option<Part> {
+    let Node { op: Op::View(View::Pad { axis, to, before, value }), inputs, .. } = b.function.producer(term)
+    else {
+        return None;
+    };
+    if *to != into || *value != 0.0 {
+        return None;
+    }
+    let size = b.module.size(*axis, 0);
+    // One position that was given an axis of its own only to be padded.
+    if let Node { op: Op::View(View::Concat { parts, .. }), inputs, .. } = b.function.producer(inputs[0])
+        && parts.as_slice() == [None]
+    {
+        return Some(Part { begin: *before, size, axis: None, value: inputs[0] });
+    }
+    Some(Part { begin: *before, size, axis: Some(*axis), value: inputs[0] })
+}
