@@ -3,11 +3,12 @@
 //! The measure is made so that the right side of every rule is smaller than its left side. Ties are broken by
 //! the structure of the terms, never by the order in which they came up.
 
-use super::lang::{Graph, Node, Op, has_any, number};
+use super::lang::{Carried, Graph, Node, Op, has_any, number};
 use super::rules::algebra::is_uneven;
 use crate::ops::{Map, Reduce};
 use egg::Id;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
 /// How large the term of a class is, and what it is.
@@ -20,6 +21,8 @@ pub(super) struct Key {
 /// The best node of every class.
 pub(super) struct Best {
     chosen: FxHashMap<Id, (Key, Node)>,
+    /// The keys of what new carries are made of: to their readers they are leaves.
+    made: FxHashMap<Id, Key>,
 }
 
 /// How often inputs are told apart by their use: what is the same after that is used the same.
@@ -54,29 +57,67 @@ impl Best {
                 .classes()
                 .flat_map(|class| class.nodes.iter().map(move |node| (class.id, node)))
                 .filter_map(|(id, node)| match node.op {
-                    Op::Other(at) => Some((at as usize, *uses.get(&graph.find(id))?)),
+                    Op::Other(at) => {
+                        Some((at as usize, best.told_apart(graph, at as usize, *uses.get(&graph.find(id))?)?))
+                    }
                     _ => None,
                 })
                 .collect();
-            for (at, use_of) in inputs {
-                let other = &mut graph.analysis.others[at];
-                if other.input.is_some() {
-                    other.key = hashed(&(other.key, use_of));
-                }
+            for (at, key) in inputs {
+                graph.analysis.others[at].key = key;
             }
             best = Best::search(graph);
         }
         best
     }
 
+    /// The key of an input, or of a carry, by what is done with it; a carry also by what it is made of.
+    fn told_apart(&self, graph: &Graph, at: usize, use_of: u64) -> Option<u64> {
+        let other = &graph.analysis.others[at];
+        let structure = |id: Id| self.key(graph, id).map(|key| key.structure);
+        match other.carry {
+            Some(Carried { scan, carry, after }) => {
+                let carry = &graph.analysis.scans[scan].carries[carry];
+                let made = self.made.get(&graph.find(carry.after)).map(|key| key.structure);
+                let made = if after { made } else { made.or(structure(carry.after)) };
+                Some(hashed(&(other.key, use_of, made, structure(carry.init))))
+            }
+            None => other.input.map(|_| hashed(&(other.key, use_of))),
+        }
+    }
+
+    /// Extends `order` by all classes that the roots depend on, each after what it is made of, and the roots by the
+    /// first and next values of all carries among them. Gives these carries.
+    pub fn alive(&self, graph: &Graph, roots: &mut Vec<Id>, order: &mut Vec<Id>) -> BTreeSet<Carried> {
+        let (mut seen, mut carries, mut at) = (FxHashSet::default(), BTreeSet::new(), 0);
+        while at < roots.len() {
+            let from = order.len();
+            self.behind(graph, graph.find(roots[at]), &mut seen, order);
+            for id in &order[from..] {
+                let Some(which) = self.node(graph, *id).and_then(|node| graph.analysis.carry(node)) else {
+                    continue;
+                };
+                if carries.insert(which) {
+                    let carry = &graph.analysis.scans[which.scan].carries[which.carry];
+                    roots.extend([carry.after, carry.init].map(|id| graph.find(id)));
+                }
+            }
+            at += 1;
+        }
+        carries
+    }
+
     /// For every class that a result depends on, what is done with it.
     fn uses(&self, graph: &Graph, results: &[Id]) -> FxHashMap<Id, u64> {
-        let mut order = Vec::new();
-        let mut seen: FxHashSet<Id> = FxHashSet::default();
-        for root in results {
-            self.behind(graph, graph.find(*root), &mut seen, &mut order);
-        }
+        let (mut order, mut roots) = (Vec::new(), results.to_vec());
+        let carries = self.alive(graph, &mut roots, &mut order);
         let mut found: FxHashMap<Id, Vec<u64>> = FxHashMap::default();
+        for which in carries {
+            let carry = &graph.analysis.scans[which.scan].carries[which.carry];
+            let before = self.key(graph, carry.before).map(|key| key.structure);
+            found.entry(graph.find(carry.after)).or_default().push(hashed(&("after", before)));
+            found.entry(graph.find(carry.init)).or_default().push(hashed(&("init", before)));
+        }
         for (at, root) in results.iter().enumerate() {
             found.entry(graph.find(*root)).or_default().push(hashed(&("result", at)));
         }
@@ -118,7 +159,7 @@ impl Best {
     fn search(graph: &Graph) -> Best {
         let mut ids: Vec<Id> = graph.classes().map(|c| c.id).collect();
         ids.sort_unstable();
-        let mut best = Best { chosen: FxHashMap::default() };
+        let mut best = Best { chosen: FxHashMap::default(), made: FxHashMap::default() };
         loop {
             let mut changed = false;
             for id in &ids {
@@ -132,7 +173,25 @@ impl Best {
                 }
             }
             if !changed {
+                best.unseal(graph, &ids);
                 return best;
+            }
+        }
+    }
+
+    /// Who writes a new carry wants to know what it is made of; its key stays that of a leaf.
+    fn unseal(&mut self, graph: &Graph, ids: &[Id]) {
+        for id in ids {
+            let is_new = |node: &Node| graph.analysis.carry(node).is_some_and(|carry| carry.after);
+            if !graph[*id].nodes.iter().any(is_new) {
+                continue;
+            }
+            let others = graph[*id].nodes.iter().filter(|node| !is_new(node));
+            let smallest =
+                others.filter_map(|node| Some((self.key_of(graph, node)?, node))).min_by_key(|n| n.0);
+            if let (Some((key, node)), Some(chosen)) = (smallest, self.chosen.get_mut(id)) {
+                chosen.1 = node.clone();
+                self.made.insert(*id, key);
             }
         }
     }

@@ -110,6 +110,8 @@ pub(super) struct Other {
     pub output: usize,
     /// The input of the function that it is, if it is one.
     pub input: Option<usize>,
+    /// The carry of a recurrence that it is, if it is one.
+    pub carry: Option<Carried>,
     /// The shapes of the operands, if the operation wants them stored in one order; else empty.
     pub wants: Vec<Vec<AxisId>>,
     pub shape: Vec<AxisId>,
@@ -118,10 +120,43 @@ pub(super) struct Other {
     pub key: u64,
 }
 
+/// A carry: which recurrence of [`Problem::scans`], which of its carries, and whether before or after each step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Carried {
+    pub scan: usize,
+    pub carry: usize,
+    /// What it is after a step is known: it is a leaf to all who read it, beside what it is made of.
+    pub after: bool,
+}
+
+/// A scan whose step is part of the e-graph. A value of the step is the sequence of what it is at all positions:
+/// it has the scan's axis, and arithmetic knows no difference between what stands in the step and what does not.
+#[derive(Clone, Debug)]
+pub(super) struct Recurrence {
+    pub axis: AxisId,
+    pub reverse: bool,
+    pub carries: Vec<Carry>,
+    pub origin: Span,
+}
+
+/// What is carried from step to step.
+#[derive(Clone, Debug)]
+pub(super) struct Carry {
+    /// How it is stored: without the scan's axis.
+    pub shape: Vec<AxisId>,
+    /// Its value before the first step.
+    pub init: Id,
+    /// Its value before each step: a leaf.
+    pub before: Id,
+    /// Its value after each step.
+    pub after: Id,
+}
+
 /// What rules may ask beside the e-graph itself.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Problem {
     pub others: Vec<Other>,
+    pub scans: Vec<Recurrence>,
     /// The sizes of all axes of the module; 0 for the batch, which has none yet.
     pub sizes: Vec<usize>,
     /// What an axis is, however axes are numbered.
@@ -140,6 +175,23 @@ pub(super) struct Facts {
 }
 
 impl Problem {
+    /// The carry that a node is.
+    pub fn carry(&self, node: &Node) -> Option<Carried> {
+        match node.op {
+            Op::Other(at) => self.others[at as usize].carry,
+            _ => None,
+        }
+    }
+
+    /// The number of places along some axes; a batch counts as many.
+    pub fn elements(&self, axes: &[AxisId]) -> usize {
+        let size = |axis: &AxisId| match self.sizes[axis.0 as usize] {
+            0 => 1 << 20,
+            size => size,
+        };
+        axes.iter().map(size).fold(1, usize::saturating_mul)
+    }
+
     /// The number of places along some axes; `None` if the batch is among them.
     pub fn size(&self, axes: &[AxisId]) -> Option<usize> {
         axes.iter().map(|a| self.sizes[a.0 as usize]).try_fold(1usize, |n, s| (s > 0).then(|| n * s))

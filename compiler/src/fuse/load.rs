@@ -1,11 +1,12 @@
 //! A function becomes an e-graph.
 
 use super::key::{Keys, colors};
-use super::lang::{Graph, Node, Op, Other, Problem, axes};
+use super::lang::{Carried, Carry, Graph, Node, Op, Other, Problem, Recurrence, axes, axes_of};
 use super::terms::make;
-use crate::graph::{DType, Function, Module, Size, ValueId};
-use crate::ops::{self, Map, Reduce, View};
+use crate::graph::{AxisId, DType, Function, Module, Size, ValueId};
+use crate::ops::{self, Map, Reduce, Scan, View, batch_first};
 use egg::Id;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{Hash, Hasher};
 
 /// The e-graph of a function, and the class of every value that a result depends on.
@@ -19,13 +20,15 @@ pub(super) fn load(module: &Module, function: &Function) -> (Graph, Vec<Option<I
         colors: colors(module, function),
         ..Problem::default()
     };
-    let mut loader =
-        Loader { module, function, graph: Graph::new(problem), classes: vec![None; function.values.len()] };
-    for (at, needed) in needed(function).into_iter().enumerate() {
-        if needed {
-            loader.node(at);
-        }
-    }
+    let mut loader = Loader {
+        module,
+        function,
+        graph: Graph::new(problem),
+        classes: vec![None; function.values.len()],
+        along: None,
+        next: BTreeMap::new(),
+    };
+    loader.nodes();
     (loader.graph, loader.classes)
 }
 
@@ -59,19 +62,42 @@ struct Loader<'a> {
     function: &'a Function,
     graph: Graph,
     classes: Vec<Option<Id>>,
+    /// The axis of the scan whose step `function` is.
+    along: Option<AxisId>,
+    /// The values of that step that are new carries.
+    next: BTreeMap<ValueId, (Carried, Vec<AxisId>)>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn nodes(&mut self) {
+        for (at, needed) in needed(self.function).into_iter().enumerate() {
+            let is_given = self.classes[self.function.nodes[at].outputs[0].0 as usize].is_some();
+            if needed && !is_given {
+                self.node(at);
+            }
+        }
+    }
+
     fn node(&mut self, at: usize) {
-        let node = &self.function.nodes[at];
+        let function: &'a Function = self.function;
+        let node = &function.nodes[at];
         let operands: Vec<Id> = node.inputs.iter().filter_map(|v| self.classes[v.0 as usize]).collect();
-        let ids = match self.arithmetic(at, &operands) {
-            Some(id) => vec![id],
-            None => self.other(at, &operands),
+        let ids = match &node.op {
+            // A scan of no steps has results that no step gives.
+            ops::Op::Scan(scan) if self.graph.analysis.size(&[scan.axis]) != Some(0) => {
+                self.scan(at, scan, &operands)
+            }
+            _ => match self.arithmetic(at, &operands) {
+                Some(id) => vec![id],
+                None => self.other(at, &operands),
+            },
         };
         for (value, id) in node.outputs.iter().zip(ids) {
             self.graph.analysis.origins.push((id, node.origin));
             self.classes[value.0 as usize] = Some(id);
+            if let Some((which, shape)) = self.next.get(value).cloned() {
+                self.sealed(id, which, &shape);
+            }
         }
     }
 
@@ -165,6 +191,158 @@ impl Loader<'_> {
         Some(id)
     }
 
+    /// The results of a scan: its step is loaded as arithmetic on sequences.
+    fn scan(&mut self, at: usize, scan: &'a Scan, operands: &[Id]) -> Vec<Id> {
+        let origin = self.function.nodes[at].origin;
+        let body: &'a Function = &scan.body;
+        let recurrence = self.graph.analysis.scans.len();
+        let mut classes = vec![None; body.values.len()];
+        let mut carries = Vec::with_capacity(scan.carries);
+        for (carry, input) in body.inputs.iter().enumerate() {
+            let init = operands[carry];
+            classes[input.value.0 as usize] = Some(match carry < scan.carries {
+                true => {
+                    let shape = body.value(input.value).shape.clone();
+                    let which = Carried { scan: recurrence, carry, after: false };
+                    let before = self.carried(scan.axis, scan.reverse, &shape, which);
+                    carries.push(Carry { shape, init, before, after: before });
+                    before
+                }
+                false => init,
+            });
+        }
+        let carries = Recurrence { axis: scan.axis, reverse: scan.reverse, carries, origin };
+        self.graph.analysis.scans.push(carries);
+        let outer = (self.function, self.along, std::mem::replace(&mut self.classes, classes));
+        (self.function, self.along) = (body, Some(scan.axis));
+        for (carry, (_, value)) in body.outputs[..scan.carries].iter().enumerate() {
+            let which = Carried { scan: recurrence, carry, after: true };
+            self.next.insert(*value, (which, body.value(*value).shape.clone()));
+        }
+        self.nodes();
+        let results: Vec<Id> = body.outputs.iter().filter_map(|o| self.classes[o.1.0 as usize]).collect();
+        (self.function, self.along, self.classes) = outer;
+        self.next.clear();
+        for (carry, after) in results[..scan.carries].iter().enumerate() {
+            self.graph.analysis.scans[recurrence].carries[carry].after = *after;
+        }
+        let yields = results[scan.carries..][..scan.yields].iter();
+        let mut ids: Vec<Id> = yields.map(|id| self.at_all_positions(scan.axis, *id)).collect();
+        for (output, (_, value)) in body.outputs.iter().enumerate().skip(scan.carries + scan.yields) {
+            ids.push(self.at_the_end(scan, results[output], body.value(*value).storage));
+        }
+        ids
+    }
+
+    /// A leaf: a carry before or after each step.
+    fn carried(&mut self, axis: AxisId, reverse: bool, shape: &[AxisId], which: Carried) -> Id {
+        let keys = Keys { module: self.module, colors: &self.graph.analysis.colors };
+        let mut hasher = rustc_hash::FxHasher::default();
+        let mut colors = keys.shape(shape);
+        colors.sort_unstable();
+        ("carry", which.after, keys.axis(axis), reverse, colors).hash(&mut hasher);
+        let other = Other {
+            op: ops::Op::Input,
+            output: 0,
+            input: None,
+            carry: Some(which),
+            wants: Vec::new(),
+            shape: batch_first([axis].into_iter().chain(shape.iter().copied()).collect()),
+            dtype: DType::F32,
+            key: hasher.finish(),
+        };
+        self.graph.analysis.others.push(other);
+        let place = self.graph.analysis.others.len() - 1;
+        self.graph.add(Node::new(Op::Other(place as u32), Vec::new()))
+    }
+
+    /// Makes a new carry a leaf to those who read it, so that no sum is joined with the sum that it is.
+    fn sealed(&mut self, id: Id, which: Carried, shape: &[AxisId]) {
+        let Recurrence { axis, reverse, carries, .. } = self.graph.analysis.scans[which.scan].clone();
+        let is_leaf = self.graph[id].nodes.iter().any(|n| matches!(n.op, Op::Other(_) | Op::Number(_)));
+        let (mut open, mut seen) = (vec![self.graph.find(id)], BTreeSet::new());
+        let mut depends = false;
+        while let Some(at) = open.pop() {
+            depends |= carries.iter().any(|c| self.graph.find(c.before) == at);
+            if seen.insert(at) {
+                open.extend(
+                    self.graph[at].nodes.iter().flat_map(|n| n.operands.iter().map(|o| self.graph.find(*o))),
+                );
+            }
+        }
+        if depends && !is_leaf {
+            let leaf = self.carried(axis, reverse, shape, which);
+            self.graph.union(id, leaf);
+            self.graph.rebuild();
+        }
+    }
+
+    fn at_all_positions(&mut self, axis: AxisId, id: Id) -> Id {
+        match axes_of(&self.graph, id).contains(&axis) {
+            true => id,
+            false => make(&mut self.graph, Op::Broadcast(axes([axis])), vec![id]),
+        }
+    }
+
+    /// What a value of a step is after the last of them: computed of what its operands are then.
+    fn at_the_end(&mut self, scan: &Scan, id: Id, dtype: DType) -> Id {
+        let id = self.graph.find(id);
+        if !axes_of(&self.graph, id).contains(&scan.axis) {
+            return id;
+        }
+        if let [node] = self.graph[id].nodes.as_slice() {
+            let node = node.clone();
+            match &node.op {
+                Op::Sum | Op::Product | Op::Power(_) | Op::Map(_) | Op::Reduce(..) => {
+                    let operands = node.operands.iter().map(|o| self.at_the_end(scan, *o, DType::F32));
+                    let operands = operands.collect();
+                    return make(&mut self.graph, node.op, operands);
+                }
+                _ => {}
+            }
+        }
+        let last = self.graph.analysis.size(&[scan.axis]).map_or(0, |n| n - 1);
+        let view = View::Index { axis: scan.axis, at: if scan.reverse { 0 } else { last } };
+        let shape = axes_of(&self.graph, id).iter().copied().filter(|a| *a != scan.axis).collect();
+        let other = Other {
+            op: ops::Op::View(view),
+            output: 0,
+            input: None,
+            carry: None,
+            wants: Vec::new(),
+            shape,
+            dtype,
+            key: 0,
+        };
+        self.add_other(other, &[id])
+    }
+
+    /// A result of an operation, unless it is known already.
+    fn add_other(&mut self, other: Other, operands: &[Id]) -> Id {
+        // What a result's axes are follows from the operands, too: one `where` is not every `where`.
+        let same = |o: &Other| {
+            let result = o.output == other.output && o.dtype == other.dtype && o.carry == other.carry;
+            let axes_alike = axes(o.shape.iter().copied()) == axes(other.shape.iter().copied());
+            o.op == other.op && result && o.input == other.input && o.wants == other.wants && axes_alike
+        };
+        let known = self.graph.analysis.others.iter().position(same);
+        let place = known.unwrap_or_else(|| {
+            let keys = Keys { module: self.module, colors: &self.graph.analysis.colors };
+            let mut hasher = rustc_hash::FxHasher::default();
+            (keys.op(&other.op), other.output, keys.shape(&other.shape)).hash(&mut hasher);
+            self.graph.analysis.others.push(Other { key: hasher.finish(), ..other });
+            self.graph.analysis.others.len() - 1
+        });
+        self.graph.add(Node::new(Op::Other(place as u32), operands.to_vec()))
+    }
+
+    /// The shape of a value of a step at all positions, if what it is made of has the scan's axis.
+    fn lifted(&self, shape: &[AxisId], operands: &[Id]) -> Vec<AxisId> {
+        let along = self.along.filter(|a| !shape.contains(a));
+        let along = along.filter(|a| operands.iter().any(|id| axes_of(&self.graph, *id).contains(a)));
+        batch_first(along.into_iter().chain(shape.iter().copied()).collect())
+    }
+
     /// The results of an operation that is no arithmetic.
     fn other(&mut self, at: usize, operands: &[Id]) -> Vec<Id> {
         let function = self.function;
@@ -177,32 +355,26 @@ impl Loader<'_> {
             true => node.inputs.iter().map(|v| function.value(*v).shape.clone()).collect(),
             false => Vec::new(),
         };
+        let op = match &node.op {
+            ops::Op::View(View::Transpose(order)) => {
+                ops::Op::View(View::Transpose(self.lifted(order, operands)))
+            }
+            op => op.clone(),
+        };
         let mut ids = Vec::with_capacity(node.outputs.len());
         for (output, value) in node.outputs.iter().enumerate() {
             let value = function.value(*value);
-            // What a result's axes are follows from the operands, too: one `where` is not every `where`.
-            let same = |o: &Other| {
-                let result = o.output == output && o.dtype == value.storage;
-                let axes_alike = axes(o.shape.iter().copied()) == axes(value.shape.iter().copied());
-                o.op == node.op && result && o.input == input && o.wants == wants && axes_alike
+            let other = Other {
+                op: op.clone(),
+                output,
+                input,
+                carry: None,
+                wants: wants.clone(),
+                shape: self.lifted(&value.shape, operands),
+                dtype: value.storage,
+                key: 0,
             };
-            let known = self.graph.analysis.others.iter().position(same);
-            let place = known.unwrap_or_else(|| {
-                let keys = Keys { module: self.module, colors: &self.graph.analysis.colors };
-                let mut hasher = rustc_hash::FxHasher::default();
-                (keys.op(&node.op), output, keys.shape(&value.shape)).hash(&mut hasher);
-                self.graph.analysis.others.push(Other {
-                    op: node.op.clone(),
-                    output,
-                    input,
-                    wants: wants.clone(),
-                    shape: value.shape.clone(),
-                    dtype: value.storage,
-                    key: hasher.finish(),
-                });
-                self.graph.analysis.others.len() - 1
-            });
-            ids.push(self.graph.add(Node::new(Op::Other(place as u32), operands.to_vec())));
+            ids.push(self.add_other(other, operands));
         }
         ids
     }

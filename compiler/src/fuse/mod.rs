@@ -18,16 +18,17 @@ mod rules;
 mod saturate;
 mod settle;
 mod step;
+mod steps;
 mod store;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use crate::canon;
-use crate::graph::{FuncId, Function, Module, inline, reached};
-use crate::ops::{Op, Scan, ShapeError};
+use crate::graph::{FuncId, Module, inline, reached};
+use crate::ops::ShapeError;
 use arch_grammar::Span;
-use std::sync::Arc;
 
 /// A rule, and how often it joined two ways to say a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,15 +121,25 @@ fn respell_function(
     function: FuncId,
     chaos: Option<u64>,
 ) -> Result<Canonical, ShapeError> {
-    let mut fired = vec![Vec::new(); rules::RULES.len()];
     let mut result = Canonical::default();
     canon::run(module, function)?;
     let source = module.function(function).clone();
     let source = flips::outwards(module, &source)?.unwrap_or(source);
-    let respelled = respell(module, source, (false, chaos), &mut fired, &mut result)?;
-    module.functions[function.0 as usize] = respelled;
-    canon::run(module, function)?;
-    for (rule, mut origins) in rules::RULES.iter().zip(fired).filter(|(_, places)| !places.is_empty()) {
+    let (mut graph, classes) = load::load(module, &source);
+    graph.analysis.chaos = chaos;
+    let saturated = saturate::saturate(&mut graph);
+    match store::store(module, &source, &mut graph, &classes)? {
+        Some(respelled) => {
+            module.functions[function.0 as usize] = respelled;
+            canon::run(module, function)?;
+            if !saturated.complete {
+                result.incomplete.push(source.name);
+            }
+        }
+        None => result.incomplete.push(source.name),
+    }
+    let fired = rules::RULES.iter().zip(saturated.fired);
+    for (rule, mut origins) in fired.filter(|(_, places)| !places.is_empty()) {
         let count = origins.len();
         origins.sort_unstable();
         origins.dedup();
@@ -136,29 +147,4 @@ fn respell_function(
         result.fired.push(Fired { rule: name, algebra, guard, count, origins });
     }
     Ok(result)
-}
-
-fn respell(
-    module: &mut Module,
-    mut function: Function,
-    (step, chaos): (bool, Option<u64>),
-    fired: &mut [Vec<Span>],
-    result: &mut Canonical,
-) -> Result<Function, ShapeError> {
-    for node in &mut function.nodes {
-        if let Op::Scan(scan) = &mut node.op {
-            let body = respell(module, Function::clone(&scan.body), (true, chaos), fired, result)?;
-            let (body, order) = step::in_order_of_use(&body, [scan.carries, scan.sequences]);
-            node.inputs = order.into_iter().map(|at| node.inputs[at]).collect();
-            node.op = Op::Scan(Scan { body: Arc::new(body), ..scan.clone() });
-        }
-    }
-    let (mut graph, classes) = load::load(module, &function);
-    graph.analysis.chaos = chaos;
-    let saturated = saturate::saturate(&mut graph);
-    fired.iter_mut().zip(saturated.fired).for_each(|(all, more)| all.extend(more));
-    if !saturated.complete {
-        result.incomplete.push(function.name.clone());
-    }
-    store::store(module, &function, &mut graph, &classes, step)
 }

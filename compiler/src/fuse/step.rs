@@ -32,7 +32,7 @@ pub(super) fn in_order_of_use(body: &Function, [carries, sequences]: [usize; 2])
     (result, order)
 }
 
-fn copy(source: &Function, result: &mut Function, node: &Node, values: &mut [ValueId]) {
+pub(super) fn copy(source: &Function, result: &mut Function, node: &Node, values: &mut [ValueId]) {
     let index = result.nodes.len() as u32;
     let inputs = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
     let mut outputs = Vec::with_capacity(node.outputs.len());

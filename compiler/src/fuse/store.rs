@@ -2,6 +2,7 @@
 
 use super::extract::{Best, Key};
 use super::lang::{Graph, Node, Op, number};
+use super::steps::{Steps, steps};
 use crate::canon::{elements, summed_product};
 use crate::graph::{AxisId, Builder, Function, Module, ValueId};
 use crate::ops::{self, Map, Reduce, ShapeError, View};
@@ -12,29 +13,31 @@ use rustc_hash::FxHashMap;
 /// The stack that a term may need before more is taken.
 const RED_ZONE: usize = 128 << 10;
 
-/// Writes the best terms of the results of `source` as a function with its inputs and results.
+/// Writes the best terms of the results of `source` as a function with its inputs and results. `None` if a scan cannot
+/// be written.
 pub(super) fn store(
     module: &mut Module,
     source: &Function,
     graph: &mut Graph,
     classes: &[Option<Id>],
-    step: bool,
-) -> Result<Function, ShapeError> {
+) -> Result<Option<Function>, ShapeError> {
     let mut origins: FxHashMap<Id, Span> = FxHashMap::default();
     for (id, span) in &graph.analysis.origins {
         origins.entry(graph.find(*id)).or_insert(*span);
     }
     let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
     let roots: Vec<Id> = results.filter_map(|id| classes[id.0 as usize]).collect();
-    let builder = Builder::new(module, source.name.clone());
     let best = Best::of(graph, &roots);
     let graph = &*graph;
+    let Some(steps) = steps(graph, &best, &roots) else { return Ok(None) };
+    let builder = Builder::new(module, source.name.clone());
     let mut writer = Writer {
         builder,
         graph,
         best,
         origins,
-        step,
+        steps,
+        within: None,
         values: FxHashMap::default(),
         made: Vec::new(),
         inputs: Vec::new(),
@@ -65,27 +68,40 @@ pub(super) fn store(
     function.outputs = source.outputs.iter().map(|o| o.0.clone()).zip(results.by_ref()).collect();
     let input = |id: ValueId| source.inputs.iter().position(|i| i.value == id).map(|at| inputs[at]);
     function.updates = source.updates.iter().filter_map(|u| input(u.0)).zip(results).collect();
-    Ok(function)
+    Ok(Some(function))
 }
 
-struct Writer<'a, 'm> {
-    builder: Builder<'m>,
-    graph: &'a Graph,
+pub(super) struct Writer<'a, 'm> {
+    pub builder: Builder<'m>,
+    pub graph: &'a Graph,
     best: Best,
     origins: FxHashMap<Id, Span>,
-    /// Whether the function is the step of a scan: there a product and its sum stay apart.
-    step: bool,
-    values: FxHashMap<Id, ValueId>,
+    /// What stands in the steps of scans.
+    pub steps: Steps,
+    /// The step that is being written, and the axis of its scan. In a step a product and its sum stay apart.
+    pub within: Option<(usize, AxisId)>,
+    pub values: FxHashMap<Id, ValueId>,
     /// The operations that are no arithmetic, with their operands and results.
-    made: Vec<(ops::Op, Vec<Id>, Vec<ValueId>)>,
+    pub made: Vec<(ops::Op, Vec<Id>, Vec<ValueId>)>,
     inputs: Vec<ValueId>,
 }
 
 impl Writer<'_, '_> {
-    fn value(&mut self, class: Id) -> Result<ValueId, ShapeError> {
+    pub fn value(&mut self, class: Id) -> Result<ValueId, ShapeError> {
         let class = self.graph.find(class);
         if let Some(known) = self.values.get(&class) {
             return Ok(*known);
+        }
+        match (self.within, self.steps.home(class)) {
+            (None, Some(step)) => {
+                self.scan(step)?;
+                let result = self.values.get(&class).copied();
+                return result.ok_or_else(|| ShapeError("a scan does not give what is read of it".into()));
+            }
+            (Some(_), _) if !self.is_here(class) => {
+                return Err(ShapeError("a step reads what it is not given".into()));
+            }
+            _ => {}
         }
         let value = stacker::maybe_grow(RED_ZONE, 1 << 20, || self.written(class))?;
         self.values.insert(class, value);
@@ -106,7 +122,7 @@ impl Writer<'_, '_> {
         }
         match &node.op {
             Op::Sum => self.sum(class, &operands),
-            Op::Product => self.product(class, &operands),
+            Op::Product => self.paired(class, &operands),
             Op::Number(bits) => self.add(class, ops::Op::Constant(f64::from_bits(*bits)), &[]),
             Op::Power(halves) => self.power(class, *halves, operands[0]),
             Op::Map(map) => {
@@ -159,7 +175,8 @@ impl Writer<'_, '_> {
     /// A sum of a product, as contractions.
     fn contraction(&mut self, class: Id, over: &[AxisId], inner: Id) -> Result<Option<ValueId>, ShapeError> {
         let node = self.best.node(self.graph, inner).cloned();
-        let Some(node) = node.filter(|n| n.op == Op::Product && !self.step) else { return Ok(None) };
+        let whole = self.within.is_none() && self.is_here(inner);
+        let Some(node) = node.filter(|n| n.op == Op::Product && whole) else { return Ok(None) };
         let operands = self.best.operands(self.graph, &node);
         let factors = operands.iter().map(|id| self.value(*id)).collect::<Result<Vec<_>, _>>()?;
         self.builder.origin = self.origins.get(&class).copied().unwrap_or_default();
@@ -169,18 +186,18 @@ impl Writer<'_, '_> {
 
     /// A sum, few elements first; what is subtracted is subtracted.
     fn sum(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
-        let mut terms: Vec<(usize, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
-        for id in operands {
+        let mut terms: Vec<(usize, bool, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
+        for id in &self.early_first(operands) {
             let (negative, value) = match self.negated(*id) {
                 Some(factors) => (true, self.product(class, &factors)?),
                 None => (false, self.value(*id)?),
             };
             let key = self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a term has no key".into()))?;
-            terms.push((self.elements(*id), negative, key, value));
+            terms.push((self.elements(*id), self.is_late(*id), negative, key, value));
         }
-        terms.sort_by_key(|t| (t.0, t.1, t.2));
+        terms.sort_by_key(|t| (t.0, t.1, t.2, t.3));
         let mut sum: Option<(bool, ValueId)> = None;
-        for (_, negative, _, value) in terms {
+        for (_, _, negative, _, value) in terms {
             sum = Some(match sum {
                 None => (negative, value),
                 Some((false, before)) => {
@@ -197,11 +214,23 @@ impl Writer<'_, '_> {
         }
     }
 
+    /// Whether a class cannot be computed before a scan has run.
+    fn is_late(&self, id: Id) -> bool {
+        self.within.is_none() && self.steps.is_late(self.graph.find(id))
+    }
+
+    /// Operands with those last that depend on scans: what is ready before is computed before.
+    fn early_first(&self, operands: &[Id]) -> Vec<Id> {
+        let (late, mut early): (Vec<Id>, Vec<Id>) = operands.iter().partition(|id| self.is_late(**id));
+        early.extend(late);
+        early
+    }
+
     /// The factors of the negative of a class that is a product with a negative number.
     fn negated(&self, id: Id) -> Option<Vec<Id>> {
         let node = self.best.node(self.graph, id)?;
         let is_minus = |id: &Id| number(self.graph, *id) == Some(-1.0);
-        if node.op != Op::Product || !node.operands.iter().any(is_minus) {
+        if node.op != Op::Product || !node.operands.iter().any(is_minus) || !self.is_here(id) {
             return None;
         }
         Some(self.best.operands(self.graph, node).into_iter().filter(|id| !is_minus(id)).collect())
@@ -211,12 +240,35 @@ impl Writer<'_, '_> {
     /// known at compile time come last, so that a number stays with what it scales: `t * 1000` times a frequency is
     /// rounded as everybody rounds it.
     fn product(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
-        let mut factors: Vec<(bool, usize, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
-        for id in operands {
+        self.product_of(class, operands, &[])
+    }
+
+    /// A product some of whose factors are multiplied first.
+    fn paired(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
+        let pairs = match self.within {
+            None => self.steps.pairs(class).to_vec(),
+            Some(_) => Vec::new(),
+        };
+        let operands: Vec<Id> = operands.iter().map(|id| self.graph.find(*id)).collect();
+        self.product_of(class, &operands, &pairs)
+    }
+
+    fn product_of(&mut self, class: Id, operands: &[Id], pairs: &[[Id; 2]]) -> Result<ValueId, ShapeError> {
+        let mut factors: Vec<(bool, (usize, bool), bool, Key, ValueId)> = Vec::with_capacity(operands.len());
+        for [first, second] in pairs {
+            let value = self.product(class, &[*first, *second])?;
+            let known = self.best.key(self.graph, *first);
+            let key = known.ok_or_else(|| ShapeError("a factor has no key".into()))?;
+            factors.push((false, (self.elements(*first), false), false, key, value));
+        }
+        let unpaired = |id: &&Id| !pairs.iter().flatten().any(|paired| paired == *id);
+        for id in self.early_first(operands).iter().filter(unpaired) {
             let key =
                 self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a factor has no key".into()))?;
             let divisor = match self.best.node(self.graph, *id) {
-                Some(Node { op: Op::Power(halves), operands }) if *halves < 0 && halves % 2 == 0 => {
+                Some(Node { op: Op::Power(halves), operands })
+                    if *halves < 0 && halves % 2 == 0 && self.is_here(*id) =>
+                {
                     Some((-halves, operands[0]))
                 }
                 _ => None,
@@ -225,7 +277,8 @@ impl Writer<'_, '_> {
                 Some((halves, of)) => (true, self.power(class, halves, of)?),
                 None => (false, self.value(*id)?),
             };
-            factors.push((self.is_table(*id), self.elements(*id), divides, key, value));
+            let (table, size) = (self.is_table(*id), (self.elements(*id), self.is_late(*id)));
+            factors.push((table, size, divides, key, value));
         }
         factors.sort_by_key(|f| (f.0, f.1, f.2, f.3));
         let mut product = None;
@@ -283,8 +336,8 @@ impl Writer<'_, '_> {
     fn broadcast(&mut self, class: Id, along: &[AxisId], of: Id) -> Result<ValueId, ShapeError> {
         let x = self.value(of)?;
         let mut inputs = vec![x];
-        let missing: Vec<AxisId> =
-            along.iter().copied().filter(|a| !self.builder.shape(x).contains(a)).collect();
+        let along = along.iter().copied().filter(|a| self.within.is_none_or(|(_, axis)| axis != *a));
+        let missing: Vec<AxisId> = along.filter(|a| !self.builder.shape(x).contains(a)).collect();
         for axis in self.ordered(&missing) {
             inputs.push(match axis {
                 AxisId::BATCH => self.sample(class)?,
@@ -296,10 +349,19 @@ impl Writer<'_, '_> {
 
     /// A value with the batch and no other axis.
     fn sample(&mut self, class: Id) -> Result<ValueId, ShapeError> {
+        if self.within.is_some() {
+            let given: Vec<ValueId> = self.builder.function.inputs.iter().map(|i| i.value).collect();
+            let has_batch = |v: &ValueId| self.builder.shape(*v).contains(&AxisId::BATCH);
+            return self.first_sample(class, given.iter().copied().find(has_batch));
+        }
         let batched = self.graph.analysis.others.iter().filter(|o| o.shape.contains(&AxisId::BATCH));
         let first = batched.filter_map(|o| Some((o.shape.len(), o.key, o.input?))).min();
-        let (_, _, input) = first.ok_or_else(|| ShapeError("no input has the batch".into()))?;
-        let mut value = self.inputs[input];
+        let first = first.map(|(_, _, input)| self.inputs[input]);
+        self.first_sample(class, first)
+    }
+
+    fn first_sample(&mut self, class: Id, of: Option<ValueId>) -> Result<ValueId, ShapeError> {
+        let mut value = of.ok_or_else(|| ShapeError("no input has the batch".into()))?;
         for axis in self.builder.shape(value).to_vec() {
             if axis != AxisId::BATCH {
                 value = self.add(class, ops::Op::View(View::Index { axis, at: 0 }), &[value])?;
@@ -332,7 +394,10 @@ impl Writer<'_, '_> {
 
     /// A result of an operation that is no arithmetic; all its results are made at once.
     fn other(&mut self, class: Id, at: usize, operands: &[Id]) -> Result<ValueId, ShapeError> {
-        let other = &self.graph.analysis.others[at];
+        let mut other = self.graph.analysis.others[at].clone();
+        if let (ops::Op::View(View::Transpose(order)), Some((_, axis))) = (&mut other.op, self.within) {
+            order.retain(|a| *a != axis);
+        }
         if let Some(input) = other.input {
             return Ok(self.inputs[input]);
         }

@@ -417,8 +417,9 @@ fn both_sides_of_every_rule_are_equal() {
                 let output = one.outputs[0].1.0 as usize;
                 one.values[output].shape = graph[side].data.axes.to_vec();
                 of[output] = Some(side);
-                let written = store::store(&mut module, &one, &mut graph.clone(), &of, false)
-                    .expect("the side is written");
+                let written = store::store(&mut module, &one, &mut graph.clone(), &of)
+                    .expect("the side is written")
+                    .expect("there is no scan");
                 let id = module.add_function(written);
                 result(&module, id)
             });

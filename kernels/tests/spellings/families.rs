@@ -131,8 +131,8 @@ block Attention(K) {
     }
 }
 
-/// The selective scan of Mamba with its gate (Gu and Dao 2023). What stands in a step stays in a step here: what
-/// moves between a scan and what is around it is another family.
+/// The selective scan of Mamba with its gate (Gu and Dao 2023). What stands in a step stays in a step here; see
+/// [`mamba`] for what moves between a scan and what is around it.
 pub fn selective_scan() -> Family {
     Family {
         name: "selective scan",
@@ -240,6 +240,157 @@ block BothWays(E, N) {
                 "flip((flip(y, T) + flip(w, T)) * flip(z, T), T)",
                 "z * w + z * y",
                 "z * y + flip(flip(w, T) * flip(z, T), T)",
+            ],
+        ],
+    }
+}
+
+/// The mixer of Mamba, whole (Gu and Dao 2023): projections, convolution, selection, scan, skip, gate.
+pub fn mamba() -> Family {
+    Family {
+        name: "Mamba mixer",
+        text: "edition 2026
+block Mamba(D, E, N, R) {
+  dims W = 4
+  param w_in: [E, D] = normal(0.1)
+  param w_gate: [E, D] = normal(0.1)
+  param kernel: [E, W] = normal(0.1)
+  param bias: [E] = zeros
+  param w_b: [N, E] = normal(0.1)
+  param w_c: [N, E] = normal(0.1)
+  param w_down: [R, E] = normal(0.1)
+  param w_up: [E, R] = normal(0.1)
+  param dt_bias: [E] = zeros
+  param a_log: [E, N] = ones
+  param skip: [E] = ones
+  param w_out: [D, E] = normal(0.1)
+  forward(x: [T, D]) -> [T, D] {
+    let z = sum(w_gate * x, over: D)
+    let v = sum(w_in * x, over: D)
+    {0}
+    let (b, c) = (sum(w_b * u, over: E), sum(u * w_c, over: E))
+    {1}
+    {2}
+    sum(w_out * o, over: E)
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let u = silu(sum(window(v, T -> (T, W), left: W - 1) * kernel, over: W) + bias)",
+                "let k = bias + sum(kernel * window(v, T -> (T, W), left: W - 1), over: W)
+    let u = k / (1 + exp(-k))",
+            ],
+            vec![
+                "let dt = softplus(sum(w_up * sum(w_down * u, over: E), over: R) + dt_bias)
+    let a = -exp(a_log)",
+                "let dt = log(1 + exp(dt_bias + sum(w_up * sum(w_down * u, over: E), over: R)))
+    let a = exp(a_log) * (-1)",
+            ],
+            vec![
+                "let y = scan t over T (h: [E, N] = 0) {
+      h <- exp(dt[t] * a) * h + dt[t] * b[t] * u[t]
+      yield sum(c[t] * h, over: N)
+    }
+    let o = (y + skip * u) * silu(z)",
+                "let (decay, drive) = (exp(dt * a), dt * u * b)
+    let y = scan t over T (h: [E, N] = 0) {
+      h <- decay[t] * h + drive[t]
+      yield sum(h * c[t], over: N)
+    }
+    let o = (skip * u + y) * (z * sigmoid(z))",
+                "let y = scan t over T (h: [E, N] = 0) {
+      h <- exp(dt[t] * a) * h + dt[t] * (b[t] * u[t])
+      yield sum(c[t] * h, over: N) + skip * u[t]
+    }
+    let o = y * silu(z)",
+                "let s = scan t over T (h: [E, N] = 0) {
+      h <- u[t] * (b[t] * dt[t]) + h * exp(dt[t] * a)
+      yield h
+    }
+    let o = (sum(c * s, over: N) + u * skip) * silu(z)",
+                "let o = scan t over T (h: [E, N] = 0) {
+      h <- exp(dt[t] * a) * h + dt[t] * b[t] * u[t]
+      yield (sum(c[t] * h, over: N) + skip * u[t]) * silu(z[t])
+    }",
+                "let g = silu(z)
+    let y = scan t over T (h: [E, N] = 0) {
+      let new = exp(dt[t] * a) * h + b[t] * dt[t] * u[t]
+      h <- new
+      yield g[t] * sum(c[t] * new, over: N)
+    }
+    let o = y + g * skip * u",
+                "let x = dt * u
+    let y = scan t over T (h: [E, N] = 0) {
+      h <- exp(dt[t] * a) * h - (-b[t]) * x[t]
+      yield sum(c[t] * (z[t] * h), over: N)
+    }
+    let o = (y + skip * u * z) / (1 + exp(-z))",
+            ],
+        ],
+    }
+}
+
+/// The mixer of Mamba-2 (Dao and Gu 2024): one decay a head, and a gated norm.
+pub fn mamba2() -> Family {
+    Family {
+        name: "Mamba-2",
+        text: "edition 2026
+block Mamba2(D, H, P, N) {
+  param w_in: [H, P, D] = normal(0.1)
+  param w_gate: [H, P, D] = normal(0.1)
+  param w_b: [N, D] = normal(0.1)
+  param w_c: [N, D] = normal(0.1)
+  param w_dt: [H, D] = normal(0.1)
+  param dt_bias: [H] = zeros
+  param a_log: [H] = zeros
+  param skip: [H] = ones
+  param gain: [H, P] = ones
+  param w_out: [D, H, P] = normal(0.1)
+  forward(x: [T, D]) -> [T, D] {
+    let (z, v) = (sum(w_gate * x, over: D), sum(w_in * x, over: D))
+    let u = silu(v)
+    let (b, c) = (sum(w_b * x, over: D), sum(w_c * x, over: D))
+    {0}
+    {1}
+    {2}
+    sum(w_out * n, over: (H, P))
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let dt = softplus(sum(w_dt * x, over: D) + dt_bias)",
+                "let dt = log(exp(dt_bias + sum(x * w_dt, over: D)) + 1)",
+            ],
+            vec![
+                "let y = scan t over T (h: [H, P, N] = 0) {
+      h <- exp(-dt[t] * exp(a_log)) * h + dt[t] * b[t] * u[t]
+      yield sum(c[t] * h, over: N)
+    }
+    let y = y + skip * u
+    let g = y * silu(z)",
+                "let decay = exp(-(exp(a_log) * dt))
+    let y = scan t over T (h: [H, P, N] = 0) {
+      h <- h * decay[t] + dt[t] * u[t] * b[t]
+      yield sum(c[t] * h, over: N) + skip * u[t]
+    }
+    let g = z * y / (1 + exp(-z))",
+                "let a = -exp(a_log)
+    let s = scan t over T (h: [N, H, P] = 0) {
+      h <- exp(dt[t] * a) * h + (dt * u * b)[t]
+      yield h
+    }
+    let g = silu(z) * (sum(c * s, over: N) + u * skip)",
+                "let g = scan t over T (h: [P, H, N] = 0) {
+      h <- exp(-dt[t] * exp(a_log)) * h + dt[t] * b[t] * u[t]
+      yield silu(z[t]) * (sum(c[t] * h, over: N) + skip * u[t])
+    }",
+            ],
+            vec![
+                "let n = g * rsqrt(mean(g * g, over: (H, P)) + 0.00001) * gain",
+                "let n = gain * (g / sqrt(sum(g ^ 2, over: (H, P)) / (H * P) + 0.00001))",
+                "let n = g * gain * (0.00001 + mean(mean(g * g, over: P), over: H)) ^ (-0.5)",
             ],
         ],
     }

@@ -21,7 +21,18 @@ struct Compiled {
 }
 
 fn compiled(text: &str, backward: bool) -> Compiled {
-    let dims = [("D", 16), ("T", 6), ("F", 24), ("E", 8), ("N", 4), ("H", 2), ("K", 8), ("S", 5)];
+    let dims = [
+        ("D", 16),
+        ("T", 6),
+        ("F", 24),
+        ("E", 8),
+        ("N", 4),
+        ("H", 2),
+        ("K", 8),
+        ("S", 5),
+        ("R", 3),
+        ("P", 8),
+    ];
     let dims = dims
         .iter()
         .filter(|(name, _)| text.contains(&format!("{name}]")) || text.contains(&format!("{name},")));
@@ -100,6 +111,16 @@ fn selective_scan() {
 #[test]
 fn s4d_both_ways() {
     check(&families::s4d_both_ways());
+}
+
+#[test]
+fn mamba() {
+    check(&families::mamba());
+}
+
+#[test]
+fn mamba2() {
+    check(&families::mamba2());
 }
 
 /// The comparison itself must be able to fail.

@@ -115,16 +115,15 @@ fn times(factor: f64, of: Id) -> Term {
 
 pub(super) const SIGMOID: Rule = Rule {
     name: "sigmoid",
-    algebra: "1 / (1 + exp(x)) = sigmoid(-x)",
+    algebra: "(1 + exp(x)) ^ (-k) = sigmoid(-x) ^ k",
     guard: "this direction only: exp overflows",
     find: |graph, node, found| {
-        if node.op != Op::Power(-2) {
-            return;
-        }
+        let Op::Power(halves @ ..=-1) = node.op else { return };
         for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
             if let Some([exponential]) = beside_one(graph, sum).as_deref() {
                 for x in arguments(graph, *exponential, Map::Exp) {
-                    found.push(map(Map::Sigmoid, times(-1.0, x)));
+                    let sigmoid = map(Map::Sigmoid, times(-1.0, x));
+                    found.push(Term::Node(Op::Power(-halves), vec![sigmoid]));
                 }
             }
         }
