@@ -71,6 +71,9 @@ pub(super) fn store(
     Ok(Some(function))
 }
 
+/// Where a factor stands in a product: tables last, few elements first, what waits for a scan later, divisors behind.
+type Place = (bool, usize, bool, bool);
+
 pub(super) struct Writer<'a, 'm> {
     pub builder: Builder<'m>,
     pub graph: &'a Graph,
@@ -254,12 +257,12 @@ impl Writer<'_, '_> {
     }
 
     fn product_of(&mut self, class: Id, operands: &[Id], pairs: &[[Id; 2]]) -> Result<ValueId, ShapeError> {
-        let mut factors: Vec<(bool, (usize, bool), bool, Key, ValueId)> = Vec::with_capacity(operands.len());
+        let mut factors: Vec<(Place, Key, ValueId)> = Vec::with_capacity(operands.len());
         for [first, second] in pairs {
             let value = self.product(class, &[*first, *second])?;
             let known = self.best.key(self.graph, *first);
             let key = known.ok_or_else(|| ShapeError("a factor has no key".into()))?;
-            factors.push((false, (self.elements(*first), false), false, key, value));
+            factors.push(((false, self.elements(*first), false, false), key, value));
         }
         let unpaired = |id: &&Id| !pairs.iter().flatten().any(|paired| paired == *id);
         for id in self.early_first(operands).iter().filter(unpaired) {
@@ -277,12 +280,12 @@ impl Writer<'_, '_> {
                 Some((halves, of)) => (true, self.power(class, halves, of)?),
                 None => (false, self.value(*id)?),
             };
-            let (table, size) = (self.is_table(*id), (self.elements(*id), self.is_late(*id)));
-            factors.push((table, size, divides, key, value));
+            let place = (self.is_table(*id), self.elements(*id), self.is_late(*id), divides);
+            factors.push((place, key, value));
         }
-        factors.sort_by_key(|f| (f.0, f.1, f.2, f.3));
+        factors.sort_by_key(|f| (f.0, f.1));
         let mut product = None;
-        for (_, _, divides, _, value) in factors {
+        for ((_, _, _, divides), _, value) in factors {
             product = Some(match (product, divides) {
                 (None, false) => value,
                 (None, true) => {
