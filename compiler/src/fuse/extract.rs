@@ -4,7 +4,7 @@
 //! the structure of the terms, never by the order in which they came up.
 
 use super::lang::{Carried, Graph, Node, Op, has_any, number};
-use super::rules::algebra::is_uneven;
+use super::rules::algebra::{is_uneven, splitting};
 use crate::ops::{Map, Reduce};
 use egg::Id;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
@@ -38,7 +38,7 @@ const MULTIPLE: u64 = 1;
 const INWARDS: u64 = 20;
 /// What a sum costs whose product still holds a factor without the summed axes.
 const LOOSE: u64 = 400;
-/// What costs more than any term: a reduction of a reduction, a number beside a sum that can take it, a quotient of
+/// What costs more than any term: a reduction of a reduction, a power of a product, a number beside a sum that can take it, a quotient of
 /// exponentials that overflows where a softmax does not. For each there is another form.
 const NEVER: u64 = 100_000;
 /// What the reader of a reduction, a view or a scan pays for it: whatever stands behind is a problem of its
@@ -258,6 +258,7 @@ fn own_weight(graph: &Graph, node: &Node) -> u64 {
     let is_number = |id: &&Id| number(graph, **id).is_some();
     match &node.op {
         Op::Number(_) => 0,
+        Op::Power(halves) if splitting(graph, *halves, node.operands[0]).next().is_some() => NEVER,
         Op::Power(-2) if is_sum_of_exponentials(graph, node.operands[0]) => NEVER,
         Op::Product if node.operands.iter().any(|id| is_number(&id)) => {
             let sums = node.operands.iter().filter(|id| takes_a_number(graph, **id)).count() as u64;

@@ -27,9 +27,20 @@ struct Carried {
 
 /// The same function with its reversals as far outside as they go; `None` if it has none.
 pub(super) fn outwards(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    if !source.nodes.iter().any(|n| matches!(n.op, Op::View(View::Flip(_)))) {
+    let mut source = source.clone();
+    let mut found = source.nodes.iter().any(|n| matches!(n.op, Op::View(View::Flip(_))));
+    for node in &mut source.nodes {
+        if let Op::Scan(scan) = &mut node.op
+            && let Some(body) = outwards(module, &scan.body)?
+        {
+            scan.body = Arc::new(body);
+            found = true;
+        }
+    }
+    if !found {
         return Ok(None);
     }
+    let source = &source;
     let mut pass = Pass {
         b: Builder::new(module, source.name.clone()),
         values: vec![Mirrored::default(); source.values.len()],
@@ -47,7 +58,11 @@ pub(super) fn outwards(module: &mut Module, source: &Function) -> Result<Option<
     for (state, id) in &source.updates {
         updates.push((pass.result(source, *state)?, pass.result(source, *id)?));
     }
-    Ok(Some(Function { outputs, updates, ..pass.b.function }))
+    let mut function = Function { outputs, updates, ..pass.b.function };
+    // Inputs stay in the order in which a call or a scan gives them.
+    let place = |name: &str| source.inputs.iter().position(|i| i.name == name);
+    function.inputs.sort_by_key(|i| place(&i.name));
+    Ok(Some(function))
 }
 
 struct Pass<'m> {

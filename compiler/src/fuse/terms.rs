@@ -229,7 +229,7 @@ fn power(graph: &mut Graph, halves: i16, of: Id) -> Id {
 
 /// Whether a power of a product is taken factor by factor: whole powers are; of others only a positive number
 /// may leave, and then the rest is one factor.
-fn splits(graph: &Graph, halves: i16, factors: &[Id]) -> bool {
+pub(super) fn splits(graph: &Graph, halves: i16, factors: &[Id]) -> bool {
     let positive = factors.iter().any(|id| number(graph, *id).is_some_and(|v| v > 0.0));
     halves % 2 == 0 || (positive && factors.len() == 2)
 }

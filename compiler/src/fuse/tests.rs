@@ -110,6 +110,32 @@ fn samples() -> Vec<Sample> {
             beyond: None,
         },
         Sample {
+            rule: "power of a product",
+            // A sum that another rule makes a product.
+            left: |f| {
+                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                let (a, b) = (f.mul(x, y), f.mul(x, z));
+                let s = f.add(a, b);
+                f.mul(s, s)
+            },
+            beyond: Some((
+                |f| {
+                    let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                    let (x, y, z) = (f.mul(x, x), f.exp(y), f.exp(z));
+                    let (a, b) = (f.mul(x, y), f.mul(x, z));
+                    let s = f.add(a, b);
+                    f.map(Map::Sqrt, &[s])
+                },
+                |f| {
+                    let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                    let (y, z) = (f.exp(y), f.exp(z));
+                    let s = f.add(y, z);
+                    let s = f.map(Map::Sqrt, &[s]);
+                    f.mul(x, s)
+                },
+            )),
+        },
+        Sample {
             rule: "absorb a number",
             left: |f| {
                 let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));

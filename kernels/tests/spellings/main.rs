@@ -4,9 +4,13 @@
 //! header comments differ, which hold the lines of the text.
 
 mod families;
+mod respell;
+mod seeds;
+mod ways;
 
 use arch_compiler::check::{NoFiles, Request, compile};
-use arch_compiler::graph::print_function;
+use arch_compiler::graph::{FuncId, InputKind, Module, print_function};
+use arch_compiler::program::Program;
 use arch_compiler::{fuse, grad};
 use arch_kernels::print::print_c;
 use arch_kernels::{Options, Target, lower};
@@ -18,10 +22,18 @@ struct Compiled {
     kernels: String,
     /// The canonical graph.
     graph: String,
+    /// Whether no limit was touched: only then is it promised that kernels do not depend on the spelling.
+    complete: bool,
 }
 
 fn compiled(text: &str, backward: bool) -> Compiled {
-    let dims = [
+    let mut program = checked(text);
+    lowered(&mut program.module, program.entry, backward)
+}
+
+/// A checked program, with a size for each axis that families name.
+fn checked(text: &str) -> Program {
+    let sizes = [
         ("D", 16),
         ("T", 6),
         ("F", 24),
@@ -33,22 +45,25 @@ fn compiled(text: &str, backward: bool) -> Compiled {
         ("R", 3),
         ("P", 8),
     ];
-    let dims = dims
-        .iter()
-        .filter(|(name, _)| text.contains(&format!("{name}]")) || text.contains(&format!("{name},")));
+    let named = |name: &str| text.contains(&format!("{name}]")) || text.contains(&format!("{name},"));
+    let dims = sizes.iter().filter(|(name, _)| named(name));
     let dims = dims.map(|(name, size)| ((*name).to_string(), *size)).collect();
     let request = Request { dims, ..Request::default() };
     let outcome = compile(&NoFiles, "spelling", text, &request);
     let said = arch_grammar::render(&outcome.diagnostics, &outcome.sources, false);
-    let mut program = outcome.program.unwrap_or_else(|| panic!("{said}\n{text}"));
-    let module = &mut program.module;
-    let (mut entry, forward) = fuse::canonical(module, program.entry).expect("rules fit");
-    assert!(forward.incomplete.is_empty(), "a limit was touched");
+    outcome.program.unwrap_or_else(|| panic!("{said}\n{text}"))
+}
+
+/// What a function becomes, with the gradients of all its float inputs if `backward`.
+fn lowered(module: &mut Module, function: FuncId, backward: bool) -> Compiled {
+    let inputs = module.function(function).inputs.iter();
+    let float = |id| module.function(function).value(id).storage.is_float();
+    let trained =
+        inputs.filter(|i| matches!(i.kind, InputKind::Argument | InputKind::Parameter) && float(i.value));
+    let mut wrt: Vec<String> = trained.map(|i| i.name.clone()).collect();
+    wrt.sort();
+    let (mut entry, forward) = fuse::canonical(module, function).expect("rules fit");
     if backward {
-        let floats = program.inputs.iter().filter(|a| !a.integer).map(|a| a.name.clone());
-        let parameters = program.parameters.iter().filter(|p| p.trained).map(|p| p.name.clone());
-        let mut wrt: Vec<String> = floats.chain(parameters).collect();
-        wrt.sort();
         let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
         entry = grad::value_and_grad(module, entry, &wrt).expect("all inputs have gradients");
     }
@@ -62,7 +77,7 @@ fn compiled(text: &str, backward: bool) -> Compiled {
     for step in &plan.steps {
         text += &format!("{}\n", step.name);
     }
-    Compiled { kernels: text, graph: print_function(module, flat) }
+    Compiled { kernels: text, graph: print_function(module, flat), complete: forward.incomplete.is_empty() }
 }
 
 /// Compiles every spelling of a family and compares it with the first.
@@ -75,6 +90,7 @@ fn check(family: &Family) {
         for text in spellings {
             count += 1;
             let found = compiled(&text, backward);
+            assert!(found.complete, "{}: a limit was touched\n{text}", family.name);
             assert!(
                 found.kernels == wanted.kernels,
                 "{}, {}: two spellings differ\n{reference}\n{}\n---\n{text}\n{}",

@@ -1,7 +1,7 @@
 //! Sums and products.
 
 use super::super::lang::{Graph, Node, Op, number};
-use super::super::terms::Term;
+use super::super::terms::{Term, splits};
 use super::{Rule, multiples, nodes, with, without};
 use egg::Id;
 use std::collections::BTreeMap;
@@ -74,6 +74,28 @@ fn minus(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
             found.push(Term::Node(Op::Product, factors));
         }
     }
+}
+
+pub(super) const POWER: Rule = Rule {
+    name: "power of a product",
+    algebra: "(a * b) ^ n = a ^ n * b ^ n",
+    guard: "n is whole, or a is a positive number",
+    find: power,
+};
+
+fn power(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    let Op::Power(halves) = node.op else { return };
+    for product in splitting(graph, halves, node.operands[0]) {
+        let factor = |id: &Id| Term::Node(Op::Power(halves), vec![Term::Class(*id)]);
+        found.push(Term::Node(Op::Product, product.operands.iter().map(factor).collect()));
+    }
+}
+
+/// The products in a class whose power is the product of powers.
+pub(in crate::fuse) fn splitting(graph: &Graph, halves: i16, id: Id) -> impl Iterator<Item = &Node> + '_ {
+    let is_loop = move |n: &&Node| n.operands.iter().any(|o| graph.find(*o) == graph.find(id));
+    let products = nodes(graph, id, move |op| *op == Op::Product).filter(move |n| !is_loop(n));
+    products.filter(move |n| splits(graph, halves, &n.operands))
 }
 
 pub(super) const ABSORB: Rule = Rule {

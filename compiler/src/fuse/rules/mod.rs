@@ -29,6 +29,7 @@ pub(super) struct Rule {
 pub(super) static RULES: &[Rule] = &[
     algebra::FLATTEN,
     algebra::MINUS,
+    algebra::POWER,
     algebra::ABSORB,
     algebra::FACTOR,
     sums::PULL,
