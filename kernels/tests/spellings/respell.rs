@@ -66,7 +66,7 @@ pub struct Copy<'a, 'm> {
 }
 
 impl Copy<'_, '_> {
-    pub fn new(&self, old: ValueId) -> ValueId {
+    pub fn known(&self, old: ValueId) -> ValueId {
         self.values[old.0 as usize]
     }
 
@@ -107,7 +107,7 @@ impl Copy<'_, '_> {
         for (n, node) in source.nodes.iter().enumerate().filter(|(_, n)| n.op != Op::Input) {
             let site = if step.is_some() { (step.unwrap_or_default(), Some(n)) } else { (n, None) };
             let mut here = edits.iter().filter(|e| e.site == site);
-            let inputs: Vec<ValueId> = node.inputs.iter().map(|v| self.new(*v)).collect();
+            let inputs: Vec<ValueId> = node.inputs.iter().map(|v| self.known(*v)).collect();
             let new = match &node.op {
                 Op::Scan(_) => self.scan(n, node, edits)?,
                 _ => match here.find_map(|e| ways::say(self, node, e, &inputs)) {
@@ -124,7 +124,7 @@ impl Copy<'_, '_> {
             }
         }
         for (name, old) in &source.outputs {
-            let value = self.stored(self.new(*old), &source.value(*old).shape);
+            let value = self.stored(self.known(*old), &source.value(*old).shape);
             self.b.output(name, value);
         }
         Ok(())
@@ -132,7 +132,7 @@ impl Copy<'_, '_> {
 
     fn in_old_order(&mut self, node: &Node) -> Vec<ValueId> {
         let source = self.source;
-        node.inputs.iter().map(|v| self.stored(self.new(*v), &source.value(*v).shape)).collect()
+        node.inputs.iter().map(|v| self.stored(self.known(*v), &source.value(*v).shape)).collect()
     }
 
     fn scan(&mut self, n: usize, node: &Node, edits: &[Edit]) -> Result<Vec<ValueId>, ShapeError> {

@@ -133,12 +133,12 @@ pub const WAYS: &[(&str, Say)] = &[
             Op::Reduce(Reduce::Sum, over) | Op::Contract(over) => over.clone(),
             _ => return None,
         };
-        let (inner, shape) = (c.new(producer.inputs[0]), c.b.shape(factor).to_vec());
+        let (inner, shape) = (c.known(producer.inputs[0]), c.b.shape(factor).to_vec());
         if shape.iter().any(|a| over.contains(a)) {
             return None;
         }
         let inner = c.map(Map::Mul, &[inner, factor]);
-        let rest: Vec<ValueId> = producer.inputs[1..].iter().map(|v| c.new(*v)).collect();
+        let rest: Vec<ValueId> = producer.inputs[1..].iter().map(|v| c.known(*v)).collect();
         Some(c.add(producer.op, &[vec![inner], rest].concat()))
     }),
     ("normalise late", |c, n, choice, i| {
@@ -212,7 +212,7 @@ pub const SCANS: &[&str] =
 fn operands(c: &Copy<'_, '_>, value: ValueId, map: Map) -> Option<(ValueId, ValueId)> {
     let node = c.source.producer(value);
     let is_float = node.inputs.iter().all(|v| c.source.value(*v).storage.is_float());
-    (node.op == Op::Map(map) && is_float).then(|| (c.new(node.inputs[0]), c.new(node.inputs[1])))
+    (node.op == Op::Map(map) && is_float).then(|| (c.known(node.inputs[0]), c.known(node.inputs[1])))
 }
 
 /// Says a node differently, if the way suits it.
