@@ -38,8 +38,9 @@ pub(in crate::lower) fn find(
         });
         match attention {
             Ok(mut attention) => {
-                if let Some(keys) = chaos.pick("keys of a tile", found.all.len(), 64) {
-                    attention.tiles = attention.tiles.at_most(keys + 1);
+                // One key of several at a time is no tile: there is no loop over it, and `fit` never goes below eight.
+                if let Some(keys) = chaos.pick("keys of a tile", found.all.len(), 63) {
+                    attention.tiles = attention.tiles.at_most(keys + 2);
                 }
                 found.all.push(attention);
             }
