@@ -154,6 +154,22 @@ impl Index {
         Some(range)
     }
 
+    /// The same, with a quotient and the remainder beside it put together again: `n * (i / n) + i % n` is `i`.
+    #[must_use]
+    pub fn rejoined(&self) -> Self {
+        for (atom, scale) in &self.terms {
+            let Atom::Mod(inner, by) = atom else { continue };
+            let quotient = inner.div(*by, &|_| None);
+            let [(whole, 1)] = quotient.terms.as_slice() else { continue };
+            if quotient.constant == 0 && self.terms.contains(&(whole.clone(), scale * by)) {
+                let mut rest = self.clone();
+                rest.terms.retain(|(a, _)| a != atom && a != whole);
+                return rest.plus(inner, *scale).rejoined();
+            }
+        }
+        self.clone()
+    }
+
     /// By how much this grows with `var`: `None` if not evenly.
     #[must_use]
     pub fn stride(&self, var: IndexVar) -> Option<i64> {
@@ -232,6 +248,19 @@ mod tests {
         assert_eq!(flat.div(7, &extent), Index::var(a));
         assert_eq!(flat.modulo(7, &extent), Index::var(b));
         assert!(matches!(flat.div(5, &extent).terms[0].0, Atom::Div(..)));
+    }
+
+    #[test]
+    fn a_place_that_was_taken_apart_is_put_together() {
+        let unknown = |_: IndexVar| None;
+        let row = Index::var(IndexVar(0)).times(6).plus(&Index::var(IndexVar(1)), 1);
+        let (sample, token) = (row.div(16, &unknown), row.modulo(16, &unknown));
+        let (high, wide) = (token.div(4, &unknown), token.modulo(4, &unknown));
+        let flat = sample.times(48).plus(&high.times(12).plus(&wide, 3), 1);
+        assert_eq!(flat.rejoined(), row.times(3));
+        // Another step from token to token: nothing fits together.
+        let apart = sample.times(50).plus(&token, 3);
+        assert_eq!(apart.rejoined(), apart);
     }
 
     #[test]

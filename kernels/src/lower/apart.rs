@@ -3,6 +3,7 @@
 use super::analysis::Role;
 use super::attention::Pass;
 use super::element;
+use super::gemm::Reason as ProductReason;
 use super::group::Groups;
 use super::lowering::Lowering;
 use super::order::Unit;
@@ -18,6 +19,8 @@ use std::ops::Range;
 pub enum Apart {
     /// The one or the other is a matrix product.
     Product,
+    /// What follows a matrix product is not computed with it.
+    Follows(ProductReason),
     /// The one or the other is an attention.
     Attention,
     /// The one or the other runs step by step along an axis.
@@ -42,6 +45,7 @@ impl fmt::Display for Apart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Apart::Product => write!(f, "a matrix product works on blocks of rows and columns"),
+            Apart::Follows(reason) => write!(f, "{reason}"),
             Apart::Attention => write!(f, "attention goes over blocks of queries, and keeps no scores"),
             Apart::Scan => write!(f, "a scan takes one step after the other, with its state in registers"),
             Apart::Scatter => write!(f, "additions at indices that are data must all be done first"),
@@ -96,6 +100,16 @@ impl Lowering<'_> {
                 _ => Apart::Scatter,
             }),
         };
+        let group = |unit: Unit| match unit {
+            Unit::Group(g) => Some(g),
+            Unit::Node(n) => self.epilogues.group_of(n),
+            _ => None,
+        };
+        if let (Unit::Node(n), Some(g)) = (from, group(to))
+            && let Some(reason) = self.epilogues.reason(n, g)
+        {
+            return Apart::Follows(reason.clone());
+        }
         match (from, to) {
             (Unit::Group(a), Unit::Group(b)) if !alone(from) && !alone(to) => self.groups.apart(a, b),
             _ => own(from).or_else(|| own(to)).unwrap_or(Apart::Elements),
@@ -115,7 +129,10 @@ impl Lowering<'_> {
         let function = self.function;
         let nodes: Vec<usize> = match unit {
             Unit::Group(g) => self.groups.groups[g].members.clone(),
-            Unit::Node(n) => vec![n],
+            Unit::Node(n) => {
+                let follows = self.epilogues.group_of(n).map(|g| &self.groups.groups[g].members);
+                follows.into_iter().flatten().copied().chain([n]).collect()
+            }
             Unit::Copy(value) => vec![function.value(value).node as usize],
             Unit::Attention(at, pass) => {
                 let attention = &self.analysis.attentions.all[at];

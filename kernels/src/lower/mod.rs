@@ -5,8 +5,9 @@
 //! 2. [`analysis`]: which nodes are needed, which values must be in memory, which are computed where they
 //!    are read.
 //! 3. [`group`]: maps and row reductions over one index space share a kernel.
-//! 4. [`order`]: units in an order that lets state be updated in place.
-//! 5. Each unit becomes kernels or a matrix product: [`rows`], [`scan`], [`scatter`], [`product`].
+//! 4. [`gemm`](mod@gemm): which groups are computed with the product that they read.
+//! 5. [`order`]: units in an order that lets state be updated in place.
+//! 6. Each unit becomes kernels or a matrix product: [`rows`], [`scan`], [`scatter`], [`product`].
 //!
 //! Inside a kernel everything is *pulled* ([`pull`]): an element of a value is an expression of elements of
 //! its inputs, down to what is in memory. Views are index arithmetic on the way.
@@ -16,6 +17,7 @@ mod apart;
 mod attention;
 mod chaos;
 mod element;
+mod gemm;
 mod group;
 mod lowering;
 mod order;
@@ -26,9 +28,11 @@ mod scan;
 mod scatter;
 mod sizes;
 mod storage;
+mod tile;
 
 pub use apart::Apart;
 pub use attention::{Reason, Refusal};
+pub use gemm::Reason as ProductReason;
 
 use crate::plan::Plan;
 use crate::print::Target;

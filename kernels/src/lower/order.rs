@@ -2,6 +2,7 @@
 
 use super::analysis::{Analysis, Role};
 use super::attention::Pass;
+use super::gemm::Epilogues;
 use super::group::Groups;
 use arch_compiler::graph::{Function, ValueId};
 use arch_compiler::ops::Op;
@@ -29,10 +30,12 @@ pub(super) struct Order {
     pub in_place: BTreeMap<ValueId, ValueId>,
 }
 
-struct Graph<'a> {
+/// The units and what they wait for.
+pub(super) struct Graph<'a> {
     function: &'a Function,
     analysis: &'a Analysis,
     groups: &'a Groups,
+    epilogues: &'a Epilogues,
     units: Vec<Unit>,
     /// By node.
     unit_of: Vec<Option<usize>>,
@@ -43,8 +46,13 @@ struct Graph<'a> {
 }
 
 /// Orders the units of a function.
-pub(super) fn order(function: &Function, analysis: &Analysis, groups: &Groups) -> Order {
-    let mut graph = Graph::new(function, analysis, groups);
+pub(super) fn order(
+    function: &Function,
+    analysis: &Analysis,
+    groups: &Groups,
+    epilogues: &Epilogues,
+) -> Order {
+    let mut graph = Graph::new(function, analysis, groups, epilogues);
     let mut in_place = BTreeMap::new();
     for (input, value) in &function.updates {
         if graph.update_in_place(*input, *value, &in_place) {
@@ -56,30 +64,37 @@ pub(super) fn order(function: &Function, analysis: &Analysis, groups: &Groups) -
 }
 
 impl<'a> Graph<'a> {
-    fn new(function: &'a Function, analysis: &'a Analysis, groups: &'a Groups) -> Self {
+    /// The units of a function; a group that is computed with a product is one with it.
+    pub(super) fn new(
+        function: &'a Function,
+        analysis: &'a Analysis,
+        groups: &'a Groups,
+        epilogues: &'a Epilogues,
+    ) -> Self {
         let mut graph = Graph {
             function,
             analysis,
             groups,
+            epilogues,
             units: Vec::new(),
             unit_of: vec![None; function.nodes.len()],
             before: Vec::new(),
             inputs: Vec::new(),
         };
-        let mut by_group: BTreeMap<usize, usize> = BTreeMap::new();
+        let mut known: BTreeMap<(bool, usize), usize> = BTreeMap::new();
         for n in 0..function.nodes.len() {
-            let unit = match (analysis.roles[n], groups.of[n]) {
-                (_, Some(g)) => *by_group.entry(g).or_insert_with(|| {
-                    graph.units.push(Unit::Group(g));
-                    graph.units.len() - 1
-                }),
-                (Role::Product | Role::Pieces | Role::Scan | Role::Scatter, _) => {
-                    graph.units.push(Unit::Node(n));
-                    graph.units.len() - 1
-                }
+            let (key, unit) = match (analysis.roles[n], groups.of[n]) {
+                (_, Some(g)) => match epilogues.product_of(g) {
+                    Some(product) => ((false, product), Unit::Node(product)),
+                    None => ((true, g), Unit::Group(g)),
+                },
+                (Role::Product | Role::Pieces | Role::Scan | Role::Scatter, _) => ((false, n), Unit::Node(n)),
                 _ => continue,
             };
-            graph.unit_of[n] = Some(unit);
+            graph.unit_of[n] = Some(*known.entry(key).or_insert_with(|| {
+                graph.units.push(unit);
+                graph.units.len() - 1
+            }));
         }
         graph.attentions();
         graph.copies();
@@ -127,7 +142,12 @@ impl<'a> Graph<'a> {
                         self.reads(*n, false, &mut before, &mut inputs);
                     }
                 }
-                Unit::Node(n) => self.reads(n, true, &mut before, &mut inputs),
+                Unit::Node(n) => {
+                    self.reads(n, true, &mut before, &mut inputs);
+                    for m in self.epilogues.group_of(n).iter().flat_map(|g| &self.groups.groups[*g].members) {
+                        self.reads(*m, true, &mut before, &mut inputs);
+                    }
+                }
                 Unit::Copy(value) => {
                     let node = self.function.value(value).node as usize;
                     if matches!(self.function.nodes[node].op, Op::Input) {
@@ -216,6 +236,27 @@ impl<'a> Graph<'a> {
         }
         self.before[writer].extend(readers);
         true
+    }
+
+    /// Makes a product and a group that reads it one unit, if nothing stands between them.
+    pub(super) fn join(&mut self, n: usize, g: usize) -> Option<()> {
+        let product = self.unit_of[n]?;
+        let group = self.unit_of[*self.groups.groups[g].members.first()?]?;
+        let between = self.before[group].iter().any(|b| *b != product && self.comes_before(product, *b));
+        if between || product == group {
+            return None;
+        }
+        let waits = std::mem::take(&mut self.before[group]);
+        self.before[product].extend(waits.into_iter().filter(|b| *b != product));
+        for before in &mut self.before {
+            if before.remove(&group) {
+                before.insert(product);
+            }
+        }
+        for unit in self.unit_of.iter_mut().filter(|u| **u == Some(group)) {
+            *unit = Some(product);
+        }
+        Some(())
     }
 
     fn comes_before(&self, first: usize, then: usize) -> bool {

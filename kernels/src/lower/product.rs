@@ -1,11 +1,12 @@
 //! Contractions as matrix products: which axes are rows, columns, sums and repeats, and with what strides.
 
 use super::element;
+use super::gemm::Product;
 use super::lowering::Lowering;
-use super::pull::{Place, row_major};
+use super::pull::{Place, Puller, Strides, row_major};
 use crate::ir::{Atom, Elem, IndexVar};
 use crate::plan::{Gemm, Operand, Repeat, SlotId};
-use arch_compiler::graph::{AxisId, ValueId};
+use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::Op;
 
 /// A value in memory with even steps.
@@ -27,10 +28,23 @@ impl Matrix {
 }
 
 /// Axes that run as one: length and strides in two matrices.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Run {
     size: usize,
     strides: [i64; 2],
+    /// The axes, innermost first.
+    axes: Vec<AxisId>,
+}
+
+impl Run {
+    /// A single place.
+    fn none() -> Self {
+        Run { size: 1, strides: [0, 0], axes: Vec::new() }
+    }
+
+    fn outermost_first(&self) -> Vec<AxisId> {
+        self.axes.iter().rev().copied().collect()
+    }
 }
 
 impl Lowering<'_> {
@@ -62,7 +76,7 @@ impl Lowering<'_> {
         let (column, more) = self.longest(&columns, &b, &c, |s| [0, s[0], s[1]]);
         repeats.extend(more);
         let sum = self.runs(over, &a, &b);
-        let sum = sum.first().copied().unwrap_or(Run { size: 1, strides: [0, 0] });
+        let sum = sum.into_iter().next().unwrap_or_else(Run::none);
         for axis in both {
             let strides = [a.stride(axis), b.stride(axis), c.stride(axis)].map(|s| s as isize);
             repeats.push(Repeat { count: self.module.size(axis, self.options.batch), strides });
@@ -70,18 +84,17 @@ impl Lowering<'_> {
         repeats.retain(|r| r.count != 1);
         repeats.sort_by_key(|r| std::cmp::Reverse(r.strides[2].abs()));
         merge_repeats(&mut repeats);
-        self.push_gemm(
-            n,
-            Gemm {
-                m: row.size,
-                n: column.size,
-                k: sum.size,
-                left: a.operand(row.strides[0], sum.strides[0]),
-                right: b.operand(sum.strides[1], column.strides[0]),
-                out: c.operand(row.strides[1], column.strides[1]),
-                repeats,
-            },
-        );
+        let gemm = Gemm {
+            m: row.size,
+            n: column.size,
+            k: sum.size,
+            left: a.operand(row.strides[0], sum.strides[0]),
+            right: b.operand(sum.strides[1], column.strides[0]),
+            out: c.operand(row.strides[1], column.strides[1]),
+            repeats,
+        };
+        let (rows, columns) = (row.outermost_first(), column.outermost_first());
+        self.multiply(n, Product { gemm, rows, columns, operands: [left, right] });
     }
 
     /// From one element of a value to the next along an axis, if it lies in memory with even steps.
@@ -103,20 +116,8 @@ impl Lowering<'_> {
             self.places.insert(view.base, Place::Slot(slot, Elem::F32, strides));
         }
         let Some(Place::Slot(slot, _, below)) = self.places.get(&view.base) else { return None };
-        let address = super::pull::Puller::address(&view.places, below);
-        let strides = self
-            .function
-            .value(value)
-            .shape
-            .iter()
-            .enumerate()
-            .map(|(i, axis)| {
-                let var = Atom::Var(IndexVar(i as u32));
-                let stride = address.terms.iter().find(|t| t.0 == var).map_or(0, |t| t.1);
-                (*axis, stride)
-            })
-            .collect();
-        Some(Matrix { slot: *slot, offset: address.constant, strides })
+        let (offset, strides) = through(self.function, value, &view, below);
+        Some(Matrix { slot: *slot, offset, strides })
     }
 
     /// A copy of a value with its axes in this order.
@@ -142,11 +143,13 @@ impl Lowering<'_> {
             let next = Run {
                 size: self.module.size(axis, self.options.batch),
                 strides: [a.stride(axis), b.stride(axis)],
+                axes: vec![axis],
             };
             match runs.last_mut() {
                 _ if next.size == 1 => {}
                 Some(run) if (0..2).all(|i| next.strides[i] == run.strides[i] * run.size as i64) => {
                     run.size *= next.size;
+                    run.axes.push(axis);
                 }
                 _ => runs.push(next),
             }
@@ -165,7 +168,7 @@ impl Lowering<'_> {
     ) -> (Run, Vec<Repeat>) {
         let mut runs = self.runs(axes, operand, out);
         let Some(best) = (0..runs.len()).max_by_key(|i| runs[*i].size) else {
-            return (Run { size: 1, strides: [0, 0] }, Vec::new());
+            return (Run::none(), Vec::new());
         };
         let best = runs.remove(best);
         let repeats = runs
@@ -174,6 +177,23 @@ impl Lowering<'_> {
             .collect();
         (best, repeats)
     }
+}
+
+/// The first element of a view and the strides along its axes, given those of the value below.
+fn through(function: &Function, value: ValueId, view: &element::Strided, below: &Strides) -> (i64, Strides) {
+    let address = Puller::address(&view.places, below);
+    let axes = function.value(value).shape.iter().enumerate();
+    let stride = |i: usize| {
+        let var = Atom::Var(IndexVar(i as u32));
+        address.terms.iter().find(|t| t.0 == var).map_or(0, |t| t.1)
+    };
+    (address.constant, axes.map(|(i, axis)| (*axis, stride(i))).collect())
+}
+
+/// The strides of a value that lies in memory or is a view of what does, if its steps are even.
+pub(super) fn even_strides(module: &Module, function: &Function, value: ValueId) -> Option<Strides> {
+    let view = element::strided(module, function, value)?;
+    Some(through(function, value, &view, &row_major(module, &function.value(view.base).shape)).1)
 }
 
 /// Axes by their strides in a matrix, longest first.

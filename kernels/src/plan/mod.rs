@@ -194,7 +194,11 @@ impl Plan {
     /// How many steps run generated kernels, and how many are matrix products.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        let gemms = self.steps.iter().filter(|s| matches!(s.action, Action::Gemm(_))).count();
+        let product = |step: &&Step| match step.action {
+            Action::Gemm(_) => true,
+            Action::Kernel { kernel, .. } => self.kernels[kernel].family == "gemm",
+        };
+        let gemms = self.steps.iter().filter(product).count();
         (self.steps.len() - gemms, gemms)
     }
 

@@ -26,7 +26,8 @@ impl Step {
     /// The time that its bytes or its operations take, whichever is more, in seconds.
     #[must_use]
     pub fn predicted_seconds(&self, machine: &Machine) -> f64 {
-        let product = matches!(self.action, Action::Gemm(_)) || self.name.starts_with("attention");
+        let product = matches!(self.action, Action::Gemm(_))
+            || ["attention", "gemm"].iter().any(|family| self.name.starts_with(family));
         let rate = if product { machine.product_flops } else { machine.operations };
         machine.step + (self.bytes as f64 / machine.bytes).max(self.flops as f64 / rate)
     }

@@ -150,7 +150,6 @@ fn matrix_product(target: Target) -> Plan {
     })
 }
 
-/// Every golden kernel by its name, as the only step of a plan.
 /// The last block of queries is short.
 fn attention(target: Target) -> Plan {
     plan(target, Module::default(), |b| {
@@ -170,6 +169,21 @@ fn attention(target: Target) -> Plan {
     })
 }
 
+/// A product with bias, activation and residual, whose rows and columns are no whole tiles and panels.
+fn product_bias_silu(target: Target) -> Plan {
+    plan(target, Module::default(), |b| {
+        let (t, i, o) = (b.module.add_axis("T", 45), b.module.add_axis("I", 24), b.module.add_axis("O", 72));
+        let (x, weight) = (float(b, "x", &[BATCH, t, i]), float(b, "weight", &[o, i]));
+        let (bias, beside) = (float(b, "bias", &[o]), float(b, "beside", &[BATCH, t, o]));
+        let y = add(b, Op::Contract(vec![i]), &[x, weight]);
+        let y = add(b, Op::Map(Map::Add), &[y, bias]);
+        let gate = add(b, Op::Map(Map::Sigmoid), &[y]);
+        let y = add(b, Op::Map(Map::Mul), &[y, gate]);
+        add(b, Op::Map(Map::Add), &[beside, y])
+    })
+}
+
+/// Every golden kernel by its name, as a plan of one step; in C a product has one more, that copies the weight.
 pub fn all(target: Target) -> Vec<(&'static str, Plan)> {
     let mut all = vec![
         ("silu_gate", silu_gate(target)),
@@ -182,9 +196,11 @@ pub fn all(target: Target) -> Vec<(&'static str, Plan)> {
         ("selective_scan", selective_scan(target)),
         ("recurrent_network", recurrent_network(target)),
     ];
-    if target == Target::Cuda {
+    match target {
         // In C it is a library's.
-        all.push(("matrix_product", matrix_product(target)));
+        Target::Cuda => all.push(("matrix_product", matrix_product(target))),
+        // In CUDA what follows a product is a kernel of its own.
+        _ => all.push(("product_bias_silu", product_bias_silu(target))),
     }
     all
 }

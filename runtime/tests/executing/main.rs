@@ -8,6 +8,7 @@ mod memory;
 mod models;
 mod ops;
 mod paper_blocks;
+mod products;
 mod scans;
 mod session;
 mod speed;

@@ -3,11 +3,11 @@
 //! the sum of exponents of each query; gradients of what belongs to keys grow with the blocks.
 
 use super::block::{Block, Memory, Rows, load};
-use super::product::{Span, TileProduct, enter, leave};
 use super::region::Sink;
 use super::{Attention, Gradient, RowSum};
 use crate::ir::{Binary, Elem, Expr, Index, Join, Local, LoopKind, Operand, Stmt};
 use crate::lower::pull::{Place, Puller};
+use crate::lower::tile::{Span, TileProduct, enter, leave};
 use arch_compiler::graph::ValueId;
 
 /// What is at hand for a block of queries.
@@ -157,6 +157,7 @@ impl Attention {
             terms: block.queries(p),
             lanes: self.tiles.lanes,
             together: self.tiles.together(length, self.tiles.tile),
+            begin: &|_, row| row,
             left: &|p, key, query| {
                 let key = block.key(p, tile, key).plus(tile, -1);
                 load(p, weights, &block.score_at(&key, query))
@@ -213,6 +214,7 @@ impl Attention {
             terms: keys.clone(),
             lanes: self.tiles.lanes,
             together: self.tiles.together(length, self.tiles.block.min(self.tiles.queries)),
+            begin: &|_, row| row,
             left: &|p, query, key| load(p, weights, &block.score_at(key, &inside(p, query))),
             right: &|p, key, column| {
                 let place = block.at_key(tile.plus(key, 1), &[]);

@@ -5,11 +5,11 @@
 //! The last block may be short, and the last tile of keys too. Lanes and rows beyond the end stand for the
 //! last query or key again; sums over them end early.
 
-use super::product::{Span, TileProduct, enter, leave};
 use super::{Attention, Product};
 use crate::ir::{Elem, Expr, Index, Local, LoopKind, Operand, Stmt};
 use crate::lower::element::{Env, with};
 use crate::lower::pull::{Place, Puller};
+use crate::lower::tile::{Span, TileProduct, enter, leave};
 use arch_compiler::graph::{AxisId, ValueId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,6 +130,7 @@ impl Block<'_> {
             terms: Span::axis(p, product.depth),
             lanes: tiles.lanes,
             together: tiles.together(tiles.block, tiles.tile),
+            begin: &|_, row| row,
             left: &|p, key, term| {
                 let place = self.at_key(self.key(p, tile, key), &[(product.depth, term.clone())]);
                 p.pull(0, product.keys, &place)

@@ -4,9 +4,9 @@
 
 use super::Attention;
 use super::block::{Block, Memory, load};
-use super::product::{Span, TileProduct, enter, leave};
 use crate::ir::{Binary, Elem, Expr, Index, Join, Local, LoopKind, Math, Operand, Stmt};
 use crate::lower::pull::{Place, Puller};
+use crate::lower::tile::{Span, TileProduct, enter, leave};
 
 /// What the tiles so far have come to, for each query of a block.
 struct Running {
@@ -169,6 +169,7 @@ impl Attention {
             terms: keys.clone(),
             lanes: self.tiles.lanes,
             together: self.tiles.together(length, self.tiles.block.min(self.tiles.queries)),
+            begin: &|_, row| row,
             left: &|p, query, key| load(p, weights, &block.score_at(key, &inside(p, query))),
             right: &|p, key, column| {
                 let place = block.at_key(tile.plus(key, 1), &[]);

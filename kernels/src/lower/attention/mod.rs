@@ -4,7 +4,6 @@
 //! - [`region`]: everything that is computed of the scores, and what reads it.
 //! - [`find`]: which of that is softmax, result and gradients; or the [`Reason`] why it is no attention.
 //! - [`tiles`]: how many queries and keys are worked on at a time, from shapes alone.
-//! - [`product`]: a matrix product of tiles, with its results in registers.
 //! - [`block`]: what both kernels do for a block of queries.
 //! - [`forward`] and [`backward`]: the kernels.
 //!
@@ -19,7 +18,6 @@ mod block;
 mod find;
 mod forward;
 mod monomial;
-mod product;
 mod reason;
 mod region;
 mod tiles;

@@ -3,6 +3,7 @@
 
 use super::region::Axes;
 use super::{Attention, Reason};
+use crate::lower::tile::register_tile;
 use crate::print::Target;
 use arch_compiler::graph::{AxisId, Module};
 
@@ -51,7 +52,7 @@ impl Tiles {
     fn with_keys(self, most: usize) -> Self {
         let keys = self.keys as usize;
         let vectors = (self.block / self.lanes) as usize;
-        let (rows, _) = register_tile(vectors, keys.min(most), self.target.registers());
+        let (rows, _) = register_tile(vectors, keys.min(most), self.target.registers() / 2);
         let tiles = keys.div_ceil(most).max(1);
         let tile = if tiles == 1 { keys } else { keys.div_ceil(tiles).next_multiple_of(rows) };
         Tiles { tile: tile as i64, ..self }
@@ -86,24 +87,13 @@ impl Tiles {
 
     /// Rows and vectors of results that are kept in registers.
     pub(super) fn together(&self, width: i64, rows: i64) -> (i64, i64) {
-        let (rows, vectors) =
-            register_tile((self.padded(width) / self.lanes) as usize, rows as usize, self.target.registers());
+        let (rows, vectors) = register_tile(
+            (self.padded(width) / self.lanes) as usize,
+            rows as usize,
+            self.target.registers() / 2,
+        );
         (rows as i64, vectors as i64)
     }
-}
-
-/// Rows and vectors of a product that are computed together: half of the registers at most, so that there is
-/// room for the factors, and as few loads for each multiplication as possible.
-fn register_tile(vectors: usize, rows: usize, registers: usize) -> (usize, usize) {
-    let most = registers / 2;
-    let shape = |v: usize| ((most / v).clamp(1, 8).min(rows.max(1)), v);
-    let fits = (1..=vectors).filter(|v| vectors.is_multiple_of(*v) && 2 * v <= most);
-    // Loads for a thousand multiplications, with those of rows that fill up the last tile.
-    let loads = |(r, v): (usize, usize)| {
-        let filled = rows.max(1).div_ceil(r) * r;
-        1000 * (r + v) * filled / (r * v * rows.max(1))
-    };
-    fits.map(shape).min_by_key(|t| loads(*t)).unwrap_or((1, 1))
 }
 
 impl Attention {
@@ -136,20 +126,5 @@ impl Attention {
             }
         }
         Err(Reason::Width(self.local_bytes(module)))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::register_tile;
-
-    #[test]
-    fn registers_hold_the_results_of_a_tile() {
-        assert_eq!(register_tile(4, 32, 32), (4, 4));
-        assert_eq!(register_tile(2, 64, 32), (8, 2));
-        // A width of 72 is five vectors of sixteen.
-        assert_eq!(register_tile(5, 32, 32), (3, 5));
-        assert_eq!(register_tile(8, 16, 16), (4, 2));
-        assert_eq!(register_tile(1, 1, 16), (1, 1));
     }
 }

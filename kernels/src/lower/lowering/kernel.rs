@@ -23,6 +23,18 @@ impl<'a> Lowering<'a> {
         own: &[ValueId],
         emit: impl FnOnce(&mut Puller<'a, '_>),
     ) {
+        self.named_kernel(family, &[], nodes, own, emit);
+    }
+
+    /// The same, with more in the name than the operations.
+    pub(in crate::lower) fn named_kernel(
+        &mut self,
+        family: &str,
+        first: &[String],
+        nodes: &[usize],
+        own: &[ValueId],
+        emit: impl FnOnce(&mut Puller<'a, '_>),
+    ) {
         let mut places = self.places.clone();
         for value in own {
             places.remove(value);
@@ -34,7 +46,10 @@ impl<'a> Lowering<'a> {
         emit(&mut puller);
         let args = std::mem::take(&mut puller.slots);
         let body = std::mem::take(&mut puller.body);
-        let names: Vec<String> = nodes.iter().filter_map(|n| op_name(&function.nodes[*n].op)).collect();
+        // A name that says the shape need not say that it is a product.
+        let said = |name: &String| first.is_empty() || name != "dot";
+        let operations = nodes.iter().filter_map(|n| op_name(&function.nodes[*n].op)).filter(said);
+        let names: Vec<String> = first.iter().cloned().chain(operations).collect();
         let origins = self.origins(nodes);
         self.step(family, &names, origins, body, args);
     }

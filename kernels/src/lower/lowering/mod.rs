@@ -7,6 +7,7 @@ mod slots;
 use super::analysis::{self, Analysis, Role};
 use super::attention;
 use super::chaos::Chaos;
+use super::gemm::{self, Epilogues, Packs};
 use super::group::{self, Groups};
 use super::order::{self, Unit};
 use super::pull::Place;
@@ -34,11 +35,15 @@ pub(super) struct Lowering<'a> {
     pub chunks: &'a Chunks,
     pub analysis: Rc<Analysis>,
     pub groups: Groups,
+    /// The groups that are computed with products.
+    pub epilogues: Epilogues,
     pub plan: Plan,
     /// Where values are in memory.
     pub places: BTreeMap<ValueId, Place>,
     /// Where the states of a scan (node, carry) at the start of each chunk are.
     pub states: BTreeMap<(usize, usize), Place>,
+    /// The right operands of products that have been copied into panels.
+    pub packs: Packs,
     literals: Literals,
     by_name: IndexMap<String, usize>,
 }
@@ -63,6 +68,8 @@ impl<'a> Lowering<'a> {
         let refused = attentions.refusals(function, options.sources);
         let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top, attentions));
         let groups = group::group(module, function, &analysis, &[], chaos);
+        let around = (&*analysis, &groups);
+        let epilogues = gemm::find(module, function, around, (options.target, options.batch));
         let plan = Plan {
             target: options.target,
             batch: options.batch,
@@ -86,6 +93,8 @@ impl<'a> Lowering<'a> {
             chunks,
             analysis,
             groups,
+            epilogues,
+            packs: Packs::new(),
             plan,
             places: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -95,7 +104,7 @@ impl<'a> Lowering<'a> {
     }
 
     pub(super) fn run(mut self) -> Result<Plan, LowerError> {
-        let order = order::order(self.function, &self.analysis, &self.groups);
+        let order = order::order(self.function, &self.analysis, &self.groups, &self.epilogues);
         self.inputs();
         self.slots(&order.in_place);
         let mut made = Vec::new();
@@ -131,17 +140,9 @@ impl<'a> Lowering<'a> {
         Ok(self.plan)
     }
 
-    fn group(&mut self, g: usize) {
+    pub(super) fn group(&mut self, g: usize) {
         let group = self.groups.groups[g].clone();
-        let mut targets: BTreeMap<ValueId, Vec<Place>> = BTreeMap::new();
-        for n in &group.members {
-            let value = self.function.nodes[*n].outputs[0];
-            if self.groups.leaves(self.function, &self.analysis, g, value)
-                && let Some(place) = self.places.get(&value)
-            {
-                targets.insert(value, vec![place.clone()]);
-            }
-        }
+        let targets = self.targets(g);
         let own: Vec<ValueId> =
             group.members.iter().flat_map(|n| self.function.nodes[*n].outputs.clone()).collect();
         let analysis = self.analysis.clone();

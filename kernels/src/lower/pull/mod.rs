@@ -128,6 +128,7 @@ impl<'a, 'c> Puller<'a, 'c> {
         strides
             .iter()
             .fold(Index::default(), |sum, (axis, stride)| sum.plus(&element::position(env, *axis), *stride))
+            .rejoined()
     }
 
     /// Writes an element.

@@ -60,6 +60,14 @@ impl Rows<'_> {
         }
     }
 
+    /// Emits the group at one place on its outer axes.
+    pub(super) fn emit_at(&self, p: &mut Puller<'_, '_>, env: &Env) {
+        let function = p.frames[self.frame].function;
+        let order = storage_order(function, self.group);
+        let inner: Vec<AxisId> = order.into_iter().filter(|a| self.group.inner.contains(a)).collect();
+        self.passes(p, function, &inner, env);
+    }
+
     fn outer_kinds(
         &self,
         p: &Puller<'_, '_>,

@@ -17,6 +17,7 @@ use super::analysis::{self, Analysis, Role};
 use super::attention::Attentions;
 use super::chaos::Chaos;
 use super::element::Env;
+use super::gemm::Epilogues;
 use super::group::{self, Groups};
 use super::lowering::Lowering;
 use super::order::{self, Unit};
@@ -106,7 +107,7 @@ impl<'a> Step<'a> {
             sums.iter().for_each(|n| analysis.roles[*n] = Role::LaneSum);
         }
         let groups = group::group(module, body, &analysis, free, chaos);
-        let units = order::order(body, &analysis, &groups).units;
+        let units = order::order(body, &analysis, &groups, &Epilogues::default()).units;
         let (free, style, sums) = (free.clone(), *style, Vec::new());
         Step { frame, scan, body, inputs, free, style, sums, lanes, analysis, groups, units }
     }

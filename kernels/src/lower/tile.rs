@@ -1,5 +1,5 @@
 //! A matrix product of tiles with its results in registers: each row of the left factor is read number by
-//! number and each row of the right one vector by vector.
+//! number and each row of the right one vector by vector. Attention and matrix products are made of it.
 
 use crate::ir::{Binary, Elem, Expr, Extent, Index, LoopKind, Operand, Stmt};
 use crate::lower::pull::Puller;
@@ -48,6 +48,9 @@ pub(super) struct TileProduct<'f> {
     pub lanes: i64,
     /// Rows and vectors that are computed together.
     pub together: (i64, i64),
+    /// Where the rows that are computed together begin, given the first one that is due: earlier, where fewer
+    /// are left than are computed together and whoever writes them may write some twice.
+    pub begin: &'f dyn Fn(&Puller<'_, '_>, Index) -> Index,
     pub left: Read<'f>,
     pub right: Read<'f>,
     pub start: Read<'f>,
@@ -60,6 +63,7 @@ impl TileProduct<'_> {
         let (rows, vectors) = self.together;
         let depth = p.body.depth();
         let row = enter(p, LoopKind::Sequential, &self.rows.steps(rows)).times(rows);
+        let row = (self.begin)(p, row);
         let width = self.lanes * vectors;
         let column = enter(p, LoopKind::Sequential, &Span::of(self.columns / width, "columns")).times(width);
         let lane = enter(p, LoopKind::Vector, &Span::of(self.lanes, "column"));
@@ -125,5 +129,33 @@ pub(super) fn enter(p: &mut Puller<'_, '_>, kind: LoopKind, span: &Span) -> Inde
 pub(super) fn leave(p: &mut Puller<'_, '_>, depth: usize) {
     while p.body.depth() > depth {
         p.close();
+    }
+}
+
+/// Rows and vectors of a product that are computed together, with so many results in registers at most, and as few
+/// loads for each multiplication as possible. There must be room for the factors beside the results.
+pub(super) fn register_tile(vectors: usize, rows: usize, most: usize) -> (usize, usize) {
+    let shape = |v: usize| ((most / v).clamp(1, 8).min(rows.max(1)), v);
+    let fits = (1..=vectors).filter(|v| vectors.is_multiple_of(*v) && 2 * v <= most);
+    // Loads for a thousand multiplications, with those of rows that fill up the last tile.
+    let loads = |(r, v): (usize, usize)| {
+        let filled = rows.max(1).div_ceil(r) * r;
+        1000 * (r + v) * filled / (r * v * rows.max(1))
+    };
+    fits.map(shape).min_by_key(|t| loads(*t)).unwrap_or((1, 1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::register_tile;
+
+    #[test]
+    fn registers_hold_the_results_of_a_tile() {
+        assert_eq!(register_tile(4, 32, 16), (4, 4));
+        assert_eq!(register_tile(2, 64, 16), (8, 2));
+        // A width of 72 is five vectors of sixteen.
+        assert_eq!(register_tile(5, 32, 16), (3, 5));
+        assert_eq!(register_tile(8, 16, 8), (4, 2));
+        assert_eq!(register_tile(1, 1, 8), (1, 1));
     }
 }

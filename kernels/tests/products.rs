@@ -1,0 +1,106 @@
+//! What follows a matrix product is computed with it; and where it may not be, a reason is given.
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::graph::FuncId;
+use arch_compiler::program::Program;
+use arch_compiler::{fuse, grad, library};
+use arch_kernels::lower::{Apart, ProductReason as Reason};
+use arch_kernels::plan::Plan;
+use arch_kernels::{Options, Target, lower};
+
+fn program(name: &str, text: &str, request: &Request) -> Program {
+    let outcome = compile(&NoFiles, name, text, request);
+    outcome.program.unwrap_or_else(|| panic!("{name}: {:?}", outcome.diagnostics))
+}
+
+fn plan(mut program: Program, function: FuncId, target: Target) -> Plan {
+    let flat = fuse::flat(&mut program.module, function).unwrap();
+    let options = Options { target, batch: 8, sources: None };
+    lower(&program.module, program.module.function(flat), &options).unwrap()
+}
+
+/// A diffusion transformer of two blocks, 64 tokens and a width of 128, forward or with all gradients.
+fn dit(target: Target, trained: bool) -> Plan {
+    let text = library::ZOO.iter().find(|(name, _)| *name == "dit").expect("it is in the zoo").1;
+    let set = [("depth", "2"), ("hidden_size", "128"), ("num_heads", "4"), ("input_size", "16")];
+    let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let request = Request { item: Some("DiT".into()), set, ..Request::default() };
+    let mut program = program("dit", text, &request);
+    let mut function = program.entry;
+    if trained {
+        let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        function = grad::value_and_grad(&mut program.module, function, &names).unwrap();
+    }
+    plan(program, function, target)
+}
+
+/// Steps by how their names begin.
+fn family(plan: &Plan, family: &str) -> usize {
+    plan.steps.iter().filter(|s| s.name.starts_with(family)).count()
+}
+
+#[test]
+fn in_a_block_of_dit_there_are_only_products_and_attention() {
+    for target in [Target::Avx2, Target::Avx512] {
+        let plan = dit(target, false);
+        let block = ["attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2"].map(|layer| format!("blocks.0.{layer}."));
+        let reads = |name: &str| -> Vec<&str> {
+            let of = |slot| plan.inputs.iter().find(|(_, i)| i.slot == slot).map_or("", |(n, _)| n.as_str());
+            let readers = plan.steps.iter().filter(|s| s.reads.iter().any(|r| of(*r) == name));
+            readers.map(|s| s.name.split('_').next().unwrap_or_default()).collect()
+        };
+        for layer in block {
+            assert_eq!(reads(&format!("{layer}weight")), ["pack"], "{plan}");
+            assert_eq!(reads(&format!("{layer}bias")), ["gemm"], "{plan}");
+        }
+        // Only the norm of the first block follows no product of its own: the patches are rearranged before it.
+        assert_eq!((family(&plan, "row_"), family(&plan, "attention_")), (1, 2), "{plan}");
+        // What is between the layers of the perceptron is written once, after its activation.
+        let hidden = plan.steps.iter().filter(|s| s.writes.iter().any(|w| plan.slot(*w).len == 8 * 64 * 512));
+        assert_eq!(hidden.count(), 2, "{plan}");
+    }
+}
+
+#[test]
+fn products_of_cuda_are_by_themselves() {
+    let plan = dit(Target::Cuda, false);
+    assert_eq!(family(&plan, "pack_1"), 0, "{plan}");
+    assert!(plan.counts().1 == dit(Target::Avx2, false).counts().1, "{plan}");
+}
+
+#[test]
+fn gradients_follow_products_too() {
+    let plan = dit(Target::Avx512, true);
+    // The gradient of the activation, and those of both norms of the second block.
+    for product in ["gemm_512x512x128_mul_add", "gemm_512x128x512_mul_add", "gemm_512x128x384_mul_add"] {
+        assert!(family(&plan, product) >= 2, "{product}: {plan}");
+    }
+    // Sums over tokens are gradients of weights: those are the library's.
+    assert!(plan.steps.iter().any(|s| s.name == "gemm_512x128x512"), "{plan}");
+}
+
+/// What follows `y = sum(w * x, over: I)`, and why it is not computed with it.
+fn reason(body: &str) -> Vec<Reason> {
+    let text = format!(
+        "edition 2026\nmodel A {{\n  dims T = 64, I = 32, O = 48\n  param w: [O, I] = normal(0.3)
+  param v: [O, I] = normal(0.3)\n  param bias: [O] = zeros
+  forward(x: [T, I]) -> [T, O] {{\n    let y = sum(w * x, over: I)\n{body}\n  }}\n}}\n"
+    );
+    let program = program("reasons", &text, &Request::default());
+    let entry = program.entry;
+    let apart = plan(program, entry, Target::Avx2).neighbors.into_iter().map(|n| n.apart);
+    apart.filter_map(|a| if let Apart::Follows(reason) = a { Some(reason) } else { None }).collect()
+}
+
+#[test]
+fn reasons_are_given() {
+    assert_eq!(reason("    y + bias"), []);
+    assert_eq!(reason("    y * sigmoid(y + bias)"), []);
+    assert_eq!(reason("    y - mean(y, over: O)"), []);
+    assert_eq!(reason("    y + flip(y, T)"), [Reason::Moved]);
+    assert_eq!(reason("    sigmoid(y + sum(v * (x * x), over: I))"), [Reason::Later]);
+    // The second product waits for the activation of the first, which is what the sum reads, too.
+    let circular = reason("    let z = sum(y * w, over: O)\n    sigmoid(y) * sum(v * (x + z), over: I)");
+    assert!(circular.contains(&Reason::Later) || circular.contains(&Reason::Circular), "{circular:?}");
+}

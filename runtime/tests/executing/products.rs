@@ -1,0 +1,134 @@
+//! Matrix products with what follows them: sizes around those of tiles, panels and blocks, spellings of what follows,
+//! and what may not be computed with a product. Forward and with gradients.
+
+use super::common::{Fill, Terms, compare};
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::grad;
+use arch_compiler::program::Program;
+
+/// Tokens, width before, width after.
+type Sizes = [usize; 3];
+
+const MEMBERS: &str = "
+  param w: [O, I] = normal(0.3)
+  param bias: [O] = normal(1.0)";
+
+fn program([t, i, o]: Sizes, members: &str, inputs: &str, body: &str) -> Program {
+    let text = format!(
+        "edition 2026\nmodel A {{\n  dims T = {t}, I = {i}, O = {o}{members}
+  forward(x: [T, I]{inputs}) -> [T, O] {{{body}\n  }}\n}}\n"
+    );
+    let outcome = compile(&NoFiles, "products", &text, &Request::default());
+    outcome.program.unwrap_or_else(|| panic!("{text}\n{:?}", outcome.diagnostics))
+}
+
+fn check(sizes: Sizes, inputs: &str, body: &str, batch: usize, targets: &Terms) {
+    let Program { mut module, entry, .. } = program(sizes, MEMBERS, inputs, body);
+    let what = format!("{sizes:?}{body}");
+    let both = grad::value_and_grad(&mut module, entry, &["x", "w", "bias"]).expect("all have gradients");
+    compare(&format!("{what}\nforward"), &module, entry, batch, targets);
+    compare(&format!("{what}\ngradients"), &module, both, batch, targets);
+}
+
+fn terms(case: &str) -> Terms {
+    Terms::in_turn(case, 2e-5, Fill::Signed, 1)
+}
+
+/// Bias, activation, gate for each sample and residual.
+const FOLLOWED: &str = "
+    let y = gelu_tanh(sum(w * x, over: I) + bias)
+    r + gate * y";
+const BESIDE: &str = ", r: [T, O], gate: [O]";
+
+#[test]
+fn rows_around_tiles_and_blocks() {
+    for t in [1, 4, 127, 128, 129, 131, 191, 193] {
+        check([t, 16, 32], BESIDE, FOLLOWED, 1, &terms(&format!("{t} rows")));
+    }
+}
+
+#[test]
+fn columns_around_vectors_and_panels() {
+    for o in [1, 7, 15, 16, 17, 31, 33, 47, 63, 64, 65, 80, 97, 131] {
+        check([16, 16, o], BESIDE, FOLLOWED, 8, &terms(&format!("{o} columns")));
+    }
+}
+
+#[test]
+fn sums_of_any_length() {
+    for i in [1, 2, 15, 16, 17, 33, 97] {
+        check([16, i, 48], BESIDE, FOLLOWED, 8, &terms(&format!("{i} terms")));
+    }
+}
+
+#[test]
+fn rows_of_many_samples() {
+    for (t, batch) in [(1, 130), (3, 43), (5, 27), (17, 8), (64, 3), (100, 2)] {
+        check([t, 24, 40], BESIDE, FOLLOWED, batch, &terms(&format!("{t} tokens")));
+    }
+}
+
+#[test]
+fn whole_rows_are_normalised_where_they_are_made() {
+    for o in [16, 37, 64, 130] {
+        let body = "
+    let y = r + gate * (sum(w * x, over: I) + bias)
+    let middle = mean(y, over: O)
+    (y - middle) / sqrt(mean((y - middle) * (y - middle), over: O) + 1e-5) * (1 + gate)";
+        check([33, 20, o], BESIDE, body, 4, &terms(&format!("{o} in a row")));
+        let both = format!("{body} + y");
+        check([33, 20, o], BESIDE, &both, 4, &terms(&format!("{o} in a row and beside")));
+    }
+}
+
+#[test]
+fn what_reads_the_result_elsewhere_comes_later() {
+    for body in [
+        // Another place along the rows, along the columns, and a sum over rows.
+        "
+    let y = sum(w * x, over: I) + bias
+    y + flip(y, T)",
+        "
+    let y = sum(w * x, over: I)
+    y * bias + flip(y, O)",
+        "
+    let y = sum(w * x, over: I) + bias
+    y + mean(y, over: T)",
+        // Two products that wait for each other's readers.
+        "
+    let y = sum(w * x, over: I) + bias
+    let z = sum(w * (x * sum(y * w, over: O)), over: I)
+    y * sigmoid(z)",
+    ] {
+        check([32, 24, 40], "", body, 4, &terms(body));
+    }
+}
+
+#[test]
+fn a_sum_of_two_products_is_computed_with_the_later_one() {
+    let body = "
+    let y = sum(w * x, over: I)
+    let z = sum(w * (x * x), over: I)
+    silu(y + z + bias)";
+    check([32, 24, 40], "", body, 4, &terms(body));
+}
+
+#[test]
+fn columns_and_rows_of_several_axes() {
+    for (h, k, batch) in [(3, 16, 8), (4, 5, 9), (2, 40, 8)] {
+        let text = format!(
+            "edition 2026\nmodel A {{\n  dims R = 5, T = 4, I = 20, H = {h}, K = {k}\n  param w: [H, K, I] = normal(0.3)
+  param bias: [H, K] = normal(1.0)\n  param scale: [R, K] = ones
+  forward(x: [R, T, I]) -> [R, T, H, K] {{
+    let y = sum(w * x, over: I) + bias
+    y * sigmoid(scale * y)\n  }}\n}}\n"
+        );
+        let outcome = compile(&NoFiles, "columns", &text, &Request::default());
+        let Program { mut module, entry, .. } =
+            outcome.program.unwrap_or_else(|| panic!("{text}\n{:?}", outcome.diagnostics));
+        let both = grad::value_and_grad(&mut module, entry, &["x", "w", "bias"]).expect("all have gradients");
+        let terms = Terms::everywhere(2e-5, Fill::Signed, 1);
+        compare(&format!("{h} by {k}, forward"), &module, entry, batch, &terms);
+        compare(&format!("{h} by {k}, gradients"), &module, both, batch, &terms);
+    }
+}
