@@ -1,5 +1,6 @@
 //! Kernels run as they stand, which is what is left where a compiler does not take one, against the f64 interpreter:
-//! every operation, recurrences, attention, random functions. The cases are those of the executing form.
+//! every operation, products and what follows them, recurrences, attention, random functions. The cases are those of the
+//! executing form.
 
 #[path = "../../../runtime/tests/executing/attention.rs"]
 mod attention;
@@ -13,5 +14,7 @@ mod generator;
 mod ops;
 #[path = "../../../runtime/tests/programs/program.rs"]
 mod program;
+#[path = "../../../runtime/tests/executing/products.rs"]
+mod products;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;

@@ -66,19 +66,22 @@ impl Kernel<'_> {
             let place = Place::Step(*local, self.strides(p, *width), origin);
             p.frames[0].places.insert(self.value, place);
         }
-        if let Some(epilogue) = self.epilogue.as_ref().filter(|_| !along) {
+        // Rows that are whole lie in memory as they are gone along; rows of a panel are pieces of them.
+        let behind = along || !cut.shares_panels && self.sums != Sums::Panel;
+        if behind {
+            leave(p, inside);
+        }
+        if let Some(epilogue) = &self.epilogue {
             let row = enter(p, LoopKind::Sequential, &rows);
             let mut env = self.position(p, &self.product.rows, &first.plus(&row, 1));
-            let columns = &self.product.columns;
-            let names: Vec<&str> = columns.iter().map(|a| p.module.axis(*a).name.as_str()).collect();
-            let lane = enter(p, LoopKind::Vector, &Span::of(cut.width, &names.join("_")));
-            env.extend(self.position(p, columns, &column.plus(&lane, 1)));
-            epilogue.rows().emit_at(p, &env);
-        }
-        leave(p, inside);
-        if let Some(epilogue) = self.epilogue.as_ref().filter(|_| along) {
-            let row = enter(p, LoopKind::Sequential, &rows);
-            let env = self.position(p, &self.product.rows, &first.plus(&row, 1));
+            if !along {
+                let columns = &self.product.columns;
+                let names: Vec<&str> = columns.iter().map(|a| p.module.axis(*a).name.as_str()).collect();
+                let count = if behind { n } else { cut.width };
+                let lane = enter(p, LoopKind::Vector, &Span::of(count, &names.join("_")));
+                let at = if behind { lane } else { column.plus(&lane, 1) };
+                env.extend(self.position(p, columns, &at));
+            }
             epilogue.rows().emit_at(p, &env);
         }
         leave(p, outside);

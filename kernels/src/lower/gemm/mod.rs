@@ -98,12 +98,12 @@ impl Lowering<'_> {
         let along = joined.is_some_and(|g| !self.groups.groups[g].inner.is_empty());
         let value = self.function.nodes[n].outputs[0];
         let stored = joined.is_none_or(|g| self.groups.leaves(self.function, &self.analysis, g, value));
-        let sums = match (stored, along) {
-            (true, _) => Sums::Memory,
-            (false, true) => Sums::Rows,
-            (false, false) => Sums::Panel,
+        let cut = Cut::choose(self.options.target, (g.m, g.n, g.k), along);
+        let sums = match stored {
+            true => Sums::Memory,
+            false if along || cut.holds_rows(g.n) => Sums::Rows,
+            false => Sums::Panel,
         };
-        let cut = Cut::choose(self.options.target, (g.m, g.n, g.k), sums == Sums::Rows);
         let packed = self.packed_panels(n, &product, &cut);
         self.gemm_kernel(n, &product, (&cut, packed, sums), joined);
         group.filter(|_| joined.is_none()).into_iter().for_each(|g| self.group(g));

@@ -14,7 +14,7 @@ const SHORT_BLOCK: usize = 32;
 /// Fewer blocks of rows than this, and panels are shared out among threads, too.
 const ENOUGH: i64 = 8;
 /// Bytes that whole rows of a block may take: half of the second cache, of which a panel wants the rest.
-pub(super) const ROOM: usize = 1 << 19;
+const ROOM: usize = 1 << 19;
 
 /// The cuts of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,13 @@ impl Cut {
     }
 }
 
+impl Cut {
+    /// Whether a piece has whole rows, and room for the sums of all of them.
+    pub(super) fn holds_rows(&self, n: usize) -> bool {
+        !self.shares_panels && 4 * self.block as usize * n <= ROOM
+    }
+}
+
 /// Rows of a block: about equal blocks of whole tiles, and at least a tile in the last one.
 fn block(m: usize, tile: usize, wanted: usize) -> usize {
     let mut block = m.div_ceil(m.div_ceil(wanted)).next_multiple_of(tile);
@@ -88,7 +95,7 @@ mod tests {
                 let block = block(m, tile, BLOCK);
                 let last = (m - 1) % block + 1;
                 assert!(
-                    last >= tile && block % tile == 0 && block <= BLOCK + 2 * tile,
+                    last >= tile && block.is_multiple_of(tile) && block <= BLOCK + 2 * tile,
                     "{m} by {tile}: {block}"
                 );
             }
