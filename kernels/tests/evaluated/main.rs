@@ -12,9 +12,9 @@ mod fuzz;
 mod generator;
 #[path = "../../../runtime/tests/executing/ops.rs"]
 mod ops;
-#[path = "../../../runtime/tests/programs/program.rs"]
-mod program;
 #[path = "../../../runtime/tests/executing/products.rs"]
 mod products;
+#[path = "../../../runtime/tests/programs/program.rs"]
+mod program;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;

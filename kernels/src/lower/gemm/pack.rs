@@ -9,8 +9,12 @@ use crate::lower::tile::{Span, enter, leave};
 use crate::plan::{Operand, SlotId};
 use arch_compiler::graph::ValueId;
 
-/// The copies that there are: of what, how it is read, how large it is and how wide its panels are.
-pub(in crate::lower) type Packs = Vec<(Key, SlotId)>;
+/// A copy that nobody has read for so many steps is made again: kept from the forward pass to the backward one, copies
+/// would take the memory of all weights once more.
+const REACH: usize = 16;
+
+/// The copies that there are: of what, where, and the step that read them last.
+pub(in crate::lower) type Packs = Vec<(Key, SlotId, usize)>;
 
 /// Copies with equal keys are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +32,10 @@ impl Lowering<'_> {
         let g = &product.gemm;
         let key =
             Key { value: product.operands[1], operand: g.right, rows: g.k, columns: g.n, width: cut.width };
-        if let Some((_, slot)) = self.packs.iter().find(|p| p.0 == key) {
+        let now = self.plan.steps.len();
+        let near = |p: &&mut (Key, SlotId, usize)| p.0 == key && now - p.2 <= REACH;
+        if let Some((_, slot, last)) = self.packs.iter_mut().find(near) {
+            *last = now;
             return *slot;
         }
         let slot = self.scratch(Elem::F32, cut.panels as usize * g.k * cut.width as usize);
@@ -57,7 +64,7 @@ impl Lowering<'_> {
             p.body.push(Stmt::Store(to, place, value));
             leave(p, open);
         });
-        self.packs.push((key, slot));
+        self.packs.push((key, slot, now));
         slot
     }
 }
