@@ -91,6 +91,10 @@ impl Search<'_> {
         while let Some((value, moved)) = todo.pop() {
             for r in &self.analysis.readers[value.0 as usize] {
                 let node = &self.function.nodes[*r];
+                // Who only waits for a value does not read it.
+                if node.op == Op::After && node.inputs[0] != value {
+                    continue;
+                }
                 let looked_up = matches!(node.op, Op::Gather { .. }) && node.inputs[0] == value;
                 let moved = moved || looked_up || matches!(node.op, Op::View(_));
                 match (self.groups.of[*r], self.analysis.roles[*r]) {
@@ -114,6 +118,9 @@ impl Search<'_> {
             let broadcast = matches!(self.function.nodes[*m].op, Op::Map(Map::Broadcast));
             self.analysis.roles[*m] == Role::Member && !broadcast
         };
+        if self.server(n)? == Server::Library {
+            return Err(Reason::Library);
+        }
         if moved {
             return Err(Reason::Moved);
         }
@@ -127,9 +134,6 @@ impl Search<'_> {
         let writes = |v: &ValueId| group.members.contains(&(self.function.value(*v).node as usize));
         if self.function.updates.iter().any(|u| writes(&u.1)) {
             return Err(Reason::State);
-        }
-        if self.server(n)? == Server::Library {
-            return Err(Reason::Library);
         }
         if group.inner.is_empty() {
             return Ok(());
