@@ -19,6 +19,8 @@ pub fn of(program: &Program, plan: &Plan, printed: &[Printed]) -> Value {
         "kernel_steps": kernels,
         "matrix_products": products,
         "scratch_bytes": plan.arena_bytes,
+        "bytes_moved": plan.bytes_moved(),
+        "hash": hash(plan, printed),
         "kernels": printed.iter().map(|k| kernel(plan, k)).collect::<Vec<_>>(),
     });
     manifest["buffers"] = schedule::buffers(program, plan).into();
@@ -27,6 +29,21 @@ pub fn of(program: &Program, plan: &Plan, printed: &[Printed]) -> Value {
         manifest["products"] = products_of(plan).into();
     }
     manifest
+}
+
+/// One hash of everything that is run: the texts without their comments, and the steps. What changes it changes
+/// what a GPU or a CPU does.
+fn hash(plan: &Plan, printed: &[Printed]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let code = |line: &&str| !line.starts_with("/*") && !line.starts_with("//");
+    for line in printed.iter().flat_map(|k| k.text.lines().filter(code)) {
+        hasher.update(line.as_bytes());
+        hasher.update(b"\n");
+    }
+    for step in schedule::steps(plan, printed) {
+        hasher.update(step.to_string().as_bytes());
+    }
+    hasher.finalize().to_hex()[..16].to_string()
 }
 
 /// Lines, bytes and operations are those of all calls together.
