@@ -69,9 +69,9 @@ fn a_kernel_that_the_compiler_refuses_runs_uncompiled() {
 fn a_compiler_that_crashes_on_what_it_optimises_is_asked_for_less() {
     let base = folder();
     let fault = "case \"$*\" in *-O3*) kill -SEGV $$;; esac;";
-    let compiler = compiler(base.path(), "^void row", fault);
+    let compiler = compiler(base.path(), "^void map", fault);
     let said = mixer(base.path(), &compiler, &[]).stderr;
-    for part in ["does not take kernel `row_", "it said nothing", "with little optimisation"] {
+    for part in ["does not take kernel `map_", "it said nothing", "with little optimisation"] {
         assert!(said.contains(part), "`{part}` is missing in {said}");
     }
     assert!(!said.contains("uncompiled"), "{said}");
