@@ -83,7 +83,7 @@ impl Counted {
             kernels: kernels as u64,
             gemms: gemms as u64,
             flops: plan.steps.iter().map(|s| s.flops).sum(),
-            seconds: plan.steps.iter().map(|s| s.predicted_seconds(&Machine::TWO_CORES)).sum(),
+            seconds: (0..plan.steps.len()).map(|at| plan.predicted_seconds(at, &Machine::TWO_CORES).0).sum(),
             bytes_moved: plan.bytes_moved(),
             arena: plan.arena_bytes as u64,
             bound: plan.live_lower_bound as u64,

@@ -5,10 +5,12 @@ use super::rewrite::{reads, rewrite};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 
-/// A part, and where it begins.
+/// A part of a concatenation.
 struct Part {
+    /// Where it begins.
     begin: usize,
     size: usize,
+    /// The axis that becomes a part; none where the part is one position without an axis of its own.
     axis: Option<AxisId>,
     value: ValueId,
 }
@@ -60,7 +62,7 @@ fn side_by_side(b: &Builder, terms: &[ValueId]) -> Option<(AxisId, Vec<Part>)> {
         }
         end += part.size;
     }
-    // An operand for one position has no axis for it, and none may have the axis that is put together.
+    // Parts that lack axes of others would be broadcast, and copied more often than they are added.
     let axes = |p: &Part| b.shape(p.value).iter().filter(|a| Some(**a) != p.axis).count();
     let same = parts.windows(2).all(|w| axes(&w[0]) == axes(&w[1]));
     (end == b.module.size(*into, 0) && same && parts.len() > 1).then_some((*into, parts))

@@ -18,7 +18,8 @@ mod rewrite;
 use crate::grad::{Derivative, Read};
 use crate::graph::{Module, ValueId};
 use crate::ops::ShapeError;
-use cut::{NEVER, Network};
+use cut::{NEVER, cut};
+use petgraph::graph::DiGraph;
 use prices::Prices;
 
 /// How much memory training may take for speed: how much a byte weighs that lives from forward to backward.
@@ -105,23 +106,24 @@ fn choose(module: &Module, outputs: usize, derivative: &Derivative, setting: Set
     let function = module.function(derivative.forward);
     let prices = Prices::new(module, outputs, derivative, setting);
     // Vertices: the nodes, then the values, then everything before the function and everything after it.
-    let (nodes, values) = (function.nodes.len(), function.values.len());
-    let vertex = |value: ValueId| nodes + value.0 as usize;
-    let (source, sink) = (nodes + values, nodes + values + 1);
-    let mut network = Network::new(nodes + values + 2);
+    let nodes = function.nodes.len();
+    let mut network = DiGraph::new();
+    let vertices: Vec<_> = (0..nodes + function.values.len() + 2).map(|_| network.add_node(())).collect();
+    let vertex = |value: ValueId| vertices[nodes + value.0 as usize];
+    let [.., source, sink] = vertices[..] else { unreachable!("both were added") };
     for (n, node) in function.nodes.iter().enumerate() {
-        network.edge(source, n, prices.again[n]);
+        network.add_edge(source, vertices[n], prices.again[n]);
         for input in &node.inputs {
-            network.edge(vertex(*input), n, NEVER);
+            network.add_edge(vertex(*input), vertices[n], NEVER);
         }
         for output in &node.outputs {
-            network.edge(n, vertex(*output), prices.keep[output.0 as usize]);
+            network.add_edge(vertices[n], vertex(*output), prices.keep[output.0 as usize]);
         }
     }
     for value in wanted(function, outputs, derivative) {
-        network.edge(vertex(value), sink, NEVER);
+        network.add_edge(vertex(value), sink, NEVER);
     }
-    let before = network.cut(source, sink);
+    let before = cut(&network, source, sink);
     Choice { again: (0..nodes).map(|n| !before[n]).collect() }
 }
 

@@ -22,31 +22,26 @@ impl Machine {
     pub const TWO_CORES: Machine = Machine { bytes: 3e10, product_flops: 2e11, operations: 4e10, step: 2e-6 };
 }
 
-impl Step {
-    /// The time that its bytes or its operations take, whichever is more, in seconds.
-    #[must_use]
-    pub fn predicted_seconds(&self, machine: &Machine) -> f64 {
-        let product = matches!(self.action, Action::Gemm(_))
-            || ["attention", "gemm"].iter().any(|family| self.name.starts_with(family));
-        let rate = if product { machine.product_flops } else { machine.operations };
-        machine.step + (self.bytes as f64 / machine.bytes).max(self.flops as f64 / rate)
-    }
-
-    /// The time of its operations one by one, each from memory to memory, in seconds: as
-    /// [`Step::predicted_seconds`], with the bytes in [`Plan::separate`].
-    #[must_use]
-    fn separate_seconds(&self, bytes: u64, operations: usize, machine: &Machine) -> f64 {
-        let own = self.predicted_seconds(machine) - machine.step;
-        machine.step * operations.max(1) as f64 + own.max(bytes as f64 / machine.bytes)
-    }
-}
-
 impl Plan {
-    /// The predicted time of a step, and that of its operations one by one, in seconds.
+    /// The predicted time of a step, and that of its operations one by one, each from memory to memory; in seconds.
     #[must_use]
     pub fn predicted_seconds(&self, step: usize, machine: &Machine) -> (f64, f64) {
-        let separate = self.separate[step];
-        let own = &self.steps[step];
-        (own.predicted_seconds(machine), own.separate_seconds(separate.bytes, separate.operations, machine))
+        let (own, separate) = (&self.steps[step], self.separate[step]);
+        let work =
+            own.flops as f64 / if self.multiplies(own) { machine.product_flops } else { machine.operations };
+        let takes = |bytes: u64| work.max(bytes as f64 / machine.bytes);
+        let starts = separate.operations.max(1) as f64;
+        let apart = machine.step * starts + takes(own.bytes).max(takes(separate.bytes));
+        (machine.step + takes(own.bytes), apart)
+    }
+
+    /// Whether a step's operations are those of matrix products.
+    fn multiplies(&self, step: &Step) -> bool {
+        match step.action {
+            Action::Gemm(_) => true,
+            Action::Kernel { kernel, .. } => {
+                matches!(self.kernels[kernel].family.as_str(), "gemm" | "attention" | "attention_gradient")
+            }
+        }
     }
 }

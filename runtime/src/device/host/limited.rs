@@ -50,14 +50,10 @@ fn own_group(_: &mut Command) {}
 
 fn stop(child: &mut Child) {
     #[cfg(unix)]
-    {
-        unsafe extern "C" {
-            fn kill(process: i32, signal: i32) -> i32;
-        }
-        const KILL: i32 = 9;
-        // SAFETY: a call of the C library without memory. The child was not waited for, so that its number, which is
-        // that of its group, is still its own.
-        unsafe { kill(-(child.id() as i32), KILL) };
+    // SAFETY: a call of the C library without memory. The child was not waited for, so that its number, which is that
+    // of its group, is still its own.
+    unsafe {
+        libc::kill(-(child.id() as i32), libc::SIGKILL);
     }
     // It may have ended by itself in the meantime.
     let _ = child.kill();

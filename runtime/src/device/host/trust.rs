@@ -20,12 +20,9 @@ pub(super) fn folder(folder: &Path) -> Result<(), HostError> {
 #[cfg(unix)]
 fn owned(folder: &Path) -> Result<(), String> {
     use std::os::unix::fs::MetadataExt;
-    unsafe extern "C" {
-        fn geteuid() -> u32;
-    }
     let found = std::fs::metadata(folder).map_err(|e| e.to_string())?;
     // SAFETY: a call of the C library that takes nothing and cannot fail.
-    let user = unsafe { geteuid() };
+    let user = unsafe { libc::geteuid() };
     if found.uid() != user {
         let owner = found.uid();
         return Err(format!("it belongs to user {owner}, not to user {user}, who runs this"));
