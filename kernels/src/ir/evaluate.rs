@@ -73,7 +73,7 @@ fn used(stmts: &[Stmt], found: &mut BTreeMap<Math, Definition>) {
         match stmt {
             Stmt::Loop(l) => used(&l.body, found),
             Stmt::Let(_, Expr::Math(function, _)) if !found.contains_key(function) => {
-                let definition = math::define(*function);
+                let definition = math::define(*function, false);
                 used(&definition.body, found);
                 found.insert(*function, definition);
             }

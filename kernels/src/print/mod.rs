@@ -49,6 +49,12 @@ impl Target {
         }
     }
 
+    /// Whether multiplications and additions are joined, with one rounding.
+    #[must_use]
+    pub fn joins(self) -> bool {
+        self != Target::Generic
+    }
+
     /// The name on the command line, for instruction sets after `c:`.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -101,7 +107,7 @@ impl Target {
         text += own;
         text += include_str!("vector.h");
         for function in ALL_MATH {
-            text += &c::print_math(function, &math::define(function));
+            text += &c::print_math(function, &math::define(function, self.joins()));
         }
         text
     }

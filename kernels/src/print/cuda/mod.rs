@@ -18,7 +18,7 @@ pub use launch::Launch;
 pub use source::{Source, arguments, sources};
 
 use super::names::{self, Names};
-use super::{ALL_MATH, heading};
+use super::{ALL_MATH, Target, heading};
 use crate::ir::math::{self, Definition};
 use crate::ir::{Acc, Elem, Extent, Join, Kernel, Math, Operand, Role, Scalar, Stmt, Type};
 use layout::{Home, Layout, Mode};
@@ -109,7 +109,7 @@ pub fn prelude() -> String {
     let mut text = String::from("#pragma once\n");
     text += include_str!("prelude.h");
     for function in ALL_MATH {
-        text += &print_math(function, &math::define(function));
+        text += &print_math(function, &math::define(function, Target::Cuda.joins()));
     }
     text
 }
