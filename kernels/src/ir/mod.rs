@@ -12,6 +12,7 @@
 mod build;
 mod collapse;
 mod evaluate;
+mod flops;
 mod index;
 pub mod math;
 

@@ -3,6 +3,7 @@
 use super::attention::Attentions;
 use super::element;
 use super::group::enough_to_share_out;
+use super::window;
 use arch_compiler::graph::{AxisId, DType, Function, Module, ValueId};
 use arch_compiler::ops::{Map, Op, View};
 
@@ -19,6 +20,8 @@ pub(super) enum Role {
     Inline,
     /// A map, lookup, row reduction or small product: may share a kernel with others.
     Member,
+    /// A short sum of products: an element like that of a map.
+    Window,
     /// Elements that are each a sum over far elements: a kernel of its own, one element at a time.
     Alone,
     /// A matrix product.
@@ -191,6 +194,7 @@ fn role(module: &Module, function: &Function, n: usize, place: Place) -> Role {
         }
         Op::Contract(over) if place == Place::Top => match is_product(module, function, n, over) {
             true => Role::Product,
+            false if window::is_short(module, over) => Role::Window,
             false
                 if element::union(function, node).last().is_some_and(|a| over.contains(a))
                     && !over.contains(&AxisId::BATCH)

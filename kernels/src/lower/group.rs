@@ -66,7 +66,7 @@ pub(super) fn group(
     let mut grouping = Grouping { module, function, analysis, around, chaos, groups, of, refused };
     for n in 0..function.nodes.len() {
         match analysis.roles[n] {
-            Role::Member => grouping.place(n),
+            Role::Member | Role::Window => grouping.place(n),
             Role::Alone => grouping.start(n, false),
             _ => {}
         }

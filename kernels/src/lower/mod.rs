@@ -29,6 +29,7 @@ mod scatter;
 mod sizes;
 mod storage;
 mod tile;
+mod window;
 
 pub use apart::Apart;
 pub use attention::{Reason, Refusal};

@@ -2,10 +2,12 @@
 
 mod memory;
 mod predict;
+mod prepare;
 mod text;
 
 pub use memory::place;
 pub use predict::Machine;
+pub use prepare::prepare;
 
 use crate::ir::{Elem, Kernel};
 use crate::lower::{Apart, Refusal};
@@ -24,6 +26,8 @@ pub enum SlotKind {
     Resident(String),
     /// A result of the function: kept until the next run.
     Output,
+    /// Computed of parameters alone: kept until these are written again.
+    Prepared,
     /// Numbers known at compile time.
     Constant(Arc<[f64]>),
     /// Lives between the first and the last step that names it; shares the arena with others.

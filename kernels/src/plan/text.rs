@@ -57,6 +57,7 @@ impl Slot {
         match &self.kind {
             SlotKind::Resident(name) => name.clone(),
             SlotKind::Constant(_) => format!("constant{}[{}]", id.0, self.len),
+            SlotKind::Prepared => format!("prepared{}[{}]", id.0, self.len),
             SlotKind::Scratch => format!("s{}[{} at {}]", id.0, self.len, self.offset),
             SlotKind::Output => {
                 let name = plan.outputs.iter().find(|(_, o)| o.slot == id).map_or("output", |(n, _)| n);

@@ -77,7 +77,7 @@ pub(super) fn check(plan: &Plan, target: Target) -> Result<(), PlanFault> {
             let fixed = match plan.slot(*slot).kind {
                 SlotKind::Resident(_) => !plan.updates.contains(slot),
                 SlotKind::Constant(_) => true,
-                SlotKind::Output | SlotKind::Scratch => false,
+                SlotKind::Output | SlotKind::Scratch | SlotKind::Prepared => false,
             };
             if fixed {
                 return Err(PlanFault::Clobber { step: name(), slot: slot.0 });

@@ -8,14 +8,16 @@ use arch_kernels::plan::Plan;
 use luminal::prelude::{Graph, NodeIndex};
 use std::fmt::Write;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The graph with the clocks of its operators. The graph is boxed, since luminal keeps addresses of it.
 pub(super) type Built = (Box<Graph>, Vec<Arc<Clock>>);
 
-/// Binds every step of a plan.
+/// Binds every step of a plan. Those that keep their results run while `prepared` does not hold.
 pub(super) fn build_graph(
     plan: &Plan,
     shared: &Arc<Shared>,
+    prepared: &Arc<AtomicBool>,
     bind: impl Fn(usize) -> Result<Bound, BuildError>,
 ) -> Result<Built, BuildError> {
     let mut graph = Box::new(Graph::new());
@@ -30,6 +32,7 @@ pub(super) fn build_graph(
             bound: bind(at)?,
             clock,
             shared: shared.clone(),
+            prepared: plan.is_prepared(at).then(|| prepared.clone()),
         };
         nodes.push(graph.add_op(operator).finish());
     }

@@ -44,7 +44,7 @@ impl Layout {
                 let region = match &slot.kind {
                     SlotKind::Scratch => Region { offset: slot.offset, len: slot.len },
                     SlotKind::Resident(name) => layout.resident(plan, name, SlotId(i as u32))?,
-                    SlotKind::Output | SlotKind::Constant(_) => layout.take(slot.len),
+                    SlotKind::Output | SlotKind::Constant(_) | SlotKind::Prepared => layout.take(slot.len),
                 };
                 regions.push(region);
             }

@@ -32,6 +32,8 @@ pub(super) struct StepOperator {
     pub bound: Bound,
     pub clock: Arc<Clock>,
     pub shared: Arc<Shared>,
+    /// For a step that keeps its results: whether they are there.
+    pub prepared: Option<Arc<AtomicBool>>,
 }
 
 impl fmt::Debug for StepOperator {
@@ -51,6 +53,9 @@ impl Operator for StepOperator {
     fn process(&mut self, _: Vec<(InputTensor, ShapeTracker)>) -> Vec<Tensor> {
         let mut failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
         if failed.is_some() {
+            return Vec::new();
+        }
+        if self.prepared.as_ref().is_some_and(|there| there.load(Ordering::Relaxed)) {
             return Vec::new();
         }
         let start = self.shared.timed.load(Ordering::Relaxed).then(Instant::now);

@@ -9,14 +9,14 @@ use super::profile::{self, Clock};
 use crate::device::host::{Bound, Kernels, Memory, Pool, Remark};
 use crate::execute::{Data, Execute, KernelProfile, RunError};
 use arch_compiler::fuse;
-use arch_compiler::graph::{FuncId, Module, inline};
+use arch_compiler::graph::{FuncId, Input, InputKind, Module, inline};
 use arch_compiler::ops::Op;
-use arch_kernels::Target;
 use arch_kernels::ir::Elem;
 use arch_kernels::plan::{Plan, SlotId};
 use luminal::prelude::Graph;
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 struct Program {
@@ -25,6 +25,10 @@ struct Program {
     /// Boxed, since luminal keeps addresses of it.
     graph: Box<Graph>,
     clocks: Vec<Arc<Clock>>,
+    /// Whether what steps keep from run to run is there.
+    prepared: Arc<AtomicBool>,
+    /// The tensors that it was computed of.
+    prepared_from: BTreeSet<String>,
 }
 
 /// The executing form of one or more programs.
@@ -59,10 +63,11 @@ impl Session {
         batch: usize,
         options: Options,
     ) -> Result<Session, BuildError> {
-        let target = options.instructions()?;
         let mut plans = Vec::new();
+        // While one program trains, no other keeps what it computes of parameters.
+        let prepare = programs.iter().all(|p| module.function(p.1).updates.is_empty());
         for (_, function) in programs {
-            plans.push(plan(module, *function, batch, target, &options)?);
+            plans.push(plan(module, *function, batch, prepare, &options)?);
         }
         let names = programs.iter().map(|p| p.0.to_string()).collect();
         Self::from_plans(names, plans, batch, &options)
@@ -101,8 +106,10 @@ impl Session {
                 let bound = Bound::new(&plan, step, &kernels, &region, &memory, &pool);
                 bound.ok_or_else(|| BuildError::Missing(step.name.clone()))
             };
-            let (graph, clocks) = build_graph(&plan, &shared, bind)?;
-            programs.push(Program { name, plan, graph, clocks });
+            let prepared = Arc::new(AtomicBool::new(false));
+            let (graph, clocks) = build_graph(&plan, &shared, &prepared, bind)?;
+            let prepared_from = plan.prepared_from();
+            programs.push(Program { name, plan, graph, clocks, prepared, prepared_from });
         }
         Ok(Session { batch, programs, layout, memory, shared, last: 0, compile_time, compiled, remarks })
     }
@@ -143,9 +150,10 @@ fn plan(
     module: &Module,
     function: FuncId,
     batch: usize,
-    target: Target,
+    prepare: bool,
     options: &Options,
 ) -> Result<Plan, BuildError> {
+    let target = options.instructions()?;
     let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
     let (mut module, mut function) = (std::borrow::Cow::Borrowed(module), function);
     if options.fuse {
@@ -154,7 +162,15 @@ fn plan(
         function = inline(module.to_mut(), function);
     }
     let lowering = arch_kernels::Options { target, batch, sources: options.sources.as_deref() };
-    Ok(arch_kernels::lower(&module, module.function(function), &lowering)?)
+    let function = module.function(function);
+    let mut plan = arch_kernels::lower(&module, function, &lowering)?;
+    if prepare {
+        let lasting = |i: &&Input| matches!(i.kind, InputKind::Parameter | InputKind::Buffer);
+        let named = function.inputs.iter().filter(lasting).filter_map(|i| plan.inputs.get(&i.name));
+        let fixed: Vec<SlotId> = named.map(|n| n.slot).collect();
+        arch_kernels::plan::prepare(&mut plan, &fixed);
+    }
+    Ok(plan)
 }
 
 impl Execute for Session {
@@ -171,6 +187,9 @@ impl Execute for Session {
         };
         if given != tensor.region.len {
             return Err(RunError::Length { name: name.into(), expected: tensor.region.len, given });
+        }
+        for program in self.programs.iter().filter(|p| p.prepared_from.contains(name)) {
+            program.prepared.store(false, Ordering::Relaxed);
         }
         match (data, tensor.elem) {
             (Data::Float(data), Elem::F32) => self.memory.fill(tensor.region, data),
@@ -192,7 +211,9 @@ impl Execute for Session {
         let at = at.ok_or_else(|| RunError::Unsupported(format!("there is no program `{program}`")))?;
         self.last = at;
         self.programs[at].graph.execute();
-        self.shared.take_error().map_or(Ok(()), Err)
+        self.shared.take_error().map_or(Ok(()), Err)?;
+        self.programs[at].prepared.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     fn read(&self, name: &str, into: &mut [f32]) -> Result<(), RunError> {

@@ -87,6 +87,62 @@ fn programs_share_their_tensors_and_update_them_in_place() {
     }
 }
 
+/// `scale` multiplies `x` by the sums of `exp(weight)`; `train` halves the weight.
+fn scaling() -> (Module, FuncId, FuncId) {
+    let mut module = Module::default();
+    let (n, d) = (module.add_axis("N", 40), module.add_axis("D", 37));
+    let mut b = Builder::new(&mut module, "scale");
+    let x = b.input("x", ARGUMENT, vec![AxisId::BATCH, n], DType::F32);
+    let weight = b.input("weight", InputKind::Parameter, vec![n, d], DType::F32);
+    let exponential = b.add1(Op::Map(Map::Exp), &[weight]).unwrap();
+    let sums = b.add1(Op::Reduce(Reduce::Sum, vec![d]), &[exponential]).unwrap();
+    let scaled = b.add1(Op::Map(Map::Mul), &[x, sums]).unwrap();
+    b.output("out", scaled);
+    let scale = b.finish();
+    let mut b = Builder::new(&mut module, "train");
+    let weight = b.input("weight", InputKind::Parameter, vec![n, d], DType::F32);
+    let half = b.add1(Op::Constant(0.5), &[]).unwrap();
+    let new = b.add1(Op::Map(Map::Mul), &[weight, half]).unwrap();
+    b.function.updates.push((weight, new));
+    let train = b.finish();
+    (module, scale, train)
+}
+
+#[test]
+fn what_depends_on_parameters_alone_is_computed_once_for_all_runs() {
+    let (module, scale, train) = scaling();
+    let is = |session: &Session, wanted: f64| {
+        let mut out = [0f32; 80];
+        session.read("out", &mut out).unwrap();
+        assert!(out.iter().all(|o| (f64::from(*o) - wanted).abs() < 1e-4 * wanted), "{out:?}, not {wanted}");
+    };
+    let mut session = Session::new(&module, &[("scale", scale)], 2, options(2)).unwrap();
+    assert!(session.plan("scale").unwrap().prepared_from().contains("weight"));
+    session.set_profiling(true);
+    for (weight, xs) in [(0.0f32, [1.0f32, 2.0, 3.0]), (1.0, [1.0, 0.5, 4.0])] {
+        session.write("weight", Data::Float(&[weight; 40 * 37])).unwrap();
+        for x in xs {
+            session.write("x", Data::Float(&[x; 80])).unwrap();
+            session.run("scale").unwrap();
+            is(&session, 37.0 * f64::from(x) * f64::from(weight).exp());
+        }
+    }
+    let mut calls: Vec<u64> = session.profile().iter().map(|k| k.calls).collect();
+    calls.sort_unstable();
+    assert_eq!(calls, [2, 6], "the sums twice, the products in every run");
+
+    // Beside a program that trains, nothing is kept.
+    let list = [("scale", scale), ("train", train)];
+    let mut session = Session::new(&module, &list, 2, options(2)).unwrap();
+    session.write("weight", Data::Float(&[2.0; 40 * 37])).unwrap();
+    session.write("x", Data::Float(&[1.0; 80])).unwrap();
+    for wanted in [2.0f64, 1.0, 0.5] {
+        session.run("scale").unwrap();
+        is(&session, 37.0 * wanted.exp());
+        session.run("train").unwrap();
+    }
+}
+
 #[test]
 fn a_warm_step_allocates_nothing() {
     let (module, accumulate, update) = programs();

@@ -28,6 +28,7 @@ fn buffer(program: &Program, plan: &Plan, id: SlotId, slot: &Slot) -> Value {
             }
         }
         SlotKind::Output => row["kind"] = "output".into(),
+        SlotKind::Prepared => row["kind"] = "prepared".into(),
         SlotKind::Constant(data) => {
             row["kind"] = "constant".into();
             row["values"] = match slot.elem {

@@ -175,6 +175,7 @@ impl Kernel<'_> {
 impl<'k> Epilogue<'k> {
     fn rows(&self) -> Rows<'k> {
         Rows {
+            sweeps: false,
             frame: 0,
             group: self.group,
             analysis: self.analysis,

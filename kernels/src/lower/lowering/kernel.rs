@@ -102,8 +102,8 @@ impl<'a> Lowering<'a> {
         }
         let batch = self.options.batch;
         let pieces = kernel.pieces(batch, self.options.target.lanes());
-        let flops = cost(&kernel.body, batch);
-        let per_piece = (flops / pieces.max(1) as u64).max(1);
+        let per_piece = (cost(&kernel.body, batch) / pieces.max(1) as u64).max(1);
+        let flops = kernel.flops(batch);
         let grain = (GRAIN.div_ceil(per_piece) as usize).clamp(1, pieces.max(1));
         let grain =
             self.chaos.pick("pieces at a time", self.plan.steps.len(), pieces).map_or(grain, |n| n + 1);

@@ -15,6 +15,7 @@ use super::rows::{Rows, Style};
 use super::scan::Chunks;
 use super::{LowerError, Options};
 use crate::plan::{Plan, SlotId};
+use crate::print::Target;
 use arch_compiler::graph::{DType, Function, Module, ValueId};
 use arch_compiler::ops::Op;
 use arch_compiler::ops::source::Literal;
@@ -147,8 +148,19 @@ impl<'a> Lowering<'a> {
             group.members.iter().flat_map(|n| self.function.nodes[*n].outputs.clone()).collect();
         let analysis = self.analysis.clone();
         let nodes = group.members.clone();
-        self.kernel(if group.inner.is_empty() { "map" } else { "row" }, &nodes, &own, |p| {
+        if self.weights_of_window(&group) {
+            return;
+        }
+        let window = nodes.iter().any(|n| analysis.roles[*n] == Role::Window);
+        let sweeps = window && group.inner.is_empty() && self.options.target != Target::Cuda;
+        let family = match (group.inner.is_empty(), window) {
+            (false, _) => "row",
+            (true, true) => "window",
+            (true, false) => "map",
+        };
+        self.kernel(family, &nodes, &own, |p| {
             let rows = Rows {
+                sweeps,
                 frame: 0,
                 group: &group,
                 analysis: &analysis,

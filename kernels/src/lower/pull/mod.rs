@@ -9,6 +9,7 @@ pub(super) use reduce::Reduction;
 use view::as_index;
 
 use super::element::{self, Env};
+use super::window;
 use crate::ir::{Arg, Binary, Body, Elem, Expr, Extent, Index, Local, LoopKind, Operand, Role, Stmt};
 use crate::plan::SlotId;
 use arch_compiler::graph::{AxisId, DType, Function, Module, Size, ValueId};
@@ -218,7 +219,12 @@ impl<'a, 'c> Puller<'a, 'c> {
             }
             Op::Reduce(..) | Op::Contract(_) => {
                 let reduction = Reduction::of(function, node);
-                let result = self.reduce(frame, &reduction, env, &[]);
+                let short =
+                    matches!(node.op, Op::Contract(_)) && window::is_short(self.module, &reduction.over);
+                let result = match short {
+                    true => self.written_out(frame, &reduction, env),
+                    false => self.reduce(frame, &reduction, env, &[]),
+                };
                 self.as_elem(result, elem(function.value(value).storage))
             }
             Op::ScatterAdd { axis, .. } => self.scattered(frame, node, *axis, env),

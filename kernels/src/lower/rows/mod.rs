@@ -36,6 +36,8 @@ pub(super) struct Rows<'g> {
     pub group: &'g Group,
     pub analysis: &'g Analysis,
     pub style: Style,
+    /// Whether a piece goes over all the places of a window, for weights to stay in registers.
+    pub sweeps: bool,
     /// Where members go that leave the group; several places for one value are possible.
     pub targets: &'g BTreeMap<ValueId, Vec<Place>>,
 }
@@ -49,8 +51,11 @@ impl Rows<'_> {
             |axes: &[AxisId]| -> Vec<AxisId> { order.iter().copied().filter(|a| axes.contains(a)).collect() };
         let (outer, inner) = (pick(&self.group.outer), pick(&self.group.inner));
         let mut env = env.clone();
-        let kinds = self.outer_kinds(p, function, &outer, inner.is_empty());
-        for (axis, kind) in outer.iter().zip(kinds) {
+        let swept = self.swept(p.module, function, &outer);
+        let shared: Vec<AxisId> = outer.iter().copied().filter(|a| !swept.contains(a)).collect();
+        let kinds = self.outer_kinds(p, function, &shared, inner.is_empty());
+        let one_by_one = swept.iter().map(|axis| (axis, LoopKind::Sequential));
+        for (axis, kind) in shared.iter().zip(kinds).chain(one_by_one) {
             let at = p.open(kind, *axis);
             env.push((*axis, at));
         }

@@ -108,6 +108,7 @@ pub(in crate::lower) fn cost(op: &Op) -> u32 {
         Op::Map(Map::Div | Map::Sqrt | Map::Rsqrt | Map::Rem) => 4,
         Op::Map(_) => 1,
         Op::Reduce(..) => 0,
+        Op::Contract(_) => 8,
         _ => 2,
     }
 }

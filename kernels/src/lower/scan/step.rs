@@ -132,6 +132,7 @@ impl Step<'_> {
         let outer: Vec<AxisId> = group.outer.iter().copied().filter(|a| !self.free.contains(a)).collect();
         let local_group = group.over(outer.clone(), inner);
         let rows = Rows {
+            sweeps: false,
             frame: self.frame,
             group: &local_group,
             analysis: &self.analysis,

@@ -1,4 +1,4 @@
-//! Runs a program that may hang for a limited time only.
+//! Runs a program that may hang, or take all memory, within limits.
 
 use std::fs::File;
 use std::io;
@@ -16,12 +16,17 @@ pub(super) struct Ended {
 /// How long a program that has just started is waited for at a time; the wait doubles up to the longest.
 const SHORTEST: Duration = Duration::from_millis(1);
 const LONGEST: Duration = Duration::from_millis(20);
+/// More memory than any kernel takes to compile, and less than most machines have: one that takes more is refused by
+/// its compiler, and not the whole machine by the system.
+#[cfg(unix)]
+const MEMORY: u64 = 8 << 30;
 
 /// Runs a program until it ends, or until the time is over: then it is stopped, with all that it has started.
 /// Its messages go by way of a file, which never fills up as a pipe does.
 pub(super) fn run(command: &mut Command, messages: &Path, limit: Duration) -> io::Result<Ended> {
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(File::create(messages)?);
     own_group(command);
+    within(command, limit);
     let mut child = command.spawn()?;
     let (start, mut wait) = (Instant::now(), SHORTEST);
     loop {
@@ -47,6 +52,26 @@ fn own_group(command: &mut Command) {
 
 #[cfg(not(unix))]
 fn own_group(_: &mut Command) {}
+
+/// The system itself ends a compiler that takes too much memory, or that goes on computing after whoever started it was
+/// killed.
+#[cfg(unix)]
+fn within(command: &mut Command, limit: Duration) {
+    let seconds = limit.as_secs().max(1);
+    let set = move || {
+        for (what, most) in [(libc::RLIMIT_AS, MEMORY), (libc::RLIMIT_CPU, seconds)] {
+            // SAFETY: a call of the C library that reads the structure it is given and is safe between fork and exec.
+            // Where it fails, such as for a limit that is lower already, that one stays.
+            unsafe { libc::setrlimit(what, &libc::rlimit { rlim_cur: most, rlim_max: most }) };
+        }
+        Ok(())
+    };
+    // SAFETY: the closure neither allocates nor takes a lock.
+    unsafe { std::os::unix::process::CommandExt::pre_exec(command, set) };
+}
+
+#[cfg(not(unix))]
+fn within(_: &mut Command, _: Duration) {}
 
 fn stop(child: &mut Child) {
     #[cfg(unix)]
@@ -82,6 +107,12 @@ mod tests {
         assert!(took < Duration::from_secs(30), "{took:?}");
         std::thread::sleep(Duration::from_secs(4));
         assert!(!trace.exists(), "what it had started went on");
+    }
+
+    #[test]
+    fn memory_and_computing_have_ends() {
+        let (ended, _) = shell("ulimit -v >&2; ulimit -t >&2", Duration::from_secs(7));
+        assert_eq!(ended.said, format!("{}\n7\n", MEMORY >> 10));
     }
 
     #[test]

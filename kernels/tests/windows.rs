@@ -1,0 +1,59 @@
+//! Convolutions that keep channels apart: one kernel with their bias and activation, and one for the gradients of all
+//! weights.
+
+use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::{fuse, grad};
+use arch_kernels::plan::Plan;
+use arch_kernels::print::print_c;
+use arch_kernels::{Options, Target, lower};
+
+const TEXT: &str = "edition 2026
+import std.{depthwise_conv1d}
+block Conv(E) {
+  conv = depthwise_conv1d(E, kernel: 4)
+  forward(x: [T, E]) -> [T, E] { silu(conv(x)) }
+}
+";
+
+fn plan(gradients: bool, target: Target) -> Plan {
+    let dims = vec![("E".into(), 512), ("T".into(), 19)];
+    let outcome = compile(&NoFiles, "conv.arch", TEXT, &Request { dims, ..Request::default() });
+    let mut program = outcome.program.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
+    let mut entry = fuse::canonical(&mut program.module, program.entry).expect("the rules fit").0;
+    if gradients {
+        let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).chain(["x"]).collect();
+        entry = grad::value_and_grad(&mut program.module, entry, &names).expect("there are gradients");
+    }
+    let flat = fuse::flat(&mut program.module, entry).expect("the clean-ups fit");
+    let options = Options { target, batch: 2, sources: None };
+    lower(&program.module, program.module.function(flat), &options).expect("it can be lowered")
+}
+
+#[test]
+fn a_convolution_its_bias_and_its_activation_are_one_kernel() {
+    for target in [Target::Generic, Target::Avx2, Target::Avx512, Target::Cuda] {
+        let plan = plan(false, target);
+        let families: Vec<&str> = plan.kernels.iter().map(|k| k.family.as_str()).collect();
+        assert_eq!((families.as_slice(), plan.steps.len()), (["window"].as_slice(), 1), "{target}\n{plan}");
+    }
+}
+
+/// The weights are read before the loop over positions, and all their gradients come of one run over these.
+#[test]
+fn weights_stay_in_registers_while_the_window_moves() {
+    let plan = plan(true, Target::Avx2);
+    let texts: Vec<String> = plan.kernels.iter().map(|k| print_c(k, Target::Avx2)).collect();
+    let window = |text: &&String| text.contains("silu") || text.contains("sigmoid");
+    let forward = texts.iter().find(window).unwrap_or_else(|| panic!("{plan}"));
+    let (weights, positions) = (forward.find("EACH_LANE"), forward.find("for (int64_t t"));
+    assert!(weights.is_some() && weights < positions, "{forward}");
+    let gradient = |t: &&String| t.contains("void window") && t.contains("K:4, E:512], written");
+    let of_weights: Vec<&String> = texts.iter().filter(gradient).collect();
+    let [text] = of_weights[..] else {
+        panic!("{} kernels write the weights' gradients\n{plan}", of_weights.len())
+    };
+    let body = &text[..text.find("for (; e < stop").unwrap_or(text.len())];
+    assert_eq!(body.matches("for (int64_t t").count(), 1, "{body}");
+    assert_eq!(body.matches("vset(0.0f);").count(), 4, "{body}");
+}
