@@ -72,7 +72,7 @@ impl Memory {
             match &slot.kind {
                 SlotKind::Resident(name) => given[name].data.iter().map(bits).collect(),
                 SlotKind::Constant(data) => data.iter().map(bits).collect(),
-                SlotKind::Output | SlotKind::Scratch => vec![u32::MAX; slot.len],
+                SlotKind::Output | SlotKind::Prepared | SlotKind::Scratch => vec![u32::MAX; slot.len],
             }
         });
         Memory(RefCell::new(slots.collect()))
