@@ -13,4 +13,5 @@ pub mod library;
 pub mod memory;
 pub mod ops;
 pub mod program;
+pub mod schedule;
 pub mod train;

@@ -15,6 +15,7 @@ mod sink;
 mod tests;
 
 pub(crate) use products::{elements, summed_product};
+pub(crate) use rewrite::rewrite;
 
 use crate::graph::{FuncId, Function, Module};
 use crate::ops::{Op, Scan, ShapeError};

@@ -4,11 +4,11 @@ use crate::graph::{Builder, Function, Module, Node, ValueId};
 use crate::ops::{Op, ShapeError, View};
 
 /// What takes a node's place: `None` if it is copied as it is.
-pub(super) type Replacement = Result<Option<Vec<ValueId>>, ShapeError>;
+pub(crate) type Replacement = Result<Option<Vec<ValueId>>, ShapeError>;
 
 /// Copies a function, or gives `None` if nothing was replaced. For each node, `replace` is asked with the new function so far, the node and its inputs
 /// there. A replacement that is stored in another order of axes is put into the old order.
-pub(super) fn rewrite(
+pub(crate) fn rewrite(
     module: &mut Module,
     source: &Function,
     replace: &mut dyn FnMut(&mut Builder, &Node, &[ValueId]) -> Replacement,

@@ -28,6 +28,7 @@ mod write;
 use crate::canon;
 use crate::graph::{FuncId, Module, inline, reached};
 use crate::ops::ShapeError;
+use crate::schedule::{Chosen, schedule, schedule_in_chaos};
 use arch_grammar::Span;
 
 /// A rule, and how often it joined two ways to say a value.
@@ -52,6 +53,8 @@ pub struct Canonical {
     pub fired: Vec<Fired>,
     /// The functions for which a limit was touched: their kernels may depend on how they were written.
     pub incomplete: Vec<String>,
+    /// The scans, and in which form each is computed.
+    pub scans: Vec<Chosen>,
 }
 
 impl Canonical {
@@ -75,21 +78,26 @@ impl Canonical {
 /// Adds a function that does what `entry` does in its canonical spelling, and with it all that it calls. What is
 /// differentiated afterwards is the canonical spelling, so that its gradient is the same for every spelling. The
 /// gradient itself stays as differentiation has it: it shares sums among its parts, and a spelling that flattens
-/// products without counting what is shared would compute them again and again.
+/// products without counting what is shared would compute them again and again. Its scans are in the form that is
+/// computed best: see [`crate::schedule`].
 ///
 /// # Errors
 /// If an operation does not fit its inputs: a fault of a rule.
 pub fn canonical(module: &mut Module, entry: FuncId) -> Result<(FuncId, Canonical), ShapeError> {
-    spelling(module, entry, None)
+    let (entry, mut canonical) = spelling(module, entry, None)?;
+    canonical.scans = schedule(module, entry)?;
+    Ok((entry, canonical))
 }
 
-/// The same with terms that are chosen badly, others for each seed: for tests, which show that whatever the e-graph
-/// holds as one value is one.
+/// The same with terms and forms of scans that are chosen badly, others for each seed: for tests, which show that
+/// whatever the e-graph holds as one value is one.
 ///
 /// # Errors
 /// As [`canonical`].
 pub fn canonical_in_chaos(module: &mut Module, entry: FuncId, seed: u64) -> Result<FuncId, ShapeError> {
-    Ok(spelling(module, entry, Some(seed))?.0)
+    let entry = spelling(module, entry, Some(seed))?.0;
+    schedule_in_chaos(module, entry, seed)?;
+    Ok(entry)
 }
 
 fn spelling(

@@ -25,7 +25,8 @@ pub fn run(args: &DevArgs, mut program: Program, sources: &Sources) -> Result<()
     Ok(())
 }
 
+/// The plan of a program that is canonical already, if it is to be.
 fn planned(args: &DevArgs, program: &mut Program, sources: &Sources, fuse: Fuse) -> Result<Plan, Failure> {
-    let entry = lowered::entry(program, args.grad, fuse, args.memory)?;
+    let entry = lowered::entry(program, args.grad, Fuse::Off, args.memory)?;
     lowered::plan(program, entry, args.batch, Target::PINNED, sources, fuse)
 }

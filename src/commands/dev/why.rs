@@ -21,6 +21,7 @@ pub fn print(canonical: &Canonical, before: &Plan, after: &Plan, sources: &Sourc
     for name in &canonical.incomplete {
         println!("  `{name}` was not searched to its end: its kernels may depend on how it is spelled");
     }
+    scans(canonical, sources);
     println!("\nThe whole, at batch {}:", after.batch);
     total("each operation by itself", after.separate.iter().map(|s| s.bytes).sum(), seconds(after).1, None);
     total("as written, fused", before.bytes_moved(), seconds(before).0, Some(before.counts()));
@@ -35,6 +36,17 @@ pub fn print(canonical: &Canonical, before: &Plan, after: &Plan, sources: &Sourc
     }
     for refusal in &after.refused {
         println!("\nThe softmax of {} is no attention kernel: {}.", refusal.origin, refusal.reason);
+    }
+}
+
+/// A line for each recurrence: how its steps are taken, and why.
+fn scans(canonical: &Canonical, sources: &Sources) {
+    if !canonical.scans.is_empty() {
+        println!("\nRecurrences, and how they are computed:");
+    }
+    for scan in &canonical.scans {
+        let place = if scan.origin.end > 0 { sources.place(scan.origin) } else { String::new() };
+        println!("  {place}: {scan}");
     }
 }
 
