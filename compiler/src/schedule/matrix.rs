@@ -66,8 +66,7 @@ impl<'a, 'b, 'm> Matrix<'a, 'b, 'm> {
                 let to = b.module.add_axis(named("to"), length);
                 let chunks = b.module.add_axis(named("chunk"), count);
                 let all = count * length;
-                let full =
-                    if all == steps { scan.axis } else { b.module.add_axis(named("filled"), all) };
+                let full = if all == steps { scan.axis } else { b.module.add_axis(named("filled"), all) };
                 (full, Some(chunks), to)
             }
         };
@@ -123,8 +122,7 @@ impl<'a, 'b, 'm> Matrix<'a, 'b, 'm> {
             }
             Op::View(View::Transpose(_)) => self.lift(node.inputs[0])?,
             op => {
-                let inputs: Vec<ValueId> =
-                    node.inputs.iter().map(|v| self.lift(*v)).collect::<Made<_>>()?;
+                let inputs: Vec<ValueId> = node.inputs.iter().map(|v| self.lift(*v)).collect::<Made<_>>()?;
                 self.b.add1(op.clone(), &inputs)?
             }
         };
@@ -190,7 +188,13 @@ impl<'a, 'b, 'm> Matrix<'a, 'b, 'm> {
     }
 
     /// Scores, weighed by the products of decays, and these products themselves.
-    fn decays(&mut self, decay: ValueId, into: ValueId, weights: &[ValueId], over: &[AxisId]) -> Made<Decays> {
+    fn decays(
+        &mut self,
+        decay: ValueId,
+        into: ValueId,
+        weights: &[ValueId],
+        over: &[AxisId],
+    ) -> Made<Decays> {
         let mut scores = Vec::new();
         for weight in weights {
             let score = self.b.add1(Op::Contract(over.to_vec()), &[*weight, into])?;
@@ -256,10 +260,11 @@ impl<'a, 'b, 'm> Matrix<'a, 'b, 'm> {
     fn states(&mut self, d: &Decays, into: ValueId, wide: ValueId) -> Made<(Option<ValueId>, ValueId)> {
         let start = self.inputs[0];
         let shape = self.b.shape(start).to_vec();
-        let [narrower, other] = match elements(&*self.b, self.b.shape(into)) < elements(&*self.b, self.b.shape(wide)) {
-            true => [into, wide],
-            false => [wide, into],
-        };
+        let [narrower, other] =
+            match elements(&*self.b, self.b.shape(into)) < elements(&*self.b, self.b.shape(wide)) {
+                true => [into, wide],
+                false => [wide, into],
+            };
         let decayed = self.map(Map::Mul, &[d.to_end, narrower])?;
         let added = self.b.add1(Op::Contract(vec![self.from]), &[decayed, other])?;
         let Some(chunks) = self.chunks else {
@@ -272,8 +277,7 @@ impl<'a, 'b, 'm> Matrix<'a, 'b, 'm> {
         with_chunks.insert(usize::from(shape.first() == Some(&AxisId::BATCH)), chunks);
         let added = in_order(self.b, added, &with_chunks)?;
         let whole = self.for_each_number(d.whole, &shape)?;
-        let factors: Vec<AxisId> =
-            self.b.shape(whole).iter().copied().filter(|a| *a != chunks).collect();
+        let factors: Vec<AxisId> = self.b.shape(whole).iter().copied().filter(|a| *a != chunks).collect();
         let mut step = Builder::new(&mut *self.b.module, "chunks");
         step.origin = self.b.origin;
         let old = step.input("state", InputKind::Argument, shape.clone(), DType::F32);

@@ -140,8 +140,10 @@ fn with_weights_of_each_head() {
     let text = heads([STEP, YIELD, FORWARD, "0", ONE]);
     let text = text.replace("b: [T, N], c: [T, N], d: [T, N]", "b: [T, H, N], c: [T, H, N], d: [T, N]");
     holds(&text);
-    let one_head = text.replace("[T, H, ", "[T, ").replace("[H, P, N]", "[P, N]").replace("dt: [T, H]", "dt: [T]");
-    let one_head = one_head.replace("skip: [H] = ones", "skip: [] = 1").replace("a: [H] = -1.0 - iota(H)", "a: [] = -1");
+    let one_head =
+        text.replace("[T, H, ", "[T, ").replace("[H, P, N]", "[P, N]").replace("dt: [T, H]", "dt: [T]");
+    let one_head =
+        one_head.replace("skip: [H] = ones", "skip: [] = 1").replace("a: [H] = -1.0 - iota(H)", "a: [] = -1");
     holds(&one_head.replace("Heads(H, ", "Heads("));
 }
 

@@ -46,12 +46,14 @@ pub fn zoo() -> Vec<Case> {
         ("num_classes", "5"),
         ("scan_type", "zigzagN8"),
     ];
-    let items: [(&str, &str, Settings); 10] = [
+    let mamba2 = [&small[..4], &[("mixer", "mamba2"), ("headdim", "8")]].concat();
+    let items: [(&str, &str, Settings); 11] = [
         ("dit", "DiT", small),
         ("dit", "DiTInContext", small),
         ("dit", "DiTCrossAttention", small),
         ("uvit", "UViT", uvit),
         ("mamba", "DiMamba", &small[..4]),
+        ("mamba", "DiMamba", &mamba2),
         ("diffussm", "DiffuSSM", &small[..4]),
         ("sit", "SiT", small),
         ("dis", "DiS", dis),

@@ -6,8 +6,9 @@ use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::InputKind;
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
+use arch_compiler::schedule::Form;
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, build};
-use arch_compiler::{grad, library};
+use arch_compiler::{fuse, grad, library};
 
 fn check(model: &str, item: &str, set: &[(&str, &str)], batch: usize) {
     compare_both(item, program(model, item, set), batch);
@@ -66,6 +67,21 @@ fn vim() {
         let outcome = compile(&NoFiles, "vim", text, &request);
         compare_both("VimMixer", outcome.program.expect("the mixer checks"), 2);
     }
+}
+
+/// A recurrence as products inside of chunks, the last of which is not full.
+#[test]
+fn mamba2_in_chunks() {
+    let text = library::ZOO.iter().find(|(name, _)| *name == "mamba").expect("the model is in the zoo").1;
+    let set = [("d_model", "16"), ("headdim", "32"), ("d_state", "16"), ("learnable_init_states", "true")];
+    let set = set.map(|(name, value)| (name.into(), value.into())).to_vec();
+    let item = Some("Mamba2Mixer".into());
+    let request = Request { item, set, dims: vec![("T".into(), 37)], ..Request::default() };
+    let outcome = compile(&NoFiles, "mamba", text, &request);
+    let mut program = outcome.program.expect("the mixer checks");
+    let (entry, canonical) = fuse::canonical(&mut program.module, program.entry).expect("the rules fit");
+    assert!(matches!(canonical.scans[0].form, Form::Matrix { chunk: 32, .. }), "{}", canonical.scans[0]);
+    compare_both("Mamba2Mixer", Program { entry, ..program }, 2);
 }
 
 #[test]

@@ -85,7 +85,7 @@ type Item<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
 
 /// Blocks and small models of the zoo.
 fn zoo() -> Vec<Case> {
-    let items: [Item<'_>; 6] = [
+    let items: [Item<'_>; 7] = [
         (
             "dit",
             "DiT",
@@ -113,6 +113,8 @@ fn zoo() -> Vec<Case> {
             "DiMamba",
             &[("hidden_size", "12"), ("depth", "1"), ("input_size", "4"), ("num_classes", "5")],
         ),
+        // Wide enough for products in chunks, and longer than one of them: the last one is not full.
+        ("mamba", "Mamba2Mixer", &[("d_model", "32"), ("headdim", "32"), ("d_state", "16")]),
         (
             "dis",
             "DiS",
@@ -139,8 +141,9 @@ fn zoo() -> Vec<Case> {
     let case = |(model, item, set): Item<'_>| {
         let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
         let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        let program = program(model, text, &Request { item: Some(item.into()), set, ..Request::default() });
-        Case::new(item.into(), program, 2, 0.25)
+        let dims = if item.ends_with("Mixer") { vec![("T".into(), 19)] } else { Vec::new() };
+        let request = Request { item: Some(item.into()), set, dims, ..Request::default() };
+        Case::new(item.into(), program(model, text, &request), 2, 0.25)
     };
     items.into_iter().map(case).collect()
 }
