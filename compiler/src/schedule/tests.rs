@@ -56,17 +56,20 @@ fn floats(module: &Module, entry: FuncId) -> Vec<String> {
     f.inputs.iter().filter(known).filter(float).map(|i| i.name.clone()).collect()
 }
 
-/// The results and gradients of a program, scheduled by `schedule`.
-fn run(
-    program: &Program,
-    given: Option<&BTreeMap<String, Tensor>>,
-    schedule: &dyn Fn(&mut Module, FuncId) -> Vec<Chosen>,
-) -> (BTreeMap<String, Tensor>, Vec<(String, Tensor)>, Vec<Chosen>) {
+/// What a program was given, what it gave with its gradients, and how its scans were computed.
+struct Ran {
+    given: BTreeMap<String, Tensor>,
+    results: Vec<(String, Tensor)>,
+    chosen: Vec<Chosen>,
+}
+
+/// Runs a program with its gradients; with a seed in chunks that depend on it.
+fn run(program: &Program, given: Option<&BTreeMap<String, Tensor>>, seed: Option<u64>) -> Ran {
     let mut module = program.module.clone();
     let names = floats(&module, program.entry);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let (entry, _) = fuse::canonical(&mut module, program.entry).expect("rules fit");
-    let chosen = schedule(&mut module, entry);
+    let chosen = seed.map(|seed| schedule_in_chaos(&mut module, entry, seed).expect("the form fits"));
     verify(&module).expect("the graph keeps its rules");
     let both = grad::value_and_grad(&mut module, entry, &names).expect("floats have gradients");
     let flat = fuse::flat(&mut module, both).expect("calls fit");
@@ -79,18 +82,16 @@ fn run(
         all
     });
     let results = interp::run(&module, flat, &given, 2).expect("the program runs");
-    (given, results.outputs, chosen)
+    Ran { given, results: results.outputs, chosen: chosen.unwrap_or_default() }
 }
 
 /// Holds the matrix form, in chunks of several lengths, to the scan.
 fn holds(text: &str) {
     for steps in [1, 2, 7, 12, 13] {
         let program = program(text, steps);
-        let (given, wanted, _) = run(&program, None, &|_, _| Vec::new());
+        let Ran { given, results: wanted, .. } = run(&program, None, None);
         for seed in 0..6 {
-            let (_, found, chosen) = run(&program, Some(&given), &|module, entry| {
-                schedule_in_chaos(module, entry, seed).expect("the form fits")
-            });
+            let Ran { results: found, chosen, .. } = run(&program, Some(&given), Some(seed));
             assert!(matches!(chosen[0].form, Form::Matrix { .. }), "{}\n{text}", chosen[0]);
             assert_eq!(wanted.len(), found.len());
             for ((name, old), (other, new)) in wanted.iter().zip(&found) {
