@@ -45,7 +45,9 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     request.training = args.task == Task::TrainStep;
     let Checked { mut program, warnings, .. } = model::program(&args.file, &request, output)?;
     let began = Instant::now();
-    if form.fuses() && args.task != Task::Op {
+    // Programs of training and operations are respelled as a whole when they are made; what is canonical already, with
+    // its scans in their forms, must not be respelled again.
+    if form.fuses() && !matches!(args.task, Task::Op | Task::TrainStep) {
         lowered::respell(&mut program)?;
     }
     let (mut session, name) = match args.task {
