@@ -82,7 +82,9 @@ fn source(args: &DrawArgs, output: &Output) -> Result<(Recipe, Built, BTreeMap<S
     let overrides = overrides(args);
     match (&args.checkpoint, &args.recipe, &args.weights) {
         (Some(path), None, None) => {
-            let checkpoint = checkpoint::load(path)?;
+            let left_out = if args.raw { &["adam.", "ema."][..] } else { &["adam."] };
+            let wanted = |name: &str| !left_out.iter().any(|prefix| name.starts_with(prefix));
+            let checkpoint = checkpoint::load_part(path, &wanted)?;
             let recipe = recipe_of(&checkpoint, &overrides)?;
             let built = build::from_checkpoint(&checkpoint.contents.sources, &recipe, output)?;
             Ok((recipe, built, checkpoint.tensors))

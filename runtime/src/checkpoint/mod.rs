@@ -7,11 +7,12 @@
 mod read;
 mod write;
 
-pub use read::{foreign, half, has_header, load, load_weights, parse};
+pub use read::{foreign, half, has_header, load, load_part, load_weights, parse};
 pub use write::{FileSystem, Writer, save, save_with};
 
 use crate::error::{Code, Problem, nearest};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The newest version of the layout that this program reads and the one that it writes.
@@ -101,25 +102,30 @@ impl Checkpoint {
     }
 }
 
-/// The checksum over names, shapes, elements and contents.
-fn checksum(tensors: &BTreeMap<String, Stored>, contents: &str) -> String {
+/// The checksum over contents, and over names, shapes and elements of tensors in the order of their names, with their elements as bytes.
+fn checksum<'a>(
+    tensors: impl Iterator<Item = (&'a str, &'a [usize], Cow<'a, [u8]>)>,
+    contents: &str,
+) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut part = |bytes: &[u8]| {
         hasher.update(&(bytes.len() as u64).to_le_bytes());
         hasher.update(bytes);
     };
     part(contents.as_bytes());
-    for (name, stored) in tensors {
+    for (name, shape, elements) in tensors {
         part(name.as_bytes());
-        let sizes: Vec<u8> = stored.shape.iter().flat_map(|s| (*s as u64).to_le_bytes()).collect();
+        let sizes: Vec<u8> = shape.iter().flat_map(|s| (*s as u64).to_le_bytes()).collect();
         part(&sizes);
-        part(&bytes_of(&stored.data));
+        part(&elements);
     }
     hasher.finalize().to_hex().to_string()
 }
 
 fn bytes_of(numbers: &[f32]) -> Vec<u8> {
-    numbers.iter().flat_map(|x| x.to_le_bytes()).collect()
+    let mut bytes = vec![0; 4 * numbers.len()];
+    bytes.chunks_exact_mut(4).zip(numbers).for_each(|(to, x)| to.copy_from_slice(&x.to_le_bytes()));
+    bytes
 }
 
 #[cfg(test)]

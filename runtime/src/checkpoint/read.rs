@@ -2,7 +2,9 @@
 
 use super::{Checkpoint, Contents, SCHEMA, Stored, checksum};
 use crate::error::{Code, Problem};
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -11,6 +13,14 @@ use std::path::Path;
 /// # Errors
 /// If it cannot be read, is truncated or changed, or was written by a newer version.
 pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
+    load_part(path, &|_| true)
+}
+
+/// Reads a checkpoint with those of its tensors whose names are `wanted`; all of it is checked.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_part(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Checkpoint, Problem> {
     let inside = path.join("checkpoints/last.safetensors");
     if inside.is_file() {
         return Err(Problem::new(
@@ -30,7 +40,7 @@ pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
             "a checkpoint is what `archc train` leaves in the folder `checkpoints` of a run",
         ));
     }
-    parse(&bytes, &path.display().to_string())
+    parse(&bytes, &path.display().to_string(), wanted)
 }
 
 /// Whether a file holds lines for people: a safetensors file begins with a length, which has zeros in it.
@@ -60,11 +70,11 @@ pub fn foreign(bytes: &[u8], path: &Path) -> Option<Problem> {
     })
 }
 
-/// Reads a checkpoint from bytes; `name` is what messages call it.
+/// Reads a checkpoint with the `wanted` tensors from bytes; `name` is what messages call it.
 ///
 /// # Errors
 /// As [`load`].
-pub fn parse(bytes: &[u8], name: &str) -> Result<Checkpoint, Problem> {
+pub fn parse(bytes: &[u8], name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Checkpoint, Problem> {
     let damaged = |why: String| {
         Problem::new(
             Code::CheckpointDamaged,
@@ -91,12 +101,19 @@ pub fn parse(bytes: &[u8], name: &str) -> Result<Checkpoint, Problem> {
         ));
     }
     let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
-    let tensors = floats(&file).map_err(&damaged)?;
+    let mut all: Vec<(&str, TensorView<'_>)> = file.iter().collect();
+    all.sort_unstable_by_key(|t| t.0);
     let contents = text("contents").ok_or_else(|| damaged("its metadata are incomplete".into()))?;
-    if text("checksum") != Some(&checksum(&tensors, contents)) {
+    // What is written is f32: its bytes are the file's.
+    if let Some((name, view)) = all.iter().find(|(_, view)| view.dtype() != Dtype::F32) {
+        return Err(damaged(format!("`{name}` is {:?}, not F32", view.dtype())));
+    }
+    let elements = all.iter().map(|(name, view)| (*name, view.shape(), Cow::Borrowed(view.data())));
+    if text("checksum") != Some(&checksum(elements, contents)) {
         return Err(damaged("its checksum does not match: bytes have changed since it was written".into()));
     }
     let contents: Contents = serde_json::from_str(contents).map_err(|e| damaged(e.to_string()))?;
+    let tensors = tensors(all.into_iter().filter(|t| wanted(t.0))).map_err(damaged)?;
     Ok(Checkpoint { tensors, contents })
 }
 
@@ -117,30 +134,33 @@ pub fn load_weights(path: &Path) -> Result<BTreeMap<String, Stored>, Problem> {
         )
     };
     let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
-    floats(&file).map_err(damaged)
+    tensors(file.iter()).map_err(damaged)
 }
 
-fn floats(file: &SafeTensors<'_>) -> Result<BTreeMap<String, Stored>, String> {
-    let mut tensors = BTreeMap::new();
-    for (name, view) in file.iter() {
-        let data = view.data();
-        let wide = |b: &[u8]| {
-            let mut word = [0; 8];
-            word[..b.len()].copy_from_slice(b);
-            u64::from_le_bytes(word)
-        };
-        let data: Vec<f32> = match view.dtype() {
-            Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_bits(wide(b) as u32)).collect(),
-            Dtype::F64 => data.chunks_exact(8).map(|b| f64::from_bits(wide(b)) as f32).collect(),
-            Dtype::BF16 => data.chunks_exact(2).map(|b| f32::from_bits((wide(b) as u32) << 16)).collect(),
-            Dtype::F16 => data.chunks_exact(2).map(|b| half(wide(b) as u16)).collect(),
-            Dtype::I64 => data.chunks_exact(8).map(|b| wide(b) as i64 as f32).collect(),
-            Dtype::I32 => data.chunks_exact(4).map(|b| wide(b) as i32 as f32).collect(),
-            other => return Err(format!("`{name}` is {other:?}; floats and integers are read")),
-        };
-        tensors.insert(name.to_string(), Stored { shape: view.shape().to_vec(), data });
+fn tensors<'a, 'b>(
+    views: impl Iterator<Item = (&'a str, TensorView<'b>)>,
+) -> Result<BTreeMap<String, Stored>, String> {
+    let stored = |(name, view): (&str, TensorView<'_>)| {
+        Ok((name.to_string(), Stored { shape: view.shape().to_vec(), data: floats(name, &view)? }))
+    };
+    views.map(stored).collect()
+}
+
+fn floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, String> {
+    /// Numbers of `N` bytes.
+    fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        data.as_chunks().0.iter().map(|b| number(*b)).collect()
     }
-    Ok(tensors)
+    let data = view.data();
+    Ok(match view.dtype() {
+        Dtype::F32 => each(data, f32::from_le_bytes),
+        Dtype::F64 => each(data, |b| f64::from_le_bytes(b) as f32),
+        Dtype::BF16 => each(data, |b| f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16)),
+        Dtype::F16 => each(data, |b| half(u16::from_le_bytes(b))),
+        Dtype::I64 => each(data, |b| i64::from_le_bytes(b) as f32),
+        Dtype::I32 => each(data, |b| i32::from_le_bytes(b) as f32),
+        other => return Err(format!("`{name}` is {other:?}; floats and integers are read")),
+    })
 }
 
 /// A number of IEEE 754 half precision.

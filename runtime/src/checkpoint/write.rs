@@ -49,9 +49,11 @@ pub fn save_with(checkpoint: &Checkpoint, path: &Path, writer: &dyn Writer) -> R
         )
     };
     let contents = serde_json::to_string(&checkpoint.contents).map_err(|e| fault(e.to_string()))?;
+    let tensors = checkpoint.tensors.iter();
+    let tensors = tensors.map(|(name, t)| (name.as_str(), &t.shape[..], Cow::Owned(bytes_of(&t.data))));
     let metadata = HashMap::from([
         ("archc.schema".to_string(), SCHEMA.to_string()),
-        ("archc.checksum".to_string(), checksum(&checkpoint.tensors, &contents)),
+        ("archc.checksum".to_string(), checksum(tensors, &contents)),
         ("archc.contents".to_string(), contents),
     ]);
     let bytes =
