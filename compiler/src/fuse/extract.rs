@@ -4,29 +4,37 @@
 //! the structure of the terms, never by the order in which they came up.
 
 use super::lang::{Carried, Graph, Node, Op, has_any, number};
-use super::rules::algebra::{is_uneven, splitting};
+use super::rules::algebra::{is_uneven, splitting, takes};
+use super::rules::atoms::cancels;
+use super::rules::sums::join;
 use crate::ops::{Map, Reduce};
 use egg::Id;
 use rustc_hash::{FxHashMap, FxHashSet, FxHasher};
 use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
-/// How large the term of a class is, and what it is.
+/// What the term of a class is: values before sums, then a hash of the term. Sizes are no part of it, since those of
+/// parts depend on what else their classes may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key {
-    size: u64,
+    kind: u8,
     structure: u64,
 }
 
+/// How large a term is, and what it is.
+type Sized = (u64, Key);
+
 /// The best node of every class.
 pub(super) struct Best {
-    chosen: FxHashMap<Id, (Key, Node)>,
+    chosen: FxHashMap<Id, (Sized, Node)>,
     /// The keys of what new carries are made of: to their readers they are leaves.
     made: FxHashMap<Id, Key>,
 }
 
 /// How often inputs are told apart by their use: what is the same after that is used the same.
-const USES: usize = 3;
+const USES: usize = 5;
+/// How often terms of one size are chosen among by what their inputs are.
+const CHOICES: usize = 2;
 /// The stack that a term may need before more is taken.
 const RED_ZONE: usize = 128 << 10;
 
@@ -34,6 +42,8 @@ const RED_ZONE: usize = 128 << 10;
 /// beats a multiple of a sum among other terms.
 const PLAIN: u64 = 200;
 const MULTIPLE: u64 = 1;
+/// What a number beside a sum costs that could take it, where the sum may be something else as well.
+const BESIDE: u64 = 20;
 /// What arithmetic on a mirror image costs: the mirror image of the result is smaller.
 const INWARDS: u64 = 20;
 /// What a sum costs whose product still holds a factor without the summed axes.
@@ -47,28 +57,62 @@ const BEHIND: u64 = 400;
 
 impl Best {
     /// Finds the smallest term of every class. What an input is shows in its use: `results` are the classes
-    /// that are given out. Each round looks one step further, so that inputs of one shape are told apart by what
-    /// is done with them and not by their names or their places.
+    /// that are given out. Inputs of one shape are told apart by what the chosen terms do with them, not by their names
+    /// or their places; then terms of one size are chosen among again.
     pub fn of(graph: &mut Graph, results: &[Id]) -> Best {
+        let plain: Vec<u64> = graph.analysis.others.iter().map(|other| other.key).collect();
         let mut best = Best::search(graph);
-        for _ in 0..USES {
-            let uses = best.uses(graph, results);
-            let inputs: Vec<(usize, u64)> = graph
-                .classes()
-                .flat_map(|class| class.nodes.iter().map(move |node| (class.id, node)))
-                .filter_map(|(id, node)| match node.op {
-                    Op::Other(at) => {
-                        Some((at as usize, best.told_apart(graph, at as usize, *uses.get(&graph.find(id))?)?))
-                    }
-                    _ => None,
-                })
-                .collect();
-            for (at, key) in inputs {
-                graph.analysis.others[at].key = key;
-            }
+        for _ in 0..CHOICES {
+            best.tell_apart(graph, results, &plain);
             best = Best::search(graph);
         }
+        best.tell_apart(graph, results, &plain);
         best
+    }
+
+    /// Gives inputs and carries keys by their use in the chosen terms and nothing else: what other terms there are
+    /// depends on how a text says it. Each round looks one step further.
+    fn tell_apart(&mut self, graph: &mut Graph, results: &[Id], plain: &[u64]) {
+        let (mut order, mut roots) = (Vec::new(), results.to_vec());
+        self.alive(graph, &mut roots, &mut order);
+        graph.analysis.others.iter_mut().zip(plain).for_each(|(other, key)| other.key = *key);
+        self.keys_anew(graph, &order);
+        for _ in 0..USES {
+            let uses = self.uses(graph, results);
+            let of_node = |(id, node): (Id, &Node)| match node.op {
+                Op::Other(at) => {
+                    let at = at as usize;
+                    Some((at, self.told_apart(graph, at, *uses.get(&id)?)?))
+                }
+                _ => None,
+            };
+            let leaves = order.iter().map(|id| graph.find(*id));
+            let leaves = leaves.flat_map(|id| graph[id].nodes.iter().map(move |node| (id, node)));
+            let keys: Vec<(usize, u64)> = leaves.filter_map(of_node).collect();
+            for (at, key) in keys {
+                graph.analysis.others[at].key = key;
+            }
+            self.keys_anew(graph, &order);
+        }
+    }
+
+    /// Computes the keys of chosen terms again; operands stand before those who read them.
+    fn keys_anew(&mut self, graph: &Graph, order: &[Id]) {
+        for id in order.iter().map(|id| graph.find(*id)) {
+            let Some((key, node)) = self.node(graph, id).and_then(|n| Some((self.key_of(graph, n)?.1, n)))
+            else {
+                continue;
+            };
+            let is_new = |n: &&Node| graph.analysis.carry(n).is_some_and(|carry| carry.after);
+            let leaf = graph[id].nodes.iter().find(is_new).filter(|leaf| *leaf != node);
+            let leaf = leaf.and_then(|leaf| Some(self.key_of(graph, leaf)?.1));
+            if leaf.is_some() {
+                self.made.insert(id, key);
+            }
+            if let Some(((_, known), _)) = self.chosen.get_mut(&id) {
+                *known = leaf.unwrap_or(key);
+            }
+        }
     }
 
     /// The key of an input, or of a carry, by what is done with it; a carry also by what it is made of.
@@ -191,7 +235,7 @@ impl Best {
                 others.filter_map(|node| Some((self.key_of(graph, node)?, node))).min_by_key(|n| n.0);
             if let (Some((key, node)), Some(chosen)) = (smallest, self.chosen.get_mut(id)) {
                 chosen.1 = node.clone();
-                self.made.insert(*id, key);
+                self.made.insert(*id, key.1);
             }
         }
     }
@@ -203,7 +247,7 @@ impl Best {
 
     /// The key of a class.
     pub fn key(&self, graph: &Graph, id: Id) -> Option<Key> {
-        self.chosen.get(&graph.find(id)).map(|(key, _)| *key)
+        self.chosen.get(&graph.find(id)).map(|(key, _)| key.1)
     }
 
     /// The operands of a node in the canonical order.
@@ -215,22 +259,35 @@ impl Best {
         operands
     }
 
-    fn key_of(&self, graph: &Graph, node: &Node) -> Option<Key> {
-        let mut keys = Vec::with_capacity(node.operands.len());
+    fn key_of(&self, graph: &Graph, node: &Node) -> Option<Sized> {
+        let mut size = weight(graph, node) + bad_weight(graph, node);
+        let mut structures = Vec::with_capacity(node.operands.len());
         for id in &node.operands {
-            let (key, _) = self.chosen.get(&graph.find(*id))?;
-            let size = if is_boundary(graph, *id) { BEHIND } else { key.size };
-            keys.push((size, key.structure));
+            let ((own, key), _) = self.chosen.get(&graph.find(*id))?;
+            size = size.saturating_add(if is_boundary(graph, *id) { BEHIND } else { *own });
+            structures.push(key.structure);
         }
         if matches!(node.op, Op::Sum | Op::Product | Op::Map(Map::Min | Map::Max)) {
-            keys.sort_unstable();
+            structures.sort_unstable();
         }
-        let own = weight(graph, node) + bad_weight(graph, node);
-        let size = keys.iter().fold(own, |sum, key| sum.saturating_add(key.0));
         let mut hasher = FxHasher::default();
         structure(graph, &node.op).hash(&mut hasher);
-        keys.iter().for_each(|key| key.1.hash(&mut hasher));
-        Some(Key { size, structure: hasher.finish() })
+        structures.hash(&mut hasher);
+        Some((size, Key { kind: kind(&node.op), structure: hasher.finish() }))
+    }
+}
+
+/// The order of the operands of sums and products, as one would write them: values, then what is computed of them.
+fn kind(op: &Op) -> u8 {
+    match op {
+        Op::Number(_) => 0,
+        Op::Other(_) => 1,
+        Op::Broadcast(_) | Op::Flip(_) => 2,
+        Op::Power(_) | Op::Map(_) => 3,
+        Op::Center(_) | Op::Softmax(_) => 4,
+        Op::Reduce(..) => 5,
+        Op::Product => 6,
+        Op::Sum => 7,
     }
 }
 
@@ -261,9 +318,13 @@ fn own_weight(graph: &Graph, node: &Node) -> u64 {
         Op::Power(halves) if splitting(graph, *halves, node.operands[0]).next().is_some() => NEVER,
         Op::Power(-2) if is_sum_of_exponentials(graph, node.operands[0]) => NEVER,
         Op::Product if node.operands.iter().any(|id| is_number(&id)) => {
-            let sums = node.operands.iter().filter(|id| takes_a_number(graph, **id)).count() as u64;
-            NEVER * sums + if node.operands.len() == 2 { MULTIPLE } else { PLAIN }
+            let factor = node.operands.iter().find_map(|id| number(graph, *id)).unwrap_or(1.0);
+            let sums = node.operands.iter().filter(|id| takes(graph, **id, factor)).count() as u64;
+            let beside = node.operands.iter().any(|id| graph[*id].nodes.iter().any(|n| is_uneven(graph, n)));
+            let own = if node.operands.len() == 2 { MULTIPLE } else { PLAIN };
+            NEVER * sums + own + if beside { BESIDE } else { 0 }
         }
+        Op::Sum if join(graph, node).is_some() || cancels(graph, node) => NEVER,
         Op::Sum
         | Op::Product
         | Op::Power(_)
@@ -271,14 +332,12 @@ fn own_weight(graph: &Graph, node: &Node) -> u64 {
         | Op::Center(_)
         | Op::Softmax(_)
         | Op::Flip(_) => PLAIN,
-        // The sigmoid is cheaper than the hyperbolic tangent, and as good.
-        Op::Map(Map::Tanh) => 4 * PLAIN,
         Op::Map(_) => PLAIN + PLAIN / 2,
         Op::Other(_) => BEHIND,
         Op::Reduce(reduce, over) => {
             let inner = &graph[node.operands[0]].nodes;
             let is_loose = |n: &Node| {
-                let free = |id: &Id| !has_any(graph, *id, over) && number(graph, *id).is_none();
+                let free = |id: &Id| !has_any(graph, *id, over);
                 *reduce == Reduce::Sum && n.op == Op::Product && n.operands.iter().any(free)
             };
             let is_nested = |n: &Node| matches!(&n.op, Op::Reduce(other, _) if other == reduce);
@@ -292,12 +351,7 @@ fn own_weight(graph: &Graph, node: &Node) -> u64 {
 /// one of the node alone, so that no size grows while smaller terms are found.
 fn bad_weight(graph: &Graph, node: &Node) -> u64 {
     let seed = graph.analysis.chaos.filter(|_| !matches!(node.op, Op::Number(_)));
-    seed.map_or(0, |seed| hashed(&(seed, structure(graph, &node.op), node.operands.len())) % (8 * PLAIN))
-}
-
-/// Whether a class is nothing but sums of different multiples: a number beside it goes into them.
-fn takes_a_number(graph: &Graph, id: Id) -> bool {
-    graph[id].nodes.iter().all(|n| is_uneven(graph, n))
+    seed.map_or(0, |seed| hashed(&(seed, structure(graph, &node.op), node.operands.len())) % (64 * PLAIN))
 }
 
 /// Whether a class is nothing but reductions or operations that are no arithmetic. This is a property of the

@@ -165,6 +165,14 @@ impl<'a> Loader<'a> {
                 Some(halves) if halves.fract() == 0.0 && halves.abs() <= 16.0 && halves != 0.0 => {
                     self.power(x[0], halves as i16)
                 }
+                None => match self.graph[x[0]].data.number.filter(|base| *base > 0.0 && *base != 1.0) {
+                    Some(base) => {
+                        let log = self.number(base.ln());
+                        let exponent = make(&mut self.graph, Op::Product, vec![log, x[1]]);
+                        make(&mut self.graph, Op::Map(Map::Exp), vec![exponent])
+                    }
+                    None => make(&mut self.graph, Op::Map(map), x.to_vec()),
+                },
                 _ => make(&mut self.graph, Op::Map(map), x.to_vec()),
             },
             Map::Broadcast => {

@@ -8,6 +8,7 @@
 //! After Tate et al., "Equality saturation: a new approach to optimization" (2009), with the e-graphs of
 //! Willsey et al., "egg: Fast and extensible equality saturation" (2021).
 
+mod apart;
 mod extract;
 mod flips;
 mod key;
@@ -132,6 +133,7 @@ fn respell_function(
     let mut result = Canonical::default();
     canon::run(module, function)?;
     let source = module.function(function).clone();
+    let source = apart::apart(module, &source)?.unwrap_or(source);
     let source = flips::outwards(module, &source)?.unwrap_or(source);
     let (mut graph, classes) = load::load(module, &source);
     graph.analysis.chaos = chaos;

@@ -3,7 +3,7 @@
 
 use super::lang::{Graph, Node, Op, axes, axes_of, number};
 use crate::graph::AxisId;
-use crate::ops::Reduce;
+use crate::ops::{Map, Reduce};
 use egg::Id;
 use std::collections::BTreeMap;
 
@@ -50,12 +50,43 @@ pub(super) fn make(graph: &mut Graph, op: Op, operands: Vec<Id>) -> Id {
         Op::Reduce(Reduce::Sum, _) => reduced(graph, op, operands[0]),
         Op::Flip(along) => flipped(graph, &along, operands[0]),
         Op::Number(bits) => add_number(graph, f64::from_bits(bits)),
+        Op::Broadcast(along) => broadcast(graph, &along, operands[0]),
+        Op::Map(map) if map != Map::StopGradient => {
+            let all: Option<Vec<f64>> = operands.iter().map(|id| uniform(graph, *id)).collect();
+            match all.map(|numbers| map.eval(&numbers)).filter(|value| value.is_finite()) {
+                Some(value) => {
+                    let along = axes(operands.iter().flat_map(|id| axes_of(graph, *id).to_vec()));
+                    let value = add_number(graph, value);
+                    broadcast(graph, &along, value)
+                }
+                None => graph.add(Node::new(op, operands)),
+            }
+        }
         _ => graph.add(Node::new(op, operands)),
     }
 }
 
 fn add_number(graph: &mut Graph, value: f64) -> Id {
     graph.add(Node::new(Op::Number(rounded(value).to_bits()), Vec::new()))
+}
+
+/// The number that a class is everywhere.
+fn uniform(graph: &Graph, id: Id) -> Option<f64> {
+    number(graph, narrow(graph, id))
+}
+
+/// What a class is the same of along further axes; else the class itself.
+fn narrow(graph: &Graph, id: Id) -> Id {
+    let of = |n: &Node| matches!(n.op, Op::Broadcast(_)).then(|| graph.find(n.operands[0]));
+    graph[id].nodes.iter().find_map(of).unwrap_or_else(|| graph.find(id))
+}
+
+/// The same along those axes that are not there.
+fn broadcast(graph: &mut Graph, along: &[AxisId], of: Id) -> Id {
+    let inner = narrow(graph, of);
+    let all = axes(along.iter().chain(axes_of(graph, of)).copied());
+    let missing = axes(all.iter().copied().filter(|a| !axes_of(graph, inner).contains(a)));
+    if missing.is_empty() { inner } else { graph.add(Node::new(Op::Broadcast(missing), vec![inner])) }
 }
 
 /// The only node of a class: an operand of the same kind is flattened into its reader if it has one form only.
@@ -66,8 +97,8 @@ fn only(graph: &Graph, id: Id) -> Option<&Node> {
     }
 }
 
-/// The operands with those of inner nodes of the same kind in their place, and the numbers among them.
-fn flat(graph: &Graph, op: &Op, operands: Vec<Id>) -> (Vec<Id>, Vec<f64>) {
+/// The factors with those of inner products in their place, and the numbers among them.
+fn flat(graph: &Graph, operands: Vec<Id>) -> (Vec<Id>, Vec<f64>) {
     let (mut rest, mut numbers) = (Vec::new(), Vec::new());
     let mut open: Vec<Id> = operands.into_iter().rev().collect();
     while let Some(id) = open.pop() {
@@ -76,40 +107,56 @@ fn flat(graph: &Graph, op: &Op, operands: Vec<Id>) -> (Vec<Id>, Vec<f64>) {
             continue;
         }
         match only(graph, id) {
-            Some(node) if node.op == *op => open.extend(node.operands.iter().map(|c| graph.find(*c))),
+            Some(node) if node.op == Op::Product => open.extend(node.operands.iter().map(|c| graph.find(*c))),
             _ => rest.push(id),
         }
     }
     (rest, numbers)
 }
 
-/// Whether some classes together have all axes that others have.
-fn covers(graph: &Graph, some: &[Id], all: &[Id]) -> bool {
-    let union = |ids: &[Id]| axes(ids.iter().flat_map(|id| graph[*id].data.axes.iter().copied()));
-    union(some) == union(all)
+/// A sum or a product: what is the same along some axes goes in without them, and terms that cancel do not take
+/// their axes with them.
+fn arithmetic(graph: &mut Graph, of: fn(&mut Graph, Vec<Id>) -> Id, operands: Vec<Id>) -> Id {
+    let along = axes(operands.iter().flat_map(|id| axes_of(graph, *id).to_vec()));
+    let operands = operands.into_iter().map(|id| narrow(graph, id)).collect();
+    let result = of(graph, operands);
+    broadcast(graph, &along, result)
 }
 
 fn sum(graph: &mut Graph, operands: Vec<Id>) -> Id {
-    let (terms, numbers) = flat(graph, &Op::Sum, operands);
-    let constant: f64 = numbers.iter().sum();
+    arithmetic(graph, narrow_sum, operands)
+}
+
+fn product(graph: &mut Graph, operands: Vec<Id>) -> Id {
+    arithmetic(graph, narrow_product, operands)
+}
+
+fn narrow_sum(graph: &mut Graph, operands: Vec<Id>) -> Id {
+    let mut constant = 0.0;
     let mut alike: BTreeMap<Vec<Id>, (f64, Vec<Id>)> = BTreeMap::new();
-    for id in &terms {
-        let scaled = graph[*id].nodes.iter().find_map(|n| scaled_product(graph, n));
-        let (key, factor) = scaled.unwrap_or_else(|| (vec![*id], 1.0));
+    let mut open: Vec<(f64, Id)> = operands.into_iter().rev().map(|id| (1.0, id)).collect();
+    while let Some((times, id)) = open.pop() {
+        if let Some(value) = number(graph, id) {
+            constant += times * value;
+            continue;
+        }
+        let scaled = graph[id].nodes.iter().find_map(|n| scaled_product(graph, n));
+        let (key, factor) = scaled.unwrap_or_else(|| (vec![id], 1.0));
+        // A multiple of a sum is a sum of multiples, so that like terms meet.
+        let inner = if let [one] = key.as_slice() { only(graph, *one) } else { None };
+        if let Some(inner) = inner.filter(|inner| inner.op == Op::Sum) {
+            open.extend(inner.operands.iter().map(|term| (times * factor, graph.find(*term))));
+            continue;
+        }
         let entry = alike.entry(key).or_insert((0.0, Vec::new()));
-        entry.0 += factor;
-        entry.1.push(*id);
+        entry.0 += times * factor;
+        entry.1.push(id);
     }
     let mut kept: Vec<(f64, Vec<Id>)> = Vec::new();
-    for (key, (factor, ids)) in alike {
-        if ids.len() == 1 || factor != 0.0 {
+    for (key, (factor, _)) in alike {
+        if factor != 0.0 {
             kept.push((factor, key));
         }
-    }
-    let all: Vec<Id> = kept.iter().flat_map(|t| t.1.iter().copied()).collect();
-    if !covers(graph, &all, &terms) {
-        // Terms that cancel would take their axes with them.
-        kept = terms.into_iter().map(|id| (1.0, vec![id])).collect();
     }
     let common = common_factor(&kept, constant);
     let mut ids: Vec<Id> = Vec::with_capacity(kept.len() + 1);
@@ -140,12 +187,42 @@ fn common_factor(terms: &[(f64, Vec<Id>)], constant: f64) -> f64 {
     if 2 * negative > factors.len() { -first } else { first }
 }
 
-/// A number to twelve digits: however it was computed, it is the same number. What is lost is far finer than
-/// the floats of kernels.
+/// A number however it was computed: what is within rounding of a short decimal, of one over one, or of a root of
+/// these (a share of an axis, the root of a width) is that; all else is taken to twelve digits. What is lost is far finer
+/// than the floats of kernels.
 pub(super) fn rounded(value: f64) -> f64 {
-    // Whole numbers and shares of small powers of two are what they are; writing digits takes its time.
+    // Whole numbers and shares of small powers of two are what they are; the rest takes its time.
     let is_short = (value * 1024.0).fract() == 0.0 && value.abs() < 1e6;
-    if is_short { value } else { format!("{value:.11e}").parse().unwrap_or(value) }
+    if is_short || !value.is_normal() {
+        return value;
+    }
+    let near = |a: f64, b: f64| (a - b).abs() <= 4e-12 * a.abs();
+    let size = value.abs();
+    for root in [1, 2, 4] {
+        let power = size.powi(root);
+        let inverse = 1.0 / power;
+        if power.is_normal() && near(power, decimal(power, SHORT)) {
+            return decimal(power, SHORT).powf(1.0 / f64::from(root)).copysign(value);
+        }
+        if inverse.is_normal() && near(inverse, decimal(inverse, SHORT)) {
+            return (1.0 / decimal(inverse, SHORT).powf(1.0 / f64::from(root))).copysign(value);
+        }
+    }
+    decimal(value, 12)
+}
+
+/// How many digits a decimal may have that is taken for what was meant.
+const SHORT: i32 = 7;
+
+/// The nearest decimal with so many digits.
+fn decimal(value: f64, digits: i32) -> f64 {
+    let exponent = digits - 1 - value.abs().log10().floor() as i32;
+    if exponent.abs() > 22 {
+        return format!("{value:.*e}", digits as usize - 1).parse().unwrap_or(value);
+    }
+    // Powers of ten up to 22 are exact, so that one division rounds as reading the digits does.
+    let scale = 10f64.powi(exponent.abs());
+    if exponent < 0 { (value / scale).round() * scale } else { (value * scale).round() / scale }
 }
 
 /// The factors of a product beside its number, and the number.
@@ -160,8 +237,8 @@ fn scaled_product(graph: &Graph, node: &Node) -> Option<(Vec<Id>, f64)> {
     Some((rest, value))
 }
 
-fn product(graph: &mut Graph, operands: Vec<Id>) -> Id {
-    let (factors, numbers) = flat(graph, &Op::Product, operands);
+fn narrow_product(graph: &mut Graph, operands: Vec<Id>) -> Id {
+    let (factors, numbers) = flat(graph, operands);
     let constant: f64 = numbers.iter().product();
     let mut bases: BTreeMap<Id, (i32, Vec<Id>)> = BTreeMap::new();
     for id in &factors {
@@ -179,11 +256,7 @@ fn product(graph: &mut Graph, operands: Vec<Id>) -> Id {
             (_, Err(_)) => kept.extend(ids),
         }
     }
-    if !covers(graph, &kept, &factors) {
-        // Factors that cancel would take their axes with them.
-        return graph.add(Node::new(Op::Product, factors));
-    }
-    if kept.is_empty() {
+    if kept.is_empty() || constant == 0.0 {
         return add_number(graph, constant);
     }
     if constant != 1.0 {
@@ -192,12 +265,16 @@ fn product(graph: &mut Graph, operands: Vec<Id>) -> Id {
     if let [one] = kept.as_slice() { *one } else { graph.add(Node::new(Op::Product, kept)) }
 }
 
-/// A class as a power of another.
+/// A class as a power of another. Of two that are powers of each other, one is the base of both.
 fn base(graph: &Graph, id: Id) -> (Id, i16) {
-    let found = graph[id].nodes.iter().find_map(|n| match n.op {
-        Op::Power(halves) => Some((graph.find(n.operands[0]), halves)),
-        _ => None,
-    });
+    let powers = |id: Id| {
+        graph[id].nodes.iter().filter_map(|n| match n.op {
+            Op::Power(halves) => Some((graph.find(n.operands[0]), halves)),
+            _ => None,
+        })
+    };
+    let is_cyclic = |of: Id| powers(of).any(|(back, _)| back == id);
+    let found = powers(id).find(|(of, _)| *of < id || !is_cyclic(*of));
     found.unwrap_or((id, 2))
 }
 
@@ -248,6 +325,9 @@ fn flipped(graph: &mut Graph, along: &[AxisId], of: Id) -> Id {
 }
 
 fn reduced(graph: &mut Graph, op: Op, of: Id) -> Id {
+    if let Some(sum) = same_everywhere(graph, &op, of) {
+        return sum;
+    }
     match (only(graph, of).cloned(), &op) {
         (Some(Node { op: Op::Product, operands }), _)
             if operands.iter().any(|id| number(graph, *id).is_some()) =>
@@ -264,4 +344,19 @@ fn reduced(graph: &mut Graph, op: Op, of: Id) -> Id {
         }
         _ => graph.add(Node::new(op, vec![of])),
     }
+}
+
+/// The sum of what is the same along some of the axes.
+fn same_everywhere(graph: &mut Graph, op: &Op, of: Id) -> Option<Id> {
+    let Op::Reduce(_, over) = op else { return None };
+    let inner = narrow(graph, of);
+    let (left, gone): (Vec<AxisId>, Vec<AxisId>) =
+        over.iter().copied().partition(|a| axes_of(graph, inner).contains(a));
+    let size = graph.analysis.size(&gone).filter(|_| !gone.is_empty())?;
+    let along = axes(axes_of(graph, of).iter().copied().filter(|a| !over.contains(a)));
+    let sum =
+        if left.is_empty() { inner } else { reduced(graph, Op::Reduce(Reduce::Sum, axes(left)), inner) };
+    let size = add_number(graph, size as f64);
+    let sum = product(graph, vec![size, sum]);
+    Some(broadcast(graph, &along, sum))
 }

@@ -1,6 +1,8 @@
 //! Every rule of the table, on its own: both sides in f64 on random numbers; and where a rule has a guard, what
 //! it would claim without it is shown to be wrong.
 
+mod exponentials;
+
 use super::lang::Graph;
 use super::rules::RULES;
 use super::terms::build;
@@ -78,6 +80,12 @@ impl Formula<'_, '_> {
         self.op(Op::View(View::Flip(columns)), &[of])
     }
 
+    fn centred(&mut self, of: ValueId) -> ValueId {
+        let s = self.sum(of);
+        let m = self.times(1.0 / COLUMNS as f64, s);
+        self.map(Map::Sub, &[of, m])
+    }
+
     fn exp(&mut self, of: ValueId) -> ValueId {
         self.map(Map::Exp, &[of])
     }
@@ -87,15 +95,21 @@ impl Formula<'_, '_> {
 const COLUMNS: usize = 5;
 
 fn samples() -> Vec<Sample> {
+    [sums_and_atoms(), exponentials::samples(), mirror_images()].into_iter().flatten().collect()
+}
+
+fn sums_and_atoms() -> Vec<Sample> {
     vec![
         Sample {
             rule: "flatten",
+            // A sum that another rule makes of a logarithm.
             left: |f| {
-                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
-                let (zz, s) = (f.times(3.0, z), f.times(-0.5, y));
-                let inner = f.add(zz, s);
-                let inner = f.times(2.0, inner);
-                f.add(x, inner)
+                let (x, y) = (f.input("x"), f.input("y"));
+                let e = f.exp(y);
+                let e = f.times(3.0, e);
+                let l = f.map(Map::Log, &[e]);
+                let l = f.times(2.0, l);
+                f.add(x, l)
             },
             beyond: None,
         },
@@ -147,11 +161,87 @@ fn samples() -> Vec<Sample> {
             beyond: None,
         },
         Sample {
+            rule: "absorb a number in a power",
+            left: |f| {
+                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                let (y, z) = (f.exp(y), f.exp(z));
+                let y = f.times(2.0, y);
+                let s = f.add(y, z);
+                let s = f.map(Map::Rsqrt, &[s]);
+                let p = f.mul(x, s);
+                f.times(3.0, p)
+            },
+            // The root of minus something would take its sign with it.
+            beyond: Some((
+                |f| {
+                    let (y, z) = (f.input("y"), f.input("z"));
+                    let (y, z) = (f.exp(y), f.exp(z));
+                    let y = f.times(2.0, y);
+                    let s = f.add(y, z);
+                    let s = f.map(Map::Rsqrt, &[s]);
+                    f.times(-3.0, s)
+                },
+                |f| {
+                    let (y, z) = (f.input("y"), f.input("z"));
+                    let (y, z) = (f.exp(y), f.exp(z));
+                    let y = f.times(2.0, y);
+                    let s = f.add(y, z);
+                    let s = f.times(1.0 / 9.0, s);
+                    f.map(Map::Rsqrt, &[s])
+                },
+            )),
+        },
+        Sample {
+            rule: "sum of sums",
+            left: |f| {
+                let (x, y, z, r) = (f.input("x"), f.input("y"), f.input("z"), f.input("r"));
+                let e = f.exp(y);
+                let (a, b) = (f.mul(x, y), f.mul(z, e));
+                let (s, t) = (f.add(a, b), f.add(x, r));
+                let (s, t) = (f.sum(s), f.sum(t));
+                f.mul(s, t)
+            },
+            beyond: None,
+        },
+        Sample {
+            rule: "one matrix product of two",
+            left: |f| {
+                let (x, c) = (f.input("x"), f.input("c"));
+                let e = f.exp(c);
+                let (a, b) = (f.mul(x, c), f.mul(x, e));
+                let (a, b) = (f.sum(a), f.sum(b));
+                let b = f.times(2.0, b);
+                f.add(a, b)
+            },
+            beyond: None,
+        },
+        Sample {
+            rule: "centred moment",
+            left: |f| {
+                let x = f.input("x");
+                let c = f.centred(x);
+                let p = f.mul(x, c);
+                f.sum(p)
+            },
+            beyond: None,
+        },
+        Sample {
             rule: "factor",
             left: |f| {
                 let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
                 let (a, b) = (f.mul(x, y), f.mul(z, x));
                 f.add(a, b)
+            },
+            beyond: None,
+        },
+        Sample {
+            rule: "factor a sum",
+            left: |f| {
+                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                let s = f.add(x, y);
+                let p = f.mul(s, z);
+                let d = f.map(Map::Sub, &[p, x]);
+                f.map(Map::Sub, &[d, y])
             },
             beyond: None,
         },
@@ -225,36 +315,6 @@ fn samples() -> Vec<Sample> {
             beyond: None,
         },
         Sample {
-            rule: "sigmoid",
-            left: |f| {
-                let x = f.input("x");
-                let e = f.exp(x);
-                let d = f.plus(1.0, e);
-                let one = f.number(1.0);
-                f.map(Map::Div, &[one, d])
-            },
-            beyond: None,
-        },
-        Sample {
-            rule: "sigmoid of tanh",
-            left: |f| {
-                let x = f.input("x");
-                let t = f.map(Map::Tanh, &[x]);
-                f.plus(1.0, t)
-            },
-            beyond: None,
-        },
-        Sample {
-            rule: "softplus",
-            left: |f| {
-                let x = f.input("x");
-                let e = f.exp(x);
-                let s = f.plus(1.0, e);
-                f.map(Map::Log, &[s])
-            },
-            beyond: None,
-        },
-        Sample {
             rule: "softmax",
             left: |f| {
                 let (x, y) = (f.input("x"), f.input("y"));
@@ -294,6 +354,11 @@ fn samples() -> Vec<Sample> {
             },
             beyond: None,
         },
+    ]
+}
+
+fn mirror_images() -> Vec<Sample> {
+    vec![
         Sample {
             rule: "reversed twice",
             // What another rule makes a mirror image.

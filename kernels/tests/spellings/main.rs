@@ -6,6 +6,7 @@
 mod families;
 mod respell;
 mod seeds;
+mod strangers;
 mod ways;
 
 use arch_compiler::check::{NoFiles, Request, compile};
@@ -15,6 +16,7 @@ use arch_compiler::{fuse, grad};
 use arch_kernels::print::print_c;
 use arch_kernels::{Options, Target, lower};
 use families::Family;
+use strangers::Strangers;
 
 /// What a text becomes.
 struct Compiled {
@@ -137,6 +139,42 @@ fn mamba() {
 #[test]
 fn mamba2() {
     check(&families::mamba2());
+}
+
+/// Compiles bodies that others wrote and compares them with a family's first spelling.
+fn check_strangers(family: &Family, strangers: &Strangers) {
+    let reference = family.spellings().next().expect("a family has spellings");
+    let mut failed = Vec::new();
+    for backward in [false, true] {
+        let wanted = compiled(&reference, backward);
+        for (at, body) in strangers.bodies.iter().enumerate() {
+            let text = format!("{}    {body}\n  }}\n}}\n", strangers.head);
+            let found = compiled(&text, backward);
+            if !found.complete || found.kernels != wanted.kernels {
+                let way = if backward { "backward" } else { "forward" };
+                let how = if found.complete { "differs" } else { "touches a limit" };
+                println!("{}: spelling {at} {how}, {way}", family.name);
+                let (wanted, found) = (&wanted.graph, &found.graph);
+                failed.push(format!("spelling {at}, {way}\n{text}\n{wanted}\n---\n{found}"));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}: {} differ\n{}", family.name, failed.len(), failed.join("\n"));
+}
+
+macro_rules! strangers {
+    ($($name:ident: $family:ident, $bodies:ident,)*) => {
+        $(#[test] fn $name() { check_strangers(&families::$family(), &strangers::$bodies); })*
+    };
+}
+
+strangers! {
+    ada_ln_by_strangers: ada_ln, ADA_LN,
+    rms_norm_by_strangers: rms_norm, RMS_NORM,
+    attention_by_strangers: attention, ATTENTION,
+    s4d_by_strangers: s4d_both_ways, S4D,
+    mamba_by_strangers: mamba, MAMBA,
+    mamba2_by_strangers: mamba2, MAMBA2,
 }
 
 /// The comparison itself must be able to fail.

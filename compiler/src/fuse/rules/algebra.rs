@@ -2,7 +2,7 @@
 
 use super::super::lang::{Graph, Node, Op, number};
 use super::super::terms::{Term, splits};
-use super::{Rule, multiples, nodes, with, without};
+use super::{Rule, multiples, nodes, terms_of, with, without};
 use egg::Id;
 use std::collections::BTreeMap;
 
@@ -95,7 +95,12 @@ fn power(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
 pub(in crate::fuse) fn splitting(graph: &Graph, halves: i16, id: Id) -> impl Iterator<Item = &Node> + '_ {
     let is_loop = move |n: &&Node| n.operands.iter().any(|o| graph.find(*o) == graph.find(id));
     let products = nodes(graph, id, move |op| *op == Op::Product).filter(move |n| !is_loop(n));
-    products.filter(move |n| splits(graph, halves, &n.operands))
+    // A number before a sum that can take it goes into that, and not out of the power.
+    let stays = move |n: &Node| {
+        let of = super::scaled(graph, n).filter(|(k, _)| share(&Op::Power(halves), *k).is_some());
+        of.is_some_and(|(_, of)| graph[of].nodes.iter().any(|sum| is_uneven(graph, sum)))
+    };
+    products.filter(move |n| splits(graph, halves, &n.operands) && !stays(n))
 }
 
 pub(super) const ABSORB: Rule = Rule {
@@ -118,6 +123,56 @@ fn absorb(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
             found.push(with(Op::Product, without(node, &[at, place]), scaled));
         }
     }
+}
+
+pub(super) const ABSORB_IN_POWER: Rule = Rule {
+    name: "absorb a number in a power",
+    algebra: "k * (a + l * b) ^ n = (k ^ (1 / n) * a + k ^ (1 / n) * l * b) ^ n",
+    guard: "n is -1, or k is positive and n a half; the terms are multiples by different numbers",
+    find: absorb_in_power,
+};
+
+fn absorb_in_power(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if node.op != Op::Product {
+        return;
+    }
+    let factor = node.operands.iter().enumerate().find_map(|(at, id)| number(graph, *id).map(|k| (at, k)));
+    let Some((at, factor)) = factor else { return };
+    for (place, operand) in node.operands.iter().enumerate() {
+        for power in nodes(graph, *operand, |op| matches!(op, Op::Power(_))) {
+            let Some((halves, share)) = share(&power.op, factor) else { continue };
+            for sum in nodes(graph, power.operands[0], |op| *op == Op::Sum).filter(|s| is_uneven(graph, s)) {
+                let scaled = |id: &Id| Term::Node(Op::Product, vec![Term::number(share), Term::Class(*id)]);
+                let scaled = Term::Node(Op::Sum, sum.operands.iter().map(scaled).collect());
+                let power = Term::Node(Op::Power(halves), vec![scaled]);
+                found.push(with(Op::Product, without(node, &[at, place]), power));
+            }
+        }
+    }
+}
+
+/// What a number in front of a power of a sum is within the sum; the numbers of the sum shall stay floats.
+fn share(power: &Op, factor: f64) -> Option<(i16, f64)> {
+    let Op::Power(halves) = *power else { return None };
+    let fits = halves == -2 || (factor > 0.0 && halves % 2 != 0);
+    let share = if halves == -2 { 1.0 / factor } else { factor.powf(2.0 / f64::from(halves)) };
+    (fits && (1e-12..=1e12).contains(&share.abs())).then_some((halves, share))
+}
+
+/// Whether a number goes into a class: it is nothing but sums of different multiples, powers of one, products with
+/// such a factor, and sums of these products.
+pub(in crate::fuse) fn takes(graph: &Graph, id: Id, factor: f64) -> bool {
+    let takes_within = |n: &Node| match n.op {
+        Op::Power(_) => {
+            share(&n.op, factor).is_some() && graph[n.operands[0]].nodes.iter().any(|n| is_uneven(graph, n))
+        }
+        _ => is_uneven(graph, n),
+    };
+    let takes = |id: &Id| graph[*id].nodes.iter().all(takes_within);
+    let by_factor = |n: &Node| n.op == Op::Product && n.operands.iter().any(takes);
+    let all = &graph[id].nodes;
+    let pulled = all.iter().any(by_factor);
+    all.iter().all(|n| takes_within(n) || by_factor(n) || (pulled && matches!(n.op, Op::Reduce(..))))
 }
 
 /// Whether the terms of a sum are multiples by different numbers.
@@ -168,8 +223,36 @@ fn factor(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
 }
 
+pub(super) const FACTOR_SUM: Rule = Rule {
+    name: "factor a sum",
+    algebra: "x + y + (x + y) * z = (x + y) * (1 + z)",
+    guard: "",
+    find: |graph, node, found| {
+        if node.op != Op::Sum {
+            return;
+        }
+        for (at, operand) in node.operands.iter().enumerate() {
+            for product in nodes(graph, *operand, |op| *op == Op::Product) {
+                for (place, factor) in product.operands.iter().enumerate() {
+                    if nodes(graph, *factor, |op| *op == Op::Sum).next().is_none() {
+                        continue;
+                    }
+                    for times in [1.0, -1.0] {
+                        let Some(mut places) = terms_of(graph, node, &[at], *factor, times) else { continue };
+                        places.push(at);
+                        let rest = Term::product(without(product, &[place]));
+                        let sum = Term::Node(Op::Sum, vec![Term::number(times), rest]);
+                        let product = Term::Node(Op::Product, vec![Term::Class(*factor), sum]);
+                        found.push(with(Op::Sum, without(node, &places), product));
+                    }
+                }
+            }
+        }
+    },
+};
+
 /// A class as products: of itself alone, and every product in it.
-fn factors(graph: &Graph, id: Id) -> Vec<Vec<Id>> {
+pub(super) fn factors(graph: &Graph, id: Id) -> Vec<Vec<Id>> {
     let products = nodes(graph, id, |op| *op == Op::Product);
     let products = products.map(|n| n.operands.iter().map(|id| graph.find(*id)).collect());
     [vec![graph.find(id)]].into_iter().chain(products).collect()

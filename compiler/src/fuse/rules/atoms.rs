@@ -1,7 +1,8 @@
 //! Compositions that are functions of their own: safe in f32, or told as one thing to the kernels.
 
-use super::super::lang::{Axes, Graph, Node, Op, has_any, number};
+use super::super::lang::{Axes, Graph, Node, Op, has_any};
 use super::super::terms::Term;
+use super::exponentials::arguments;
 use super::{Rule, multiples, near, nodes, with, without};
 use crate::ops::{Map, Reduce};
 use egg::Id;
@@ -90,73 +91,30 @@ fn safe_variance(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
 }
 
+/// Whether a sum is a variance that cancels.
+pub(in crate::fuse) fn cancels(graph: &Graph, node: &Node) -> bool {
+    let mut found = Vec::new();
+    safe_variance(graph, node, &mut found);
+    !found.is_empty()
+}
+
 fn is_square(graph: &Graph, id: Id, of: Id) -> bool {
     nodes(graph, id, |op| *op == Op::Power(4)).any(|n| graph.find(n.operands[0]) == of)
 }
 
-/// The other terms of a sum of one and something.
-fn beside_one(graph: &Graph, node: &Node) -> Option<Vec<Id>> {
-    let at = node.operands.iter().position(|id| number(graph, *id) == Some(1.0))?;
-    (node.op == Op::Sum).then(|| without(node, &[at]))
-}
-
-/// The arguments of a map in a class.
-fn arguments(graph: &Graph, id: Id, map: Map) -> Vec<Id> {
-    nodes(graph, id, move |op| *op == Op::Map(map)).map(|n| n.operands[0]).collect()
-}
-
-fn map(map: Map, of: Term) -> Term {
-    Term::Node(Op::Map(map), vec![of])
-}
-
-fn times(factor: f64, of: Id) -> Term {
-    Term::Node(Op::Product, vec![Term::number(factor), Term::Class(of)])
-}
-
-pub(super) const SIGMOID: Rule = Rule {
-    name: "sigmoid",
-    algebra: "(1 + exp(x)) ^ (-k) = sigmoid(-x) ^ k",
-    guard: "this direction only: exp overflows",
+pub(super) const CENTERED_MOMENT: Rule = Rule {
+    name: "centred moment",
+    algebra: "sum(x * center(x, over: A), over: A) = sum(center(x, over: A)^2, over: A)",
+    guard: "",
     find: |graph, node, found| {
-        let Op::Power(halves @ ..=-1) = node.op else { return };
-        for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
-            if let Some([exponential]) = beside_one(graph, sum).as_deref() {
-                for x in arguments(graph, *exponential, Map::Exp) {
-                    let sigmoid = map(Map::Sigmoid, times(-1.0, x));
-                    found.push(Term::Node(Op::Power(-halves), vec![sigmoid]));
-                }
-            }
-        }
-    },
-};
-
-pub(super) const SIGMOID_OF_TANH: Rule = Rule {
-    name: "sigmoid of tanh",
-    algebra: "1 + tanh(x) = 2 * sigmoid(2 * x)",
-    guard: "this direction only: the left side cancels where x is far below zero",
-    find: |graph, node, found| {
-        let Some(terms) = beside_one(graph, node) else { return };
-        if let [tanh] = terms.as_slice() {
-            for x in arguments(graph, *tanh, Map::Tanh) {
-                let sigmoid = map(Map::Sigmoid, times(2.0, x));
-                found.push(Term::Node(Op::Product, vec![Term::number(2.0), sigmoid]));
-            }
-        }
-    },
-};
-
-pub(super) const SOFTPLUS: Rule = Rule {
-    name: "softplus",
-    algebra: "log(1 + exp(x)) = softplus(x)",
-    guard: "this direction only: exp overflows",
-    find: |graph, node, found| {
-        if node.op != Op::Map(Map::Log) {
-            return;
-        }
-        for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
-            if let Some([exponential]) = beside_one(graph, sum).as_deref() {
-                for x in arguments(graph, *exponential, Map::Exp) {
-                    found.push(map(Map::Softplus, Term::Class(x)));
+        let Op::Reduce(Reduce::Sum, over) = &node.op else { return };
+        for product in nodes(graph, node.operands[0], |op| *op == Op::Product) {
+            let [a, b] = product.operands.as_slice() else { continue };
+            for (x, centred) in [(a, b), (b, a)] {
+                let is_centred = |n: &Node| graph.find(n.operands[0]) == graph.find(*x);
+                if nodes(graph, *centred, |op| *op == Op::Center(over.clone())).any(is_centred) {
+                    let square = Term::Node(Op::Power(4), vec![Term::Class(*centred)]);
+                    found.push(Term::Node(node.op.clone(), vec![square]));
                 }
             }
         }
@@ -202,18 +160,22 @@ pub(super) const SOFTMAX: Rule = Rule {
 
 pub(super) const SOFTMAX_SHIFT: Rule = Rule {
     name: "shift of a softmax",
-    algebra: "softmax(x + m, over: A) = softmax(x, over: A)",
+    algebra: "softmax(k * (x + m), over: A) = softmax(k * x, over: A)",
     guard: "m does not have A, and x has all other axes of m",
     find: |graph, node, found| {
         let Op::Softmax(over) = &node.op else { return };
-        for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
-            let (kept, shifts): (Vec<Id>, Vec<Id>) =
-                sum.operands.iter().copied().partition(|id| has_any(graph, *id, over));
-            let axes = |ids: &[Id]| {
-                super::super::lang::axes(ids.iter().flat_map(|id| graph[*id].data.axes.to_vec()))
-            };
-            if !kept.is_empty() && !shifts.is_empty() && axes(&kept) == graph[node.operands[0]].data.axes {
-                found.push(Term::Node(node.op.clone(), vec![Term::sum(kept)]));
+        for (k, of) in multiples(graph, node.operands[0]) {
+            for sum in nodes(graph, of, |op| *op == Op::Sum) {
+                let (kept, shifts): (Vec<Id>, Vec<Id>) =
+                    sum.operands.iter().copied().partition(|id| has_any(graph, *id, over));
+                let axes = |ids: &[Id]| {
+                    super::super::lang::axes(ids.iter().flat_map(|id| graph[*id].data.axes.to_vec()))
+                };
+                if !kept.is_empty() && !shifts.is_empty() && axes(&kept) == graph[node.operands[0]].data.axes
+                {
+                    let kept = Term::Node(Op::Product, vec![Term::number(k), Term::sum(kept)]);
+                    found.push(Term::Node(node.op.clone(), vec![kept]));
+                }
             }
         }
     },

@@ -5,12 +5,16 @@
 //! `center` apart (its moments cancel), distributing a sum into a matrix product, `exp(a + b)` into two.
 
 pub(super) mod algebra;
-mod atoms;
+pub(super) mod atoms;
+mod exponentials;
 mod flips;
-mod sums;
+mod logistic;
+mod maps;
+pub(super) mod sums;
 
 use super::lang::{Graph, Node, Op, number};
 use super::terms::Term;
+use crate::ops::Map;
 use egg::Id;
 
 /// A rule.
@@ -31,14 +35,37 @@ pub(super) static RULES: &[Rule] = &[
     algebra::MINUS,
     algebra::POWER,
     algebra::ABSORB,
+    algebra::ABSORB_IN_POWER,
     algebra::FACTOR,
+    algebra::FACTOR_SUM,
     sums::PULL,
     sums::NESTED,
+    sums::SPLIT,
+    sums::JOIN,
     atoms::CENTER,
+    atoms::CENTERED_MOMENT,
     atoms::SAFE_VARIANCE,
-    atoms::SIGMOID,
-    atoms::SIGMOID_OF_TANH,
-    atoms::SOFTPLUS,
+    exponentials::POWER,
+    exponentials::PRODUCT,
+    exponentials::OF_LOGARITHM,
+    exponentials::LOGARITHM,
+    exponentials::LOGARITHM_OF_POWER,
+    exponentials::SUM,
+    exponentials::OF_SOFTPLUS,
+    exponentials::SOFTMAX,
+    logistic::SIGMOID,
+    logistic::QUOTIENT,
+    logistic::TURNED,
+    logistic::COMPLEMENT,
+    logistic::OF_TANH,
+    logistic::TANH,
+    logistic::LOGARITHM,
+    logistic::SOFTPLUS,
+    logistic::SAFE_SOFTPLUS,
+    maps::PARITY,
+    maps::SQUARE,
+    maps::MINIMUM,
+    maps::WHERE,
     atoms::SOFTMAX,
     atoms::SOFTMAX_SHIFT,
     atoms::SOFTMAX_LATE,
@@ -96,4 +123,56 @@ fn multiples(graph: &Graph, id: Id) -> Vec<(f64, Id)> {
 /// Whether two numbers are equal but for rounding of f64 arithmetic on literals.
 fn near(a: f64, b: f64) -> bool {
     (a - b).abs() <= 1e-10 * a.abs().max(b.abs())
+}
+
+fn map(map: Map, of: Term) -> Term {
+    Term::Node(Op::Map(map), vec![of])
+}
+
+fn times(factor: f64, of: Id) -> Term {
+    Term::Node(Op::Product, vec![Term::number(factor), Term::Class(of)])
+}
+
+/// Whether a class is a number times another, as far as the numbers in front of them say.
+fn is_scaled(graph: &Graph, id: Id, factor: f64, of: Id) -> bool {
+    if let (Some(a), Some(b)) = (number(graph, id), number(graph, of)) {
+        return near(a, factor * b);
+    }
+    let others = multiples(graph, of);
+    let is_same = |(k, x): &(f64, Id)| others.iter().any(|(l, y)| x == y && near(*k, factor * l));
+    multiples(graph, id).iter().any(is_same)
+}
+
+/// Whether a class is a number times another, term by term if both are sums.
+fn is_multiple(graph: &Graph, id: Id, factor: f64, of: Id) -> bool {
+    let whole = |sum: &Node| {
+        terms_of(graph, sum, &[], of, factor).is_some_and(|places| places.len() == sum.operands.len())
+    };
+    is_scaled(graph, id, factor, of) || nodes(graph, id, |op| *op == Op::Sum).any(whole)
+}
+
+/// The places of those terms of a sum that together are a number times a class; others than some.
+fn terms_of(graph: &Graph, sum: &Node, but: &[usize], of: Id, factor: f64) -> Option<Vec<usize>> {
+    let place = |taken: &[usize], id: Id, factor: f64| {
+        let mut places = (0..sum.operands.len()).filter(|at| !taken.contains(at) && !but.contains(at));
+        places.find(|at| is_scaled(graph, sum.operands[*at], factor, id))
+    };
+    if let Some(one) = place(&[], of, factor) {
+        return Some(vec![one]);
+    }
+    for (times, inner) in multiples(graph, of) {
+        for terms in nodes(graph, inner, |op| *op == Op::Sum) {
+            let mut taken = Vec::with_capacity(terms.operands.len());
+            for term in &terms.operands {
+                match place(&taken, *term, factor * times) {
+                    Some(at) => taken.push(at),
+                    None => break,
+                }
+            }
+            if taken.len() == terms.operands.len() {
+                return Some(taken);
+            }
+        }
+    }
+    None
 }

@@ -1,8 +1,10 @@
 //! Reductions.
 
-use super::super::lang::{Graph, Node, Op, has_any};
+use super::super::lang::{Axes, Graph, Node, Op, axes_of, has_any, number};
 use super::super::terms::Term;
+use super::algebra::factors;
 use super::{Rule, nodes};
+use crate::graph::AxisId;
 use crate::ops::Reduce;
 use egg::Id;
 
@@ -25,8 +27,146 @@ fn pull(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
 }
 
+pub(super) const SPLIT: Rule = Rule {
+    name: "sum of sums",
+    algebra: "sum(x + y, over: A) = sum(x, over: A) + sum(y, over: A)",
+    guard: "some terms do not have all of A, or all are products without a common factor",
+    find: split,
+};
+
+fn split(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    let Op::Reduce(Reduce::Sum, over) = &node.op else { return };
+    let Some(size) = graph.analysis.size(over) else { return };
+    for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
+        let (whole, partial): (Vec<Id>, Vec<Id>) =
+            sum.operands.iter().copied().partition(|id| has_all(graph, &[*id], over));
+        if whole.is_empty() || (partial.is_empty() && !is_of_different_products(graph, &whole, over)) {
+            continue;
+        }
+        let alone = if partial.is_empty() {
+            whole.iter().map(|id| Term::Node(node.op.clone(), vec![Term::Class(*id)])).collect()
+        } else {
+            vec![Term::Node(node.op.clone(), vec![Term::sum(whole)])]
+        };
+        let partial = partial.into_iter().filter_map(|id| {
+            let there = over.iter().copied().filter(|a| has_any(graph, id, &[*a]));
+            let there = super::super::lang::axes(there);
+            let times = Term::number((size / graph.analysis.size(&there)?) as f64);
+            let inner = match there.is_empty() {
+                true => Term::Class(id),
+                false => Term::Node(Op::Reduce(Reduce::Sum, there), vec![Term::Class(id)]),
+            };
+            Some(Term::Node(Op::Product, vec![times, inner]))
+        });
+        found.push(Term::Node(Op::Sum, partial.chain(alone).collect()));
+    }
+}
+
+/// Whether all terms are products that share no factor with one of some axes.
+fn is_of_different_products(graph: &Graph, terms: &[Id], over: &[AxisId]) -> bool {
+    let mut seen: Vec<Id> = Vec::new();
+    terms.iter().all(|id| {
+        let mut own: Vec<Id> = factors(graph, *id).into_iter().skip(1).flatten().collect();
+        own.retain(|factor| has_any(graph, *factor, over));
+        own.sort_unstable();
+        own.dedup();
+        let differs = own.len() > 1 && own.iter().all(|factor| !seen.contains(factor));
+        seen.extend(own);
+        differs
+    })
+}
+
+pub(super) const JOIN: Rule = Rule {
+    name: "one matrix product of two",
+    algebra: "sum(w * x, over: A) + sum(w * y, over: A) = sum(w * (x + y), over: A)",
+    guard: "w has A, and an axis that neither x nor y has",
+    find: |graph, node, found| {
+        if let Some(joined) = join(graph, node) {
+            found.push(joined);
+        }
+    },
+};
+
+/// A sum of a product in a class, and what it is multiplied with.
+struct Summed<'a> {
+    factor: f64,
+    outer: Vec<Id>,
+    over: &'a Axes,
+    product: &'a Node,
+}
+
+fn summed(graph: &Graph, id: Id) -> Vec<Summed<'_>> {
+    let mut found = Vec::new();
+    let mut add = |of: Id, factor: f64, outer: &[Id]| {
+        for sum in &graph[of].nodes {
+            if let Op::Reduce(Reduce::Sum, over) = &sum.op {
+                let products = nodes(graph, sum.operands[0], |op| *op == Op::Product);
+                found.extend(products.map(|product| Summed { factor, outer: outer.to_vec(), over, product }));
+            }
+        }
+    };
+    add(id, 1.0, &[]);
+    for product in nodes(graph, id, |op| *op == Op::Product) {
+        for (at, of) in product.operands.iter().enumerate() {
+            let (numbers, mut outer): (Vec<Id>, Vec<Id>) = super::without(product, &[at])
+                .into_iter()
+                .map(|id| graph.find(id))
+                .partition(|id| number(graph, *id).is_some());
+            outer.sort_unstable();
+            add(*of, numbers.iter().filter_map(|id| number(graph, *id)).product(), &outer);
+        }
+    }
+    found
+}
+
+/// Two matrix products by one matrix, in a sum, as one.
+pub(in crate::fuse) fn join(graph: &Graph, node: &Node) -> Option<Term> {
+    if node.op != Op::Sum {
+        return None;
+    }
+    let all: Vec<_> = node.operands.iter().map(|id| summed(graph, *id)).collect();
+    for (first, ones) in all.iter().enumerate() {
+        for (second, others) in all.iter().enumerate().skip(first + 1) {
+            for one in ones {
+                let alike = |o: &&Summed<'_>| o.over == one.over && o.outer == one.outer;
+                for other in others.iter().filter(alike) {
+                    if let Some((w, x, y)) = matrix(graph, [one.product, other.product], one.over) {
+                        let scaled = |k: f64, x: Vec<Id>| {
+                            let x = x.into_iter().map(Term::Class);
+                            Term::Node(Op::Product, x.chain([Term::number(k)]).collect())
+                        };
+                        let sum = Term::Node(Op::Sum, vec![scaled(one.factor, x), scaled(other.factor, y)]);
+                        let product = Term::Node(Op::Product, vec![Term::Class(w), sum]);
+                        let sum = Term::Node(Op::Reduce(Reduce::Sum, one.over.clone()), vec![product]);
+                        let product = super::with(Op::Product, one.outer.clone(), sum);
+                        return Some(super::with(Op::Sum, super::without(node, &[first, second]), product));
+                    }
+                }
+            }
+        }
+    }
+    None
+}
+
+/// A factor of two products that is a matrix to both, and their other factors.
+fn matrix(graph: &Graph, products: [&Node; 2], over: &[AxisId]) -> Option<(Id, Vec<Id>, Vec<Id>)> {
+    let [one, other] = products.map(|n| n.operands.iter().map(|id| graph.find(*id)).collect::<Vec<Id>>());
+    one.iter().enumerate().find_map(|(at, w)| {
+        let place = other.iter().position(|id| id == w)?;
+        let (mut x, mut y) = (one.clone(), other.clone());
+        x.remove(at);
+        y.remove(place);
+        let axes =
+            |ids: &[Id]| super::super::lang::axes(ids.iter().flat_map(|id| axes_of(graph, *id).to_vec()));
+        let (of_x, of_y) = (axes(&x), axes(&y));
+        let is_matrix = axes_of(graph, *w).iter().any(|a| !of_x.contains(a) && !over.contains(a));
+        let fits = of_x == of_y && !x.is_empty() && has_any(graph, *w, over);
+        (is_matrix && fits).then_some((*w, x, y))
+    })
+}
+
 /// Whether some classes together have all of some axes.
-fn has_all(graph: &Graph, ids: &[Id], over: &[crate::graph::AxisId]) -> bool {
+fn has_all(graph: &Graph, ids: &[Id], over: &[AxisId]) -> bool {
     over.iter().all(|a| ids.iter().any(|id| has_any(graph, *id, &[*a])))
 }
 
