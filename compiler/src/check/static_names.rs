@@ -185,10 +185,11 @@ impl Session<'_> {
         }
         for config in config_decls(&block.members) {
             let name = &config.name;
-            if !used.contains(name.name.as_str()) && !name.name.starts_with('_') {
+            let ignored = config.attributes.iter().any(|a| a.name.name == "ignored");
+            if !used.contains(name.name.as_str()) && !name.name.starts_with('_') && !ignored {
                 let text = format!("config `{}` of `{}` is never used", name.name, block.name.name);
                 let d = Diagnostic::warning("A0906", text, name.span).label("setting it changes nothing");
-                self.report(d.help("use it, or remove it"));
+                self.report(d.help("use it or remove it; `@ignored` accepts what only other programs need"));
             }
         }
     }

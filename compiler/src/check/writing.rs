@@ -112,7 +112,7 @@ impl Session<'_> {
             match member {
                 Member::Config(c) => {
                     self.config_type(&c.ty);
-                    self.known_attributes(&c.attributes, &["preset_suffix"]);
+                    self.known_attributes(&c.attributes, &["preset_suffix", "ignored"]);
                 }
                 Member::Param(p) | Member::Buffer(p) => self.element(&p.shape),
                 Member::Layer(l) => self.expr_writing(&l.value),

@@ -167,6 +167,8 @@ fn dots_hand_config_values_down_under_their_names() {
     assert!(case(&unused).checked().is_empty());
     let unused = TOWER.replace("act(layer(x))", "layer(x)");
     assert_eq!(case(&unused).checked(), ["A0906"]);
+    let ignored = unused.replace("config act: fn = relu", "config act: fn = relu @ignored");
+    assert!(case(&ignored).checked().is_empty());
     // Dots that give nothing are a mistake.
     let nothing = TOWER.replace("config bias: bool = true", "");
     assert_eq!(case(&nothing).item("Tower").dim("D", 2).set("level", "1").codes(), ["A0402"]);

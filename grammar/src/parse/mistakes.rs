@@ -20,7 +20,7 @@ pub const MEMBER_WORDS: [&str; 9] =
 /// Words with which an item can begin.
 pub const ITEM_WORDS: [&str; 6] = ["edition", "import", "fn", "block", "model", "test"];
 /// Attributes, for who forgets the `@`.
-const ATTRIBUTES: [&str; 5] = ["name", "stored", "f32", "no_decay", "preset_suffix"];
+const ATTRIBUTES: [&str; 6] = ["name", "stored", "f32", "no_decay", "preset_suffix", "ignored"];
 /// Types of values, as they stand behind a colon.
 const TYPES: [&str; 8] = ["bool", "int", "float", "string", "init", "fn", "axis", "one"];
 
