@@ -16,7 +16,7 @@ mod recurrence;
 mod tests;
 
 use crate::canon::{self, rewrite};
-use crate::graph::{AxisId, FuncId, Function, Module, reached};
+use crate::graph::{FuncId, Function, Module, reached};
 use crate::ops::{Op, Scan, ShapeError};
 use arch_grammar::Span;
 use recurrence::Recurrence;
@@ -158,7 +158,7 @@ fn function(
             Ok(recurrence) => choice(b.module, scan, recurrence),
             Err(reason) => Form::Sequential(reason.clone()),
         };
-        all.push(Chosen { origin: node.origin, axis: axis_text(b.module, scan.axis), form: form.clone() });
+        all.push(Chosen { origin: node.origin, axis: b.module.axis_text(scan.axis), form: form.clone() });
         match (recurrence, form) {
             (Ok(recurrence), Form::Matrix { chunk, .. }) => {
                 matrix::write(b, scan, inputs, &recurrence, chunk).map(Some)
@@ -166,8 +166,4 @@ fn function(
             _ => Ok(None),
         }
     })
-}
-
-fn axis_text(module: &Module, axis: AxisId) -> String {
-    module.axis_text(axis)
 }

@@ -18,6 +18,17 @@ use std::collections::BTreeMap;
 /// The newest version of the layout that this program reads and the one that it writes.
 pub const SCHEMA: u32 = 1;
 
+/// What stands before the name of the moving average of a weight.
+pub const AVERAGE: &str = "ema.";
+/// What stands before the names of what training keeps beside a weight.
+const STATE: [&str; 3] = [AVERAGE, "adam.m.", "adam.v."];
+
+/// What of [`AVERAGE`] and the moments of the optimizer a tensor is, if it is no weight: its name begins with that, and
+/// what follows is a name, too.
+pub fn state(name: &str, is_name: impl Fn(&str) -> bool) -> Option<&'static str> {
+    STATE.into_iter().find(|state| name.strip_prefix(state).is_some_and(&is_name))
+}
+
 /// A tensor of floats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
@@ -102,7 +113,8 @@ impl Checkpoint {
     }
 }
 
-/// The checksum over contents, and over names, shapes and elements of tensors in the order of their names, with their elements as bytes.
+/// The checksum over contents, and over names, shapes and elements of tensors, in the order of their names; elements
+/// come as the bytes of floats.
 fn checksum<'a>(
     tensors: impl Iterator<Item = (&'a str, &'a [usize], Cow<'a, [u8]>)>,
     contents: &str,

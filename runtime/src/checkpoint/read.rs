@@ -1,6 +1,6 @@
 //! Reading a checkpoint, or plain weights from elsewhere.
 
-use super::{Checkpoint, Contents, SCHEMA, Stored, checksum};
+use super::{Checkpoint, Contents, SCHEMA, Stored, checksum, state};
 use crate::error::{Code, Problem};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -16,11 +16,11 @@ pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
     load_part(path, &|_| true)
 }
 
-/// Reads a checkpoint with those of its tensors whose names are `wanted`; all of it is checked.
+/// Reads a checkpoint with those of its tensors that are `wanted`, given what [`state`] they are; all of it is checked.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_part(path: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Checkpoint, Problem> {
+pub fn load_part(path: &Path, wanted: &dyn Fn(Option<&str>) -> bool) -> Result<Checkpoint, Problem> {
     let inside = path.join("checkpoints/last.safetensors");
     if inside.is_file() {
         return Err(Problem::new(
@@ -74,7 +74,7 @@ pub fn foreign(bytes: &[u8], path: &Path) -> Option<Problem> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn parse(bytes: &[u8], name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<Checkpoint, Problem> {
+pub fn parse(bytes: &[u8], name: &str, wanted: &dyn Fn(Option<&str>) -> bool) -> Result<Checkpoint, Problem> {
     let damaged = |why: String| {
         Problem::new(
             Code::CheckpointDamaged,
@@ -113,7 +113,9 @@ pub fn parse(bytes: &[u8], name: &str, wanted: &dyn Fn(&str) -> bool) -> Result<
         return Err(damaged("its checksum does not match: bytes have changed since it was written".into()));
     }
     let contents: Contents = serde_json::from_str(contents).map_err(|e| damaged(e.to_string()))?;
-    let tensors = tensors(all.into_iter().filter(|t| wanted(t.0))).map_err(damaged)?;
+    let is_name = |name: &str| all.binary_search_by_key(&name, |t| t.0).is_ok();
+    let views = all.iter().filter(|t| wanted(state(t.0, is_name))).cloned();
+    let tensors = tensors(views).map_err(damaged)?;
     Ok(Checkpoint { tensors, contents })
 }
 

@@ -3,14 +3,11 @@
 use super::archive::Archive;
 use super::mapping::Mapping;
 use super::{Outgoing, Shapes, write};
-use crate::checkpoint;
+use crate::checkpoint::{self, AVERAGE};
 use crate::error::{Code, Problem};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// What stands before the names of what training keeps beside the weights, its moving average first.
-const STATE: [&str; 3] = ["ema.", "adam.m.", "adam.v."];
 
 /// What was written.
 pub struct Exported {
@@ -71,11 +68,10 @@ fn originals(archive: &Archive, raw: bool) -> (BTreeMap<String, String>, bool) {
     let mut originals = BTreeMap::new();
     let mut averaged = false;
     for name in archive.entries.keys() {
-        let state = STATE.iter().find_map(|s| name.strip_prefix(s));
-        if archive.is_ours && state.is_some_and(|own| archive.entries.contains_key(own)) {
+        if archive.is_ours && checkpoint::state(name, |own| archive.entries.contains_key(own)).is_some() {
             continue;
         }
-        let average = format!("{}{name}", STATE[0]);
+        let average = format!("{AVERAGE}{name}");
         let taken = archive.is_ours && !raw && archive.entries.contains_key(&average);
         averaged |= taken;
         originals.insert(name.clone(), if taken { average } else { name.clone() });
