@@ -326,6 +326,26 @@ fn convolution_by_windows() {
     });
 }
 
+/// Channels around those from which the gradients of a window's weights are summed in one run, which depends on the
+/// vectors of a machine.
+#[test]
+fn convolution_of_each_channel() {
+    for (channels, length) in [(1, 9), (7, 9), (128, 1), (131, 9), (263, 5), (520, 9)] {
+        check_everywhere(&format!("{channels} channels of {length}"), 5e-6, Fill::Signed, 3, |b| {
+            let (t, s) = (b.module.add_axis("T", length), b.module.add_axis("S", length));
+            let (e, k) = (b.module.add_axis("E", channels), b.module.add_axis("K", 4));
+            let x = float(b, "x", &[BATCH, t, e]);
+            let weight = float(b, "weight", &[e, k]);
+            let before = Windows { axis: t, to: s, offset: k, stride: 1, dilation: 1, left: 3 };
+            let seen = add(b, Op::View(View::Window(before)), &[x]);
+            let y = add(b, Op::Contract(vec![k]), &[seen, weight]);
+            let active = add(b, Op::Map(Map::Sigmoid), &[y]);
+            let g = add(b, Op::Contract(vec![BATCH, s]), &[active, seen]);
+            vec![y, active, g]
+        });
+    }
+}
+
 #[test]
 fn lookups_and_their_adjoint() {
     for size in SIZES {
