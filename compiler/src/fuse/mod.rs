@@ -9,6 +9,7 @@
 //! Willsey et al., "egg: Fast and extensible equality saturation" (2021).
 
 mod apart;
+mod cost;
 mod extract;
 mod flips;
 mod key;
@@ -32,6 +33,8 @@ use crate::ops::ShapeError;
 use crate::schedule::{Chosen, schedule, schedule_in_chaos};
 use arch_grammar::Span;
 
+pub use cost::Reordered;
+
 /// A rule, and how often it joined two ways to say a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fired {
@@ -54,6 +57,8 @@ pub struct Canonical {
     pub fired: Vec<Fired>,
     /// The functions for which a limit was touched: their kernels may depend on how they were written.
     pub incomplete: Vec<String>,
+    /// The sums of products that are multiplied in another order than they were written in.
+    pub products: Vec<Reordered>,
     /// The scans, and in which form each is computed.
     pub scans: Vec<Chosen>,
 }
@@ -62,6 +67,7 @@ impl Canonical {
     /// Adds what was done elsewhere.
     fn add(&mut self, other: Canonical) {
         self.incomplete.extend(other.incomplete);
+        self.products.extend(other.products);
         for fired in other.fired {
             match self.fired.iter_mut().find(|f| f.rule == fired.rule) {
                 Some(known) => {
@@ -110,6 +116,12 @@ fn spelling(
     let mut all = Canonical::default();
     for id in reached(module, entry) {
         all.add(respell_function(module, id, chaos)?);
+        let (ordered, is_new) = cost::order(module, id, chaos)?;
+        all.add(ordered);
+        // However the sums stood before, they are written as the canon e-graph writes them.
+        if is_new {
+            all.add(respell_function(module, id, chaos)?);
+        }
     }
     Ok((entry, all))
 }

@@ -131,6 +131,46 @@ block Attention(K) {
     }
 }
 
+/// Linear attention (Katharopoulos et al. 2020): scores of all tokens first, or the sum of keys times values first. Which is
+/// computed depends on sizes, and on nothing else.
+pub fn linear_attention() -> Family {
+    Family {
+        name: "linear attention",
+        text: "edition 2026
+block Linear(H, K, D) {
+  param w_out: [H, K, D] = normal(0.1)
+  forward(q: [U, H, K], k: [V, H, K], v: [V, H, K]) -> [U, D] {
+    {0}
+    {1}
+    {2}
+  }
+}
+",
+        gaps: vec![
+            vec![
+                "let (q, k) = (sigmoid(q), sigmoid(k))",
+                "let (q, k) = (1 / (1 + exp(-q)), exp(k) / (exp(k) + 1))",
+            ],
+            vec![
+                "let w = sum(q * k, over: K)
+    let y = sum(w * v, over: V) / sum(w, over: V)",
+                "let w = sum(k * q, over: K)
+    let y = sum(w / sum(w, over: V) * v, over: V)",
+                "let l = rename(k, K -> L)
+    let state = sum(l * v, over: V)
+    let y = sum(rename(q, K -> L) * state, over: L) / sum(q * sum(k, over: V), over: K)",
+                "let z = 1 / sum(sum(k, over: V) * q, over: K)
+    let (f, g) = (rename(q * z, K -> F), rename(k, K -> F))
+    let y = sum(f * sum(v * g, over: V), over: F)",
+                "let state = sum(rename(k, K -> L) * v, over: V)
+    let y = sum(rename(q, K -> L) * state, over: L)
+    let y = y / sum(q * k, over: (K, V))",
+            ],
+            vec!["sum(y * w_out, over: (H, K))", "sum(sum(w_out * y, over: K), over: H)"],
+        ],
+    }
+}
+
 /// The selective scan of Mamba with its gate (Gu and Dao 2023). What stands in a step stays in a step here; see
 /// [`mamba`] for what moves between a scan and what is around it.
 pub fn selective_scan() -> Family {

@@ -46,6 +46,8 @@ fn checked(text: &str) -> Program {
         ("S", 5),
         ("R", 3),
         ("P", 8),
+        ("U", 48),
+        ("V", 40),
     ];
     let named = |name: &str| text.contains(&format!("{name}]")) || text.contains(&format!("{name},"));
     let dims = sizes.iter().filter(|(name, _)| named(name));
@@ -119,6 +121,11 @@ fn rms_norm_into_a_product() {
 #[test]
 fn attention() {
     check(&families::attention());
+}
+
+#[test]
+fn linear_attention() {
+    check(&families::linear_attention());
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub fn print(canonical: &Canonical, before: &Plan, after: &Plan, sources: &Sourc
     for name in &canonical.incomplete {
         println!("  `{name}` was not searched to its end: its kernels may depend on how it is spelled");
     }
+    products(canonical, sources);
     scans(canonical, sources);
     println!("\nThe whole, at batch {}:", after.batch);
     total("each operation by itself", after.separate.iter().map(|s| s.bytes).sum(), seconds(after).1, None);
@@ -36,6 +37,17 @@ pub fn print(canonical: &Canonical, before: &Plan, after: &Plan, sources: &Sourc
     }
     for refusal in &after.refused {
         println!("\nThe softmax of {} is no attention kernel: {}.", refusal.origin, refusal.reason);
+    }
+}
+
+/// A line for each result whose factors are multiplied in another order, and what that saves.
+fn products(canonical: &Canonical, sources: &Sources) {
+    if !canonical.products.is_empty() {
+        println!("\nProducts of more than two factors, and the order in which they are multiplied:");
+    }
+    for product in &canonical.products {
+        let place = if product.origin.end > 0 { sources.place(product.origin) } else { String::new() };
+        println!("  {place}: {product}");
     }
 }
 
