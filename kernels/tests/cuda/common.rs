@@ -4,6 +4,7 @@
 use crate::emulator;
 pub use crate::generator::Numbers;
 use crate::runner::{Runner, numbers};
+use crate::tolerance::Tolerance;
 use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
 use arch_compiler::interp::{self, Tensor};
 use arch_kernels::{Options, Target, lower};
@@ -40,7 +41,7 @@ fn is_positive(name: &str) -> bool {
 #[derive(Clone)]
 pub struct Terms {
     /// How far results may be apart, relative to the largest element.
-    pub tolerance: f64,
+    pub tolerance: &'static Tolerance,
     /// What float inputs hold.
     pub how: Fill,
     /// Integer inputs hold numbers below this.
@@ -49,12 +50,12 @@ pub struct Terms {
 
 impl Terms {
     /// There is one emulator.
-    pub fn everywhere(tolerance: f64, how: Fill, below: usize) -> Self {
+    pub fn everywhere(tolerance: &'static Tolerance, how: Fill, below: usize) -> Self {
         Terms { tolerance, how, below }
     }
 
     /// There is one emulator, so nothing takes turns.
-    pub fn in_turn(_case: &str, tolerance: f64, how: Fill, below: usize) -> Self {
+    pub fn in_turn(_case: &str, tolerance: &'static Tolerance, how: Fill, below: usize) -> Self {
         Terms { tolerance, how, below }
     }
 }
@@ -114,11 +115,8 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
             if matches!(terms.how, Fill::Training) {
                 assert!(wanted.data.iter().all(|x| x.is_finite()), "{what}: {name} says nothing");
             }
-            let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
-            for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
-                let same = (w.is_nan() && g.is_nan()) || g == w;
-                assert!(
-                    same || (g - w).abs() <= terms.tolerance * largest,
+            if let Some((i, g, w)) = terms.tolerance.broken(got, &wanted.data) {
+                panic!(
                     "{what}, batch {batch}, seed {seed}: {name}[{i}] is {g}, not {w}\n{}\n{plan}\n{}",
                     print_function(module, flat.1),
                     text(&runner)

@@ -23,5 +23,7 @@ mod runner;
 mod sanitizers;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;
+#[path = "../../../runtime/tests/executing/tolerance.rs"]
+mod tolerance;
 mod wide;
 mod zoo;

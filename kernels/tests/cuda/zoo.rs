@@ -2,6 +2,7 @@
 
 use crate::common::{Fill, Terms, compare};
 use crate::models::program;
+use crate::tolerance::{GRADIENTS, MODELS};
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::InputKind;
 use arch_compiler::memory::Memory;
@@ -16,12 +17,18 @@ fn check(model: &str, item: &str, set: &[(&str, &str)], batch: usize) {
 
 fn compare_both(item: &str, program: Program, batch: usize) {
     let Program { mut module, entry, .. } = program;
-    compare(&format!("{item} forward"), &module, entry, batch, &Terms::everywhere(2e-5, Fill::Small, 4));
+    compare(&format!("{item} forward"), &module, entry, batch, &Terms::everywhere(&MODELS, Fill::Small, 4));
     let inputs = module.function(entry).inputs.clone();
     let trained = inputs.iter().filter(|i| i.kind == InputKind::Parameter);
     let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
     let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
-    compare(&format!("{item} gradients"), &module, both, batch, &Terms::everywhere(5e-5, Fill::Small, 4));
+    compare(
+        &format!("{item} gradients"),
+        &module,
+        both,
+        batch,
+        &Terms::everywhere(&GRADIENTS, Fill::Small, 4),
+    );
 }
 
 #[test]
@@ -128,7 +135,7 @@ fn a_whole_training_step_with_its_updates() {
             build(parts, &TrainOptions { optimizer, accumulate: 1, fuse: false, memory: Memory::Fast })
                 .unwrap();
         assert!(!programs.module.function(programs.update).updates.is_empty());
-        let terms = Terms::everywhere(5e-5, Fill::Training, 4);
+        let terms = Terms::everywhere(&GRADIENTS, Fill::Training, 4);
         compare(&format!("{item} step"), &programs.module, programs.update, 3, &terms);
     }
 }

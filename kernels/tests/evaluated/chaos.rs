@@ -5,6 +5,7 @@
 use super::common::hold;
 use super::generator::Numbers;
 use super::program::Program as Random;
+use crate::tolerance::{MODELS_BADLY, RANDOM_BADLY, Tolerance};
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::{DType, FuncId, Module};
 use arch_compiler::interp::{self, Tensor};
@@ -73,7 +74,7 @@ impl Case {
         .unwrap_or_else(|e| panic!("{}: {e}", self.name))
     }
 
-    fn holds(&self, seed: u64, tolerance: f64) {
+    fn holds(&self, seed: u64, tolerance: &'static Tolerance) {
         let target = TARGETS[seed as usize % TARGETS.len()];
         let what = format!("{}, chaos {seed}, {target}", self.name);
         hold(&what, &self.plan(target, Some(seed)), &self.given, &self.wanted, tolerance);
@@ -152,7 +153,7 @@ fn zoo() -> Vec<Case> {
 fn models_of_the_zoo_under_bad_decisions() {
     for case in zoo() {
         for seed in 0..3 {
-            case.holds(number("ARCHC_SEED", 0) + seed, 1e-4);
+            case.holds(number("ARCHC_SEED", 0) + seed, &RANDOM_BADLY);
         }
     }
 }
@@ -164,7 +165,7 @@ fn random_programs_under_bad_decisions() {
         let text = Random::random(seed).text();
         let program = program("random.arch", &text, &Request::default());
         let case = Case::new(format!("{text}\nseed {seed}"), program, 1 + (seed % 3) as usize, 1.0);
-        case.holds(seed, 1e-3);
+        case.holds(seed, &MODELS_BADLY);
     }
 }
 

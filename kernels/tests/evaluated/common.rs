@@ -1,6 +1,7 @@
 //! Runs one function in the f64 interpreter and its kernels as they stand, and compares.
 
 pub use crate::generator::Numbers;
+use crate::tolerance::Tolerance;
 use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
 use arch_compiler::interp::{self, Tensor};
 use arch_kernels::ir::{Buffers, Elem, Evaluator};
@@ -26,7 +27,7 @@ pub enum Fill {
 /// How a function is compared.
 #[derive(Clone)]
 pub struct Terms {
-    tolerance: f64,
+    tolerance: &'static Tolerance,
     how: Fill,
     below: usize,
     target: Target,
@@ -34,12 +35,12 @@ pub struct Terms {
 
 impl Terms {
     /// Whatever the case is called.
-    pub fn everywhere(tolerance: f64, how: Fill, below: usize) -> Self {
+    pub fn everywhere(tolerance: &'static Tolerance, how: Fill, below: usize) -> Self {
         Terms { tolerance, how, below, target: Target::Avx2 }
     }
 
     /// For one of the instruction sets: cases of many take turns.
-    pub fn in_turn(case: &str, tolerance: f64, how: Fill, below: usize) -> Self {
+    pub fn in_turn(case: &str, tolerance: &'static Tolerance, how: Fill, below: usize) -> Self {
         let turn = case.bytes().map(usize::from).sum::<usize>() % TARGETS.len();
         Terms { target: TARGETS[turn], ..Terms::everywhere(tolerance, how, below) }
     }
@@ -163,19 +164,14 @@ pub fn hold(
     plan: &Plan,
     given: &BTreeMap<String, Tensor>,
     wanted: &[(String, Tensor)],
-    tolerance: f64,
+    tolerance: &'static Tolerance,
 ) {
     let memory = Memory::new(plan, given);
     memory.run(plan);
     for (name, wanted) in wanted {
         let slot = plan.outputs.get(name).or_else(|| plan.inputs.get(name)).unwrap().slot;
-        let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
-        for (i, (g, w)) in memory.numbers(plan, slot).iter().zip(&wanted.data).enumerate() {
-            let same = (w.is_nan() && g.is_nan()) || g == w;
-            assert!(
-                same || (g - w).abs() <= tolerance * largest,
-                "{what}\n{plan}\n{name}[{i}] is {g}, not {w}"
-            );
+        if let Some((i, g, w)) = tolerance.broken(memory.numbers(plan, slot), &wanted.data) {
+            panic!("{what}\n{plan}\n{name}[{i}] is {g}, not {w}");
         }
     }
 }

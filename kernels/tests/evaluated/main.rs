@@ -18,3 +18,5 @@ mod products;
 mod program;
 #[path = "../../../runtime/tests/executing/scans.rs"]
 mod scans;
+#[path = "../../../runtime/tests/executing/tolerance.rs"]
+mod tolerance;

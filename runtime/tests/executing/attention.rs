@@ -2,6 +2,7 @@
 //! the products. Forward and with gradients of queries, keys and values.
 
 use super::common::{Fill, Terms, compare};
+use super::tolerance::{ATTENTION, ATTENTION_MORE};
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::grad;
 use arch_compiler::program::Program;
@@ -36,7 +37,7 @@ fn check(sizes: Sizes, members: &str, body: &str, more: &[&str], terms: &Terms) 
 }
 
 fn plain(sizes: Sizes) {
-    check(sizes, "", PLAIN, &[], &Terms::in_turn(&format!("{sizes:?}"), 2e-5, Fill::Signed, 1));
+    check(sizes, "", PLAIN, &[], &Terms::in_turn(&format!("{sizes:?}"), &ATTENTION, Fill::Signed, 1));
 }
 
 #[test]
@@ -71,14 +72,14 @@ fn other_widths() {
 
 #[test]
 fn long_sequences_of_odd_lengths() {
-    let terms = Terms::everywhere(2e-5, Fill::Signed, 1);
+    let terms = Terms::everywhere(&ATTENTION, Fill::Signed, 1);
     check([97, 149, 1, 32, 32], "", PLAIN, &[], &terms);
     check([131, 71, 2, 9, 20], "", PLAIN, &[], &terms);
 }
 
 fn spelled(body: &str) {
     for sizes in [[9, 70, 2, 5, 5], [33, 12, 1, 8, 8]] {
-        check(sizes, "", body, &[], &Terms::in_turn(body, 3e-5, Fill::Signed, 1));
+        check(sizes, "", body, &[], &Terms::in_turn(body, &ATTENTION_MORE, Fill::Signed, 1));
     }
 }
 
@@ -139,7 +140,7 @@ fn a_bias_that_is_given_or_trained() {
     let body = "
     let x = sum(q * k, over: K) / sqrt(K) + bias
     sum(softmax(x, over: S) * v, over: S)";
-    let terms = Terms::in_turn("bias", 3e-5, Fill::Signed, 1);
+    let terms = Terms::in_turn("bias", &ATTENTION_MORE, Fill::Signed, 1);
     check([9, 70, 2, 5, 5], members, body, &[], &terms);
     check([9, 70, 2, 5, 5], members, body, &["bias"], &terms);
     let members = "  param slope: [H] = ones";
@@ -161,7 +162,7 @@ fn probabilities_with_factors() {
 }
 
 fn spelled_with(members: &str, body: &str) {
-    check([18, 70, 2, 5, 5], members, body, &[], &Terms::in_turn(body, 3e-5, Fill::Signed, 1));
+    check([18, 70, 2, 5, 5], members, body, &[], &Terms::in_turn(body, &ATTENTION_MORE, Fill::Signed, 1));
 }
 
 #[test]

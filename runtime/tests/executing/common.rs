@@ -2,6 +2,7 @@
 //! `kernels/tests/cuda`, with another file of this name.
 
 pub use crate::generator::Numbers;
+use crate::tolerance::Tolerance;
 use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
 use arch_compiler::interp::{self, Tensor};
 use arch_kernels::Target;
@@ -40,7 +41,7 @@ fn fill(dims: &[usize], integer: Option<usize>, how: Fill, numbers: &mut Numbers
 #[derive(Clone)]
 pub struct Terms {
     /// How far results may be apart, relative to the largest element.
-    pub tolerance: f64,
+    pub tolerance: &'static Tolerance,
     /// What float inputs hold.
     pub how: Fill,
     /// Integer inputs hold numbers below this.
@@ -51,12 +52,12 @@ pub struct Terms {
 
 impl Terms {
     /// On every instruction set that the machine has.
-    pub fn everywhere(tolerance: f64, how: Fill, below: usize) -> Self {
+    pub fn everywhere(tolerance: &'static Tolerance, how: Fill, below: usize) -> Self {
         Terms { tolerance, how, below, targets: host::supported_targets() }
     }
 
     /// On one of the machine's instruction sets: cases of many take turns.
-    pub fn in_turn(case: &str, tolerance: f64, how: Fill, below: usize) -> Self {
+    pub fn in_turn(case: &str, tolerance: &'static Tolerance, how: Fill, below: usize) -> Self {
         let targets = host::supported_targets();
         let turn = case.bytes().map(usize::from).sum::<usize>() % targets.len();
         Terms { tolerance, how, below, targets: vec![targets[turn]] }
@@ -115,7 +116,7 @@ fn run(
     session: &mut Session,
     given: &Given,
     wanted: &[(String, Tensor)],
-    tolerance: f64,
+    tolerance: &'static Tolerance,
     program: &dyn Fn() -> String,
 ) -> Vec<Vec<u32>> {
     for (name, data, integer) in given {
@@ -128,12 +129,8 @@ fn run(
     for (name, wanted) in wanted {
         let mut got = vec![0f32; wanted.data.len()];
         session.read(name, &mut got).unwrap();
-        let largest = wanted.data.iter().filter(|x| x.is_finite()).fold(1.0f64, |a, b| a.max(b.abs()));
-        for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
-            let same = (w.is_nan() && g.is_nan()) || f64::from(*g) == *w;
-            let close = (f64::from(*g) - w).abs() <= tolerance * largest;
-            assert!(
-                same || close,
+        if let Some((i, g, w)) = tolerance.broken(got.iter().copied().map(f64::from), &wanted.data) {
+            panic!(
                 "{what}: {name}[{i}] is {g}, not {w}\n{}\n{}\n{}",
                 program(),
                 session.plan("main").unwrap(),

@@ -1,6 +1,7 @@
 //! Random functions: maps, reductions, products and views on each other, with updates of state.
 
 use super::common::{ARGUMENT, Fill, Numbers, Terms, compare};
+use super::tolerance::RANDOM;
 use arch_compiler::graph::{AxisId, Builder, DType, InputKind, Module, ValueId};
 use arch_compiler::ops::{Map, Op, Reduce, View};
 
@@ -132,7 +133,7 @@ fn random_functions_agree_with_the_interpreter() {
         }
         let function = m.b.finish();
         let what = format!("seed {seed}");
-        let terms = Terms::in_turn(&what, 2e-5, Fill::Signed, 4);
+        let terms = Terms::in_turn(&what, &RANDOM, Fill::Signed, 4);
         // Sums of digits and batch sizes must not keep step.
         compare(&what, &module, function, 1 + (seed / 3 % 3) as usize, &terms);
     }

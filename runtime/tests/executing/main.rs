@@ -13,3 +13,4 @@ mod scans;
 mod session;
 mod speed;
 mod states;
+mod tolerance;

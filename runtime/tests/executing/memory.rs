@@ -2,6 +2,7 @@
 
 use super::common::{Fill, Terms, compare};
 use super::models::program;
+use super::tolerance::GRADIENTS;
 use arch_compiler::graph::InputKind;
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
@@ -18,7 +19,7 @@ fn check(model: &str, item: &str, set: &[(&str, &str)]) {
             .expect("parameters have gradients");
         let flat = fuse::flat(&mut module, both).expect("the clean-ups fit");
         let case = format!("{item}, {}", memory.word());
-        compare(&case, &module, flat, 3, &Terms::in_turn(&case, 5e-5, Fill::Small, 4));
+        compare(&case, &module, flat, 3, &Terms::in_turn(&case, &GRADIENTS, Fill::Small, 4));
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whole models with their gradients and optimizer, small, against the interpreter.
 
 use super::common::{Fill, Terms, compare};
+use super::tolerance::{GRADIENTS, MODELS};
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::InputKind;
 use arch_compiler::program::Program;
@@ -18,14 +19,26 @@ pub fn program(model: &str, item: &str, set: &[(&str, &str)]) -> Program {
 fn check(model: &str, item: &str, set: &[(&str, &str)]) {
     let Program { mut module, entry, .. } = program(model, item, set);
     for batch in [1, 3] {
-        compare(&format!("{item} forward"), &module, entry, batch, &Terms::everywhere(2e-5, Fill::Small, 4));
+        compare(
+            &format!("{item} forward"),
+            &module,
+            entry,
+            batch,
+            &Terms::everywhere(&MODELS, Fill::Small, 4),
+        );
     }
     let function = module.function(entry).clone();
     let trained = function.inputs.iter().filter(|i| i.kind == InputKind::Parameter);
     let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
     let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
     for batch in [1, 3] {
-        compare(&format!("{item} gradients"), &module, both, batch, &Terms::everywhere(5e-5, Fill::Small, 4));
+        compare(
+            &format!("{item} gradients"),
+            &module,
+            both,
+            batch,
+            &Terms::everywhere(&GRADIENTS, Fill::Small, 4),
+        );
     }
 }
 

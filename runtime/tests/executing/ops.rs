@@ -1,6 +1,10 @@
 //! Every operation by itself, at sizes around the length of a vector.
 
 use super::common::{ARGUMENT, Fill, SIZES, Terms, compare};
+use super::tolerance::{
+    CONTRACTIONS, COPIES, FUNCTIONS, GATHERS, MAPS, NORMS, POWERS, REDUCTIONS, Tolerance, VIEWS, WEIGHTS,
+    WINDOWS,
+};
 use arch_compiler::graph::{AxisId, Builder, DType, Module, ValueId};
 use arch_compiler::ops::source::Literal;
 use arch_compiler::ops::{Map, Op, Reduce, View, Windows};
@@ -11,7 +15,7 @@ const BATCH: AxisId = AxisId::BATCH;
 /// Builds a function of some inputs and compares it at batch 1 and 3.
 fn check(
     what: &str,
-    tolerance: f64,
+    tolerance: &'static Tolerance,
     how: Fill,
     below: usize,
     build: impl Fn(&mut Builder<'_>) -> Vec<ValueId>,
@@ -22,7 +26,7 @@ fn check(
 /// The same on every instruction set of the machine.
 fn check_everywhere(
     what: &str,
-    tolerance: f64,
+    tolerance: &'static Tolerance,
     how: Fill,
     below: usize,
     build: impl Fn(&mut Builder<'_>) -> Vec<ValueId>,
@@ -51,14 +55,13 @@ fn add(b: &mut Builder<'_>, op: Op, inputs: &[ValueId]) -> ValueId {
 }
 
 /// Largest relative error against f64, by operation.
-fn tolerance(map: Map) -> f64 {
+fn tolerance(map: Map) -> &'static Tolerance {
     match map {
-        Map::Pow => 2e-5,
-        Map::Rem => 2e-5,
+        Map::Pow | Map::Rem => &POWERS,
         Map::Exp | Map::Log | Map::Sin | Map::Cos | Map::Tanh | Map::Erf | Map::Sigmoid | Map::Softplus => {
-            1e-6
+            &FUNCTIONS
         }
-        _ => 3e-7,
+        _ => &MAPS,
     }
 }
 
@@ -120,7 +123,7 @@ fn maps_on_every_size() {
 #[test]
 fn every_map_on_every_instruction_set() {
     for size in [7, 33] {
-        check_everywhere(&format!("all maps {size}"), 2e-5, Fill::Positive, 4, |b| {
+        check_everywhere(&format!("all maps {size}"), &POWERS, Fill::Positive, 4, |b| {
             let d = b.module.add_axis("D", size);
             let (x, y) = (float(b, "x", &[BATCH, d]), float(b, "y", &[BATCH, d]));
             let unary = UNARY.map(|map| add(b, Op::Map(map), &[x]));
@@ -134,7 +137,7 @@ fn every_map_on_every_instruction_set() {
 fn every_pattern_of_broadcasting() {
     for left in 0..8usize {
         for right in 0..8usize {
-            check(&format!("broadcast {left} {right}"), 3e-7, Fill::Signed, 4, |b| {
+            check(&format!("broadcast {left} {right}"), &MAPS, Fill::Signed, 4, |b| {
                 let axes = [BATCH, b.module.add_axis("T", 5), b.module.add_axis("D", 18)];
                 let pick = |bits: usize| -> Vec<AxisId> {
                     (0..3).filter(|i| bits >> i & 1 == 1).map(|i| axes[i]).collect()
@@ -150,7 +153,7 @@ fn every_pattern_of_broadcasting() {
 
 #[test]
 fn integers_truth_values_and_selection() {
-    check_everywhere("integers", 3e-7, Fill::Signed, 9, |b| {
+    check_everywhere("integers", &MAPS, Fill::Signed, 9, |b| {
         let d = b.module.add_axis("D", 21);
         let i = b.input("i", ARGUMENT, vec![BATCH, d], DType::Int);
         let j = b.input("j", ARGUMENT, vec![d], DType::Int);
@@ -176,7 +179,7 @@ fn reductions_over_every_axis() {
     for reduce in [Reduce::Sum, Reduce::Max, Reduce::Min, Reduce::Product] {
         for size in SIZES {
             for over in 1..8usize {
-                check(&format!("{reduce:?} {size} {over}"), 2e-6, Fill::Signed, 4, |b| {
+                check(&format!("{reduce:?} {size} {over}"), &REDUCTIONS, Fill::Signed, 4, |b| {
                     let axes = [BATCH, b.module.add_axis("T", 5), b.module.add_axis("D", size)];
                     let x = float(b, "x", &axes);
                     let over = (0..3).filter(|i| over >> i & 1 == 1).map(|i| axes[i]).collect();
@@ -191,7 +194,7 @@ fn reductions_over_every_axis() {
 #[test]
 fn norms_and_softmax_are_one_kernel() {
     for size in SIZES {
-        check_everywhere(&format!("norm {size}"), 2e-5, Fill::Signed, 4, |b| {
+        check_everywhere(&format!("norm {size}"), &NORMS, Fill::Signed, 4, |b| {
             let (t, d) = (b.module.add_axis("T", 6), b.module.add_axis("D", size));
             let x = float(b, "x", &[BATCH, t, d]);
             let scale = float(b, "scale", &[BATCH, d]);
@@ -222,7 +225,7 @@ fn contractions_with_every_kind_of_axis() {
     for left in 0..8usize {
         for right in 0..8usize {
             for size in [1, 7, 17] {
-                check(&format!("contract {left} {right} {size}"), 2e-6, Fill::Signed, 4, |b| {
+                check(&format!("contract {left} {right} {size}"), &CONTRACTIONS, Fill::Signed, 4, |b| {
                     let h = b.module.add_axis("H", 3);
                     let (m, n) = (b.module.add_axis("M", size), b.module.add_axis("N", 9));
                     let (k, l) = (b.module.add_axis("K", size), b.module.add_axis("L", 2));
@@ -243,7 +246,7 @@ fn contractions_with_every_kind_of_axis() {
 
 #[test]
 fn gradients_of_weights_sum_over_the_batch() {
-    check_everywhere("weight gradient", 5e-6, Fill::Signed, 4, |b| {
+    check_everywhere("weight gradient", &WEIGHTS, Fill::Signed, 4, |b| {
         let (t, i, o) = (b.module.add_axis("T", 5), b.module.add_axis("I", 17), b.module.add_axis("O", 9));
         let (x, g) = (float(b, "x", &[BATCH, t, i]), float(b, "g", &[BATCH, t, o]));
         let weight = add(b, Op::Contract(vec![BATCH, t]), &[g, x]);
@@ -257,7 +260,7 @@ fn gradients_of_weights_sum_over_the_batch() {
 #[test]
 fn views_alone_and_below_products() {
     for size in [1, 7, 16] {
-        check_everywhere(&format!("views {size}"), 2e-6, Fill::Signed, 4, |b| {
+        check_everywhere(&format!("views {size}"), &VIEWS, Fill::Signed, 4, |b| {
             let (t, d, s) =
                 (b.module.add_axis("T", 6), b.module.add_axis("D", size), b.module.add_axis("S", 6));
             let td = b.module.add_axis("TD", 6 * size);
@@ -310,7 +313,7 @@ fn views_alone_and_below_products() {
 
 #[test]
 fn convolution_by_windows() {
-    check_everywhere("convolution", 5e-6, Fill::Signed, 4, |b| {
+    check_everywhere("convolution", &WINDOWS, Fill::Signed, 4, |b| {
         let (h, w, c) = (b.module.add_axis("H", 7), b.module.add_axis("W", 9), b.module.add_axis("C", 3));
         let (oh, ow, o) = (b.module.add_axis("OH", 7), b.module.add_axis("OW", 5), b.module.add_axis("O", 6));
         let (p, q) = (b.module.add_axis("P", 3), b.module.add_axis("Q", 3));
@@ -331,7 +334,7 @@ fn convolution_by_windows() {
 #[test]
 fn convolution_of_each_channel() {
     for (channels, length) in [(1, 9), (7, 9), (128, 1), (131, 9), (263, 5), (520, 9)] {
-        check_everywhere(&format!("{channels} channels of {length}"), 5e-6, Fill::Signed, 3, |b| {
+        check_everywhere(&format!("{channels} channels of {length}"), &WINDOWS, Fill::Signed, 3, |b| {
             let (t, s) = (b.module.add_axis("T", length), b.module.add_axis("S", length));
             let (e, k) = (b.module.add_axis("E", channels), b.module.add_axis("K", 4));
             let x = float(b, "x", &[BATCH, t, e]);
@@ -349,7 +352,7 @@ fn convolution_of_each_channel() {
 #[test]
 fn lookups_and_their_adjoint() {
     for size in SIZES {
-        check_everywhere(&format!("gather {size}"), 2e-6, Fill::Signed, 11, |b| {
+        check_everywhere(&format!("gather {size}"), &GATHERS, Fill::Signed, 11, |b| {
             let (n, d, t) =
                 (b.module.add_axis("N", 11), b.module.add_axis("D", size), b.module.add_axis("T", 4));
             let table = float(b, "table", &[n, d]);
@@ -371,7 +374,7 @@ fn lookups_and_their_adjoint() {
 
 #[test]
 fn results_that_are_inputs_constants_and_iotas() {
-    check("plain", 1e-7, Fill::Signed, 4, |b| {
+    check("plain", &COPIES, Fill::Signed, 4, |b| {
         let d = b.module.add_axis("D", 5);
         let x = float(b, "x", &[BATCH, d]);
         let table = Arc::new(Literal { shape: vec![d], data: vec![1., 2., 3., 4., 5.5], integer: false });

@@ -2,6 +2,7 @@
 //! against finite differences, and its kernels against the interpreter.
 
 use super::common::{Fill, Terms, compare};
+use super::tolerance::GRADIENTS;
 use arch_compiler::check::tests::{NoCounts, run};
 use arch_compiler::check::{NoFiles, Request, check_file, compile};
 use arch_compiler::graph::{FuncId, Module};
@@ -46,7 +47,7 @@ fn check(block: &str, dims: &[(&str, usize)], set: &[(&str, &str)]) {
     let both = grad::value_and_grad(&mut module, entry, &names).expect("every input has a gradient");
     gradients_agree(block, &module, entry, both);
     for batch in [1, 3] {
-        let terms = Terms::everywhere(5e-5, Fill::Signed, 1);
+        let terms = Terms::everywhere(&GRADIENTS, Fill::Signed, 1);
         compare(&format!("{block} with gradients"), &module, both, batch, &terms);
     }
 }

@@ -2,6 +2,7 @@
 //! and what may not be computed with a product. Forward and with gradients.
 
 use super::common::{Fill, Terms, compare};
+use super::tolerance::PRODUCTS;
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::grad;
 use arch_compiler::program::Program;
@@ -31,7 +32,7 @@ fn check(sizes: Sizes, inputs: &str, body: &str, batch: usize, targets: &Terms) 
 }
 
 fn terms(case: &str) -> Terms {
-    Terms::in_turn(case, 2e-5, Fill::Signed, 1)
+    Terms::in_turn(case, &PRODUCTS, Fill::Signed, 1)
 }
 
 /// Bias, activation, gate for each sample and residual.
@@ -127,7 +128,7 @@ fn columns_and_rows_of_several_axes() {
         let Program { mut module, entry, .. } =
             outcome.program.unwrap_or_else(|| panic!("{text}\n{:?}", outcome.diagnostics));
         let both = grad::value_and_grad(&mut module, entry, &["x", "w", "bias"]).expect("all have gradients");
-        let terms = Terms::everywhere(2e-5, Fill::Signed, 1);
+        let terms = Terms::everywhere(&PRODUCTS, Fill::Signed, 1);
         compare(&format!("{h} by {k}, forward"), &module, entry, batch, &terms);
         compare(&format!("{h} by {k}, gradients"), &module, both, batch, &terms);
     }

@@ -1,6 +1,7 @@
 //! Recurrences: forwards and backwards, several carries, yields and finals, sums inside.
 
 use super::common::{ARGUMENT, Fill, Numbers, Terms, compare};
+use super::tolerance::SCANS;
 use arch_compiler::graph::{AxisId, Builder, DType, FuncId, Function, Module, ValueId};
 use arch_compiler::ops::{Map, Op, Reduce, Scan, View};
 use arch_compiler::{canon, grad};
@@ -30,7 +31,7 @@ fn run(what: &str, mut module: Module, build: impl FnOnce(&mut Builder<'_>) -> V
     }
     let function = b.finish();
     for batch in [1, 3] {
-        compare(what, &module, function, batch, &Terms::everywhere(5e-6, Fill::Signed, 4));
+        compare(what, &module, function, batch, &Terms::everywhere(&SCANS, Fill::Signed, 4));
     }
 }
 
@@ -181,8 +182,8 @@ fn gradients(what: &str, lengths: &[usize], build: &dyn Fn(&mut Module, AxisId, 
         canon::run(&mut module, both).unwrap();
         let what = format!("gradients of {what}, {steps} steps, reverse: {reverse}");
         let terms = match turn {
-            0 if lengths.len() > 2 => Terms::everywhere(5e-6, Fill::Signed, 4),
-            _ => Terms::in_turn(&what, 5e-6, Fill::Signed, 4),
+            0 if lengths.len() > 2 => Terms::everywhere(&SCANS, Fill::Signed, 4),
+            _ => Terms::in_turn(&what, &SCANS, Fill::Signed, 4),
         };
         compare(&what, &module, both, 1 + turn % 3, &terms);
     }

@@ -1,6 +1,7 @@
 //! A text in all forms: results and gradients of all float inputs and parameters.
 
 use super::generator::Numbers;
+use crate::tolerance::PROGRAMS;
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::{DType, FuncId, Module};
 use arch_compiler::interp::{self, Tensor};
@@ -12,9 +13,6 @@ use arch_runtime::luminal::primitive::Primitive;
 use arch_runtime::luminal::{Options, Session};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// How far results may be apart, relative to the largest element of a result or to a hundredth of the largest one.
-const TOLERANCE: f64 = 1e-4;
 
 /// What a program is given, by name, and what it must give.
 struct Case {
@@ -78,12 +76,12 @@ impl Case {
             let mut got = vec![0f32; wanted.data.len()];
             session.read(name, &mut got)?;
             let unit = largest(wanted).max(floor).max(1e-3);
-            for (i, (g, w)) in got.iter().zip(&wanted.data).enumerate() {
-                let apart = (f64::from(*g) - w).abs() / unit;
-                if apart > TOLERANCE || apart.is_nan() {
-                    let batch = self.batch;
-                    return Ok(Some(format!("{form}, batch {batch}: {name}[{i}] is {g}, not {w}")));
-                }
+            // Relative to the largest element of a result, or to a hundredth of the largest of all.
+            let scaled = wanted.data.iter().map(|w| w / unit).collect::<Vec<f64>>();
+            let got = got.into_iter().map(|g| f64::from(g) / unit);
+            if let Some((i, g, w)) = PROGRAMS.broken(got, &scaled) {
+                let (batch, g, w) = (self.batch, g * unit, w * unit);
+                return Ok(Some(format!("{form}, batch {batch}: {name}[{i}] is {g}, not {w}")));
             }
         }
         Ok(None)

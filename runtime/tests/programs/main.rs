@@ -8,6 +8,8 @@ mod compared;
 mod generator;
 mod program;
 mod shrink;
+#[path = "../executing/tolerance.rs"]
+mod tolerance;
 
 use compared::{checked, fault};
 use program::Program;

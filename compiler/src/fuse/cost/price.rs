@@ -31,6 +31,10 @@ pub(super) fn price(graph: &Graph, node: &Node) -> u64 {
             let moved = if result > largest { MOVED } else { 0 };
             (SIMPLE * (operands.len() as u64 - 1) + moved).saturating_mul(result)
         }
+        // Of an axis that one factor has alone the sum is taken there first.
+        (Op::Contract(over), [x, y]) if over.iter().any(|a| !own(x).contains(a) || !own(y).contains(a)) => {
+            NEVER
+        }
         (_, [x]) => (SIMPLE + READ).saturating_mul(elements(own(x))),
         (_, [x, y]) if is_matrix(graph, *x, *y) => {
             let read = READ.saturating_mul(elements(own(x)).saturating_add(elements(own(y))));

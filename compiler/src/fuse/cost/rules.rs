@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 /// How many factors one sum of products has at most: of eight there are 3281 ways to part them in two, again and
 /// again.
 const FACTORS: usize = 8;
+/// How many factors it has at most before those with the same axes are counted as one.
+const FLAT: usize = 32;
 /// How many nodes the e-graph may have at most. The functions of the zoo stay below a tenth.
 const NODES: usize = 50_000;
 /// How often both rules are tried at most: each round parts what the last one made.
@@ -110,8 +112,10 @@ pub(super) fn saturate(problem: &mut Problem) -> Saturated {
 /// A sum of products of sums of products as one sum of one product.
 fn whole(graph: &mut Graph, node: &Node, found: &mut Vec<Id>) -> bool {
     let (mut factors, mut over, mut sums) = (Vec::new(), Vec::new(), 0);
-    if flatten(graph, node, &mut factors, &mut over, &mut sums).is_none() || sums < 2 {
-        return true;
+    match flatten(graph, node, &mut factors, &mut over, &mut sums) {
+        Err(Stop::Many) => return false,
+        Ok(()) if sums > 1 => {}
+        _ => return true,
     }
     let operands = alike(graph, factors);
     if operands.len() > FACTORS {
@@ -121,18 +125,25 @@ fn whole(graph: &mut Graph, node: &Node, found: &mut Vec<Id>) -> bool {
     true
 }
 
-/// Adds the factors of a node and the axes that they are summed over; `None` if two sums are over one axis, or if
-/// factors that a sum does not enclose have its axis.
+/// Why a node is not one sum of one product.
+enum Stop {
+    /// Two sums are over one axis, or factors that a sum does not enclose have its axis.
+    Apart,
+    /// It has too many factors: the square of a square, again and again, has any number.
+    Many,
+}
+
+/// Adds the factors of a node and the axes that they are summed over.
 fn flatten(
     graph: &Graph,
     node: &Node,
     factors: &mut Vec<Id>,
     over: &mut Vec<AxisId>,
     sums: &mut usize,
-) -> Option<()> {
-    let Op::Contract(own) = &node.op else { return None };
+) -> Result<(), Stop> {
+    let Op::Contract(own) = &node.op else { return Err(Stop::Apart) };
     if share(own, over) {
-        return None;
+        return Err(Stop::Apart);
     }
     over.extend(own.iter().copied());
     *sums += usize::from(!own.is_empty());
@@ -140,14 +151,15 @@ fn flatten(
         let summed = over.len();
         match sum_of_products(graph, *id) {
             Some(inner) => flatten(graph, inner, factors, over, sums)?,
-            None => factors.push(graph.find(*id)),
+            None if factors.len() < FLAT => factors.push(graph.find(*id)),
+            None => return Err(Stop::Many),
         }
         let mut beside = node.operands.iter().enumerate().filter(|(other, _)| *other != at);
         if beside.any(|(_, id)| share(&graph[*id].data, &over[summed..])) {
-            return None;
+            return Err(Stop::Apart);
         }
     }
-    Some(())
+    Ok(())
 }
 
 fn share(some: &[AxisId], others: &[AxisId]) -> bool {

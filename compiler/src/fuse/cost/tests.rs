@@ -174,3 +174,11 @@ block Shared(K) {
     let (_, _, said) = ordered(&text, None);
     assert!(said.products.is_empty(), "{:?}", said.products);
 }
+
+/// The square of a square of a square has more factors than anything can count: the limit is touched, and said.
+#[test]
+fn too_many_factors_are_a_note() {
+    let body = format!("{}{SCORES_FIRST}", "let q = q * q\n    ".repeat(40));
+    let (_, _, said) = ordered(&linear(&body), None);
+    assert_eq!(said.incomplete, ["Linear"]);
+}
