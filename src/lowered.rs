@@ -17,7 +17,9 @@ pub fn respell(program: &mut Program) -> Result<Canonical, Failure> {
     let (entry, canonical) = fuse::canonical(&mut program.module, program.entry).map_err(|e| fault(e.0))?;
     program.entry = entry;
     for name in &canonical.incomplete {
-        eprintln!("note: `{name}` is large: its kernels may depend on how it is written");
+        eprintln!(
+            "note: not every way to write `{name}` was tried: its kernels may depend on how it is written"
+        );
     }
     Ok(canonical)
 }
