@@ -14,6 +14,7 @@ mod matrix;
 mod recurrence;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use crate::canon::{self, rewrite};
 use crate::graph::{FuncId, Function, Module, reached};
@@ -34,9 +35,14 @@ pub enum Form {
         /// Positions of the scan.
         steps: usize,
     },
+    /// So many chunks side by side.
+    InTime {
+        /// How many.
+        chunks: usize,
+    },
 }
 
-/// Why a scan is not in matrix form.
+/// Why a scan is not in another form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It has so many states.
@@ -57,6 +63,8 @@ pub enum Reason {
     Axes,
     /// What comes in cannot be computed for all positions at once.
     Inputs,
+    /// A new state is not, element by element, a multiple of the old ones and something added.
+    NotAffine,
     /// So many numbers of a state are one product, and products of fewer than so many do not pay.
     Narrow(usize, usize),
 }
@@ -73,6 +81,7 @@ impl fmt::Display for Reason {
             Reason::Final => write!(f, "what it leaves behind is not its state"),
             Reason::Axes => write!(f, "its axes are not those of products of matrices"),
             Reason::Inputs => write!(f, "what comes in is not known for all positions at once"),
+            Reason::NotAffine => write!(f, "its states are not affine in the old ones, each by itself"),
             Reason::Narrow(numbers, least) => {
                 write!(f, "a state of {numbers} numbers a head is too small for products; {least} would do")
             }
@@ -101,6 +110,7 @@ impl fmt::Display for Chosen {
                 self.axis,
                 steps.div_ceil(*chunk)
             ),
+            Form::InTime { chunks } => write!(f, "{chunks} chunks along {} side by side, twice", self.axis),
         }
     }
 }
@@ -123,6 +133,17 @@ pub fn schedule_in_chaos(module: &mut Module, entry: FuncId, seed: u64) -> Resul
         let steps = module.size(scan.axis, 1);
         let chunk = 1 + picked(seed, steps);
         if steps == 0 { Form::Sequential(Reason::Axes) } else { Form::Matrix { chunk, steps } }
+    })
+}
+
+/// Cuts the affine scans of a flat function into chunks that run side by side, in numbers that depend on the seed.
+///
+/// # Errors
+/// As [`schedule`].
+pub fn in_time_in_chaos(module: &mut Module, function: FuncId, seed: u64) -> Result<Vec<Chosen>, ShapeError> {
+    time::in_time(module, function, &|module, scan| match module.size(scan.axis, 1) {
+        0 => Err(Reason::Axes),
+        steps => Ok(1 + picked(seed, steps)),
     })
 }
 

@@ -1,6 +1,6 @@
 //! The matrix form says what the scan says, forward and backward, and is refused where it cannot.
 
-use super::{Chosen, Form, Reason, schedule_in_chaos};
+use super::{Chosen, Form, Reason, in_time_in_chaos, schedule_in_chaos};
 use crate::check::{NoFiles, Request, compile};
 use crate::graph::{DType, FuncId, InputKind, Module, verify};
 use crate::interp::{self, Tensor, fresh_inputs, noise};
@@ -183,4 +183,46 @@ fn wide_states_are_products_and_narrow_ones_are_not() {
     assert_eq!(form(64, 256), Form::Matrix { chunk: 64, steps: 256 });
     assert_eq!(form(16, 7), Form::Matrix { chunk: 7, steps: 7 });
     assert_eq!(form(4, 256), Form::Sequential(Reason::Narrow(256, 512)));
+}
+
+/// Holds chunks side by side, in several numbers, to the scan, with its gradients.
+fn holds_in_time(text: &str) {
+    for steps in [1, 2, 7, 12, 13] {
+        let program = program(text, steps);
+        let Ran { given, results: wanted, .. } = run(&program, None, None);
+        for seed in 0..6 {
+            let mut module = program.module.clone();
+            let names = floats(&module, program.entry);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (entry, _) = fuse::canonical(&mut module, program.entry).expect("rules fit");
+            let both = grad::value_and_grad(&mut module, entry, &names).expect("floats have gradients");
+            let flat = fuse::flat(&mut module, both).expect("calls fit");
+            let chosen = in_time_in_chaos(&mut module, flat, seed).expect("the form fits");
+            verify(&module).expect("the graph keeps its rules");
+            assert!(chosen.iter().all(|c| matches!(c.form, Form::InTime { .. })), "{}\n{text}", chosen[0]);
+            let found = interp::run(&module, flat, &given, 2).expect("the program runs").outputs;
+            for ((name, old), (other, new)) in wanted.iter().zip(&found) {
+                assert_eq!((name, &old.dims), (other, &new.dims));
+                let size = old.data.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
+                let pairs = old.data.iter().zip(&new.data);
+                let worst = pairs.map(|(a, b)| (a - b).abs() / size).fold(0.0, f64::max);
+                assert!(
+                    worst < ROUNDING,
+                    "{name} of {steps} steps, {}: differs by {worst:e}\n{text}",
+                    chosen[0]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn affine_scans_side_by_side() {
+    let yields = format!("{YIELD}\n      final h");
+    for along in [FORWARD, "reverse T"] {
+        holds_in_time(&heads([STEP, YIELD, along, "0", ONE]));
+        holds_in_time(&heads([STEP, &yields, along, "start", TWO]));
+        holds_in_time(&heads(["exp(dt[t] * a * b[t]) * h + b[t] * x[t]", &yields, along, "start", TWO]));
+        holds_in_time(&heads(["b[t] * x[t] - h / (2 + dt[t] * dt[t])", &yields, along, "start", TWO]));
+    }
 }

@@ -1,0 +1,122 @@
+//! An affine recurrence in parallel over time (Blelloch 1990; Martin and Cundy 2018, for linear recurrences): the steps
+//! are cut into chunks, which are lanes like all others.
+//!
+//! 1. Every chunk takes its steps from a state of zeros, and multiplies up what it does to a state.
+//! 2. A scan over chunks gives the state before each.
+//! 3. Every chunk takes its steps again, from that state, and gives the results.
+//!
+//! This is done to a flat function, gradients included: the gradient of a recurrence is one, and is cut likewise. Sums
+//! of gradients, which are carries that nothing else reads, begin at zero in each chunk and are added up afterwards.
+//! Nothing is divided, and no logarithm is taken of a decay.
+
+mod effect;
+mod write;
+
+use super::{Chosen, Form, Reason};
+use crate::canon::{self, rewrite};
+use crate::graph::{AxisId, FuncId, Function, Module, ValueId};
+use crate::ops::{Op, Scan, ShapeError, View};
+use effect::Carries;
+use std::collections::BTreeMap;
+use write::Chunks;
+
+/// How many chunks the steps of a scan are cut into, or why it stays as it is.
+pub(super) type Choice<'a> = &'a dyn Fn(&Module, &Scan) -> Result<usize, Reason>;
+
+/// Cuts the scans of a flat function, in place, and says which.
+pub(super) fn in_time(
+    module: &mut Module,
+    function: FuncId,
+    choice: Choice<'_>,
+) -> Result<Vec<Chosen>, ShapeError> {
+    let source = module.function(function).clone();
+    let mut decided = decide(module, &source, choice);
+    let all = decided.iter().map(|(n, decision)| {
+        let node = &source.nodes[*n];
+        let axis = if let Op::Scan(scan) = &node.op { module.axis_text(scan.axis) } else { String::new() };
+        let form = match decision {
+            Ok(cut) => Form::InTime { chunks: cut.chunks.count(module) },
+            Err(reason) => Form::Sequential(reason.clone()),
+        };
+        Chosen { origin: node.origin, axis, form }
+    });
+    let all = all.collect();
+    // Results in chunks, by what they are as whole sequences: a scan that is cut likewise reads them as they are.
+    let mut known: BTreeMap<ValueId, (Chunks, ValueId)> = BTreeMap::new();
+    let new = rewrite(module, &source, &mut |b, node, inputs| {
+        let n = source.value(node.outputs[0]).node as usize;
+        let (Op::Scan(scan), Some(Ok(cut))) = (&node.op, decided.remove(&n)) else { return Ok(None) };
+        write::write(b, (scan, inputs), &cut.carries, cut.chunks, &mut known).map(Some)
+    })?;
+    if let Some(new) = new {
+        module.functions[function.0 as usize] = new;
+        canon::run(module, function)?;
+    }
+    Ok(all)
+}
+
+/// How a scan is cut.
+struct Cut {
+    carries: Carries,
+    chunks: Chunks,
+}
+
+/// Decides for each scan, by node. Scans of which one reads what another one yields are cut alike or not at all, since a
+/// gradient takes the steps of its recurrence again from states that both know.
+fn decide(
+    module: &mut Module,
+    source: &Function,
+    choice: Choice<'_>,
+) -> BTreeMap<usize, Result<Cut, Reason>> {
+    let mut first: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut groups: BTreeMap<usize, Result<usize, Reason>> = BTreeMap::new();
+    let mut parts: BTreeMap<usize, Carries> = BTreeMap::new();
+    for (n, node) in source.nodes.iter().enumerate() {
+        let Op::Scan(scan) = &node.op else { continue };
+        let group = yielded(source, scan, &node.inputs).find_map(|m| first.get(&m).copied()).unwrap_or(n);
+        first.insert(n, group);
+        let own = choice(module, scan).and_then(|count| {
+            let carries = Carries::of(scan)?;
+            let last = carries.last;
+            parts.insert(n, carries);
+            // A last chunk that is not full ends with steps that are none.
+            if last && !Chunks::are_full(module, scan.axis, count) { Err(Reason::Final) } else { Ok(count) }
+        });
+        let known = groups.entry(group).or_insert_with(|| own.clone());
+        if let (Ok(_), Err(reason)) = (&*known, own) {
+            *known = Err(reason);
+        }
+    }
+    let mut made: BTreeMap<(AxisId, usize), Chunks> = BTreeMap::new();
+    let mut decided = BTreeMap::new();
+    for (n, group) in first {
+        let Op::Scan(scan) = &source.nodes[n].op else { continue };
+        let cut = groups[&group].clone().and_then(|count| {
+            let carries = parts.remove(&n).ok_or(Reason::NotAffine)?;
+            let chunks =
+                made.entry((scan.axis, count)).or_insert_with(|| Chunks::new(module, scan.axis, count));
+            Ok(Cut { carries, chunks: *chunks })
+        });
+        decided.insert(n, cut);
+    }
+    decided
+}
+
+/// The scans along the same axis whose results a scan goes along.
+fn yielded<'a>(
+    source: &'a Function,
+    scan: &'a Scan,
+    inputs: &'a [ValueId],
+) -> impl Iterator<Item = usize> + 'a {
+    let sequences = &inputs[scan.carries..scan.carries + scan.sequences];
+    sequences.iter().filter_map(|value| {
+        let mut node = source.producer(*value);
+        while let Op::View(View::Transpose(_)) = node.op {
+            node = source.producer(node.inputs[0]);
+        }
+        match &node.op {
+            Op::Scan(other) if other.axis == scan.axis => Some(source.value(node.outputs[0]).node as usize),
+            _ => None,
+        }
+    })
+}
