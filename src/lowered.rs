@@ -6,6 +6,7 @@ use arch_compiler::fuse::Canonical;
 use arch_compiler::graph::{FuncId, inline};
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
+use arch_compiler::schedule::Chosen;
 use arch_compiler::{canon, fuse, grad};
 use arch_grammar::Sources;
 use arch_kernels::plan::Plan;
@@ -68,11 +69,8 @@ fn gradients(program: &mut Program, names: &[String], fuse: Fuse, memory: Memory
         .map_err(|e| Failure::Misuse(format!("no gradient: {e}")))
 }
 
-/// One flat function: calls inlined, cleaned up.
-pub fn flat(program: &mut Program, function: FuncId, fuse: Fuse) -> Result<FuncId, Failure> {
-    if fuse == Fuse::On {
-        return Ok(fuse::flat(&mut program.module, function).map_err(|e| fault(e.0))?);
-    }
+/// One flat function of a program as it was written: calls inlined, cleaned up.
+pub fn flat(program: &mut Program, function: FuncId) -> Result<FuncId, Failure> {
     let flat = inline(&mut program.module, function);
     canon::run(&mut program.module, flat).map_err(|e| fault(e.0))?;
     Ok(flat)
@@ -87,8 +85,23 @@ pub fn plan(
     sources: &Sources,
     fuse: Fuse,
 ) -> Result<Plan, Failure> {
-    let flat = flat(program, function, fuse)?;
     let options = Options { target, batch, sources: Some(sources) };
-    lower(&program.module, program.module.function(flat), &options)
-        .map_err(|e| Failure::Misuse(format!("this cannot be compiled: {e}")))
+    plan_and_scans(program, function, &options, fuse).map(|(plan, _)| plan)
+}
+
+/// The same, and how the recurrences of the flat function are computed.
+pub fn plan_and_scans(
+    program: &mut Program,
+    function: FuncId,
+    options: &Options<'_>,
+    fuse: Fuse,
+) -> Result<(Plan, Vec<Chosen>), Failure> {
+    let setting = options.target.setting(options.batch);
+    let (flat, scans) = match fuse {
+        Fuse::On => fuse::flat(&mut program.module, function, setting).map_err(|e| fault(e.0))?,
+        Fuse::Off => (flat(program, function)?, Vec::new()),
+    };
+    let plan = lower(&program.module, program.module.function(flat), options)
+        .map_err(|e| Failure::Misuse(format!("this cannot be compiled: {e}")))?;
+    Ok((plan, scans))
 }

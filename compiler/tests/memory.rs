@@ -6,6 +6,7 @@ use arch_compiler::interp::{Results, Tensor, run};
 use arch_compiler::memory::Memory;
 use arch_compiler::ops::Op;
 use arch_compiler::program::Program;
+use arch_compiler::schedule::{Machine, Setting};
 use arch_compiler::{fuse, grad, library};
 use std::collections::BTreeMap;
 
@@ -55,7 +56,8 @@ fn gradients(program: &Program, memory: Memory, canonical: bool, calls: bool) ->
     let both =
         grad::value_and_grad_within(&mut module, entry, &trained, memory).expect("there are gradients");
     verify(&module).expect("the rules are kept");
-    let flat = fuse::flat(&mut module, both).expect("the clean-ups fit");
+    let setting = Setting { machine: Machine::Host { lanes: 8 }, batch: BATCH };
+    let (flat, _) = fuse::flat(&mut module, both, setting).expect("the clean-ups fit");
     let later = module.function(flat).nodes.iter().filter(|n| n.op == Op::After).count();
     (run(&module, flat, &inputs(&module, flat), BATCH).expect("it runs"), later)
 }

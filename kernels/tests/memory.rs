@@ -25,7 +25,7 @@ fn plan(model: &str, item: &str, set: Settings, memory: Memory) -> Plan {
     let module = &mut program.module;
     let both =
         grad::value_and_grad_within(module, program.entry, &names, memory).expect("there are gradients");
-    let flat = fuse::flat(module, both).expect("the clean-ups fit");
+    let (flat, _) = fuse::flat(module, both, Target::Avx2.setting(BATCH)).expect("the clean-ups fit");
     let options = Options { target: Target::Avx2, batch: BATCH, sources: None };
     lower(module, module.function(flat), &options).expect("it can be lowered")
 }

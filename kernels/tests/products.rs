@@ -14,7 +14,7 @@ fn program(name: &str, text: &str, request: &Request) -> Program {
 }
 
 fn plan(mut program: Program, function: FuncId, target: Target) -> Plan {
-    let flat = fuse::flat(&mut program.module, function).unwrap();
+    let flat = fuse::flat(&mut program.module, function, target.setting(8)).unwrap().0;
     let options = Options { target, batch: 8, sources: None };
     lower(&program.module, program.module.function(flat), &options).unwrap()
 }

@@ -25,7 +25,7 @@ fn plan(gradients: bool, target: Target) -> Plan {
         let names: Vec<&str> = names.iter().map(String::as_str).chain(["x"]).collect();
         entry = grad::value_and_grad(&mut program.module, entry, &names).expect("there are gradients");
     }
-    let flat = fuse::flat(&mut program.module, entry).expect("the clean-ups fit");
+    let (flat, _) = fuse::flat(&mut program.module, entry, target.setting(2)).expect("the clean-ups fit");
     let options = Options { target, batch: 2, sources: None };
     lower(&program.module, program.module.function(flat), &options).expect("it can be lowered")
 }

@@ -30,7 +30,7 @@ mod write;
 use crate::canon;
 use crate::graph::{FuncId, Module, inline, reached};
 use crate::ops::ShapeError;
-use crate::schedule::{Chosen, schedule, schedule_in_chaos};
+use crate::schedule::{Chosen, Setting, in_time, in_time_in_chaos, schedule, schedule_in_chaos};
 use arch_grammar::Span;
 
 pub use cost::Reordered;
@@ -126,11 +126,36 @@ fn spelling(
     Ok((entry, all))
 }
 
-/// Makes one flat function of a canonical one: calls in place, values stored in no particular order, cleaned up.
+/// Makes one flat function of a canonical one: calls in place, values stored in no particular order, cleaned up, and
+/// recurrences in parallel over time where there is little else to share out. Also says which, for all of its scans.
 ///
 /// # Errors
 /// As [`canonical`].
-pub fn flat(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError> {
+pub fn flat(
+    module: &mut Module,
+    function: FuncId,
+    setting: Setting,
+) -> Result<(FuncId, Vec<Chosen>), ShapeError> {
+    let flat = in_place(module, function)?;
+    let scans = in_time(module, flat, setting)?;
+    Ok((flat, scans))
+}
+
+/// The same with every affine recurrence in chunks, in numbers that depend on the seed.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn flat_in_chaos(
+    module: &mut Module,
+    function: FuncId,
+    seed: u64,
+) -> Result<(FuncId, Vec<Chosen>), ShapeError> {
+    let flat = in_place(module, function)?;
+    let scans = in_time_in_chaos(module, flat, seed)?;
+    Ok((flat, scans))
+}
+
+fn in_place(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError> {
     let flat = inline(module, function);
     settle::settle(module, flat)?;
     canon::run(module, flat)?;

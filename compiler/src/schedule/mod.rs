@@ -1,11 +1,15 @@
 //! In which form a recurrence is computed. A text says it once, as a scan; here the scans of canonical functions are
-//! rewritten before gradients are made, so that gradients, products and kernels follow by themselves. The
-//! interpreter and the primitive form never see this: they take one step after the other, and are the oracle.
+//! rewritten. The interpreter and the primitive form never see this: they take one step after the other, and are the
+//! oracle.
 //!
 //! | form | what it is | where |
 //! | --- | --- | --- |
 //! | sequential | one step after the other | always |
 //! | matrix | products inside of chunks, and a scan over chunks ([`matrix`]) | one decay for all that a result sums over |
+//! | in time | chunks side by side, each of which is run through twice ([`time`]) | new states affine in old ones |
+//!
+//! The matrix form is chosen before gradients are made, so that these are products, too ([`schedule`]). The gradient of a
+//! recurrence is one that reads its states, so both are cut into the same chunks afterwards ([`in_time`]).
 //!
 //! [`choice`] decides, by counts.
 
@@ -23,6 +27,28 @@ use arch_grammar::Span;
 use recurrence::Recurrence;
 use std::fmt;
 
+/// On what kernels will run, as far as forms depend on it. How many threads there are is no part of it, so that results
+/// do not depend on them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// Processors, each with vectors of so many lanes.
+    Host {
+        /// Numbers of a vector.
+        lanes: usize,
+    },
+    /// Very many threads that run side by side.
+    Gpu,
+}
+
+/// Where a flat function will run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// On what.
+    pub machine: Machine,
+    /// With how many samples at once.
+    pub batch: usize,
+}
+
 /// In which form a scan is computed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -35,10 +61,12 @@ pub enum Form {
         /// Positions of the scan.
         steps: usize,
     },
-    /// So many chunks side by side.
+    /// Chunks of so many steps, of so many, side by side.
     InTime {
-        /// How many.
-        chunks: usize,
+        /// Steps of a chunk.
+        chunk: usize,
+        /// Steps of the scan.
+        steps: usize,
     },
 }
 
@@ -65,6 +93,12 @@ pub enum Reason {
     Inputs,
     /// A new state is not, element by element, a multiple of the old ones and something added.
     NotAffine,
+    /// So many states are side by side already, and so many are enough for the machine.
+    Lanes(usize, usize),
+    /// A gradient reads its states.
+    Gradient,
+    /// So many steps are too few to cut; so many would do.
+    Short(usize, usize),
     /// So many numbers of a state are one product, and products of fewer than so many do not pay.
     Narrow(usize, usize),
 }
@@ -81,6 +115,13 @@ impl fmt::Display for Reason {
             Reason::Final => write!(f, "what it leaves behind is not its state"),
             Reason::Axes => write!(f, "its axes are not those of products of matrices"),
             Reason::Inputs => write!(f, "what comes in is not known for all positions at once"),
+            Reason::Lanes(lanes, enough) => {
+                write!(f, "{lanes} states are side by side already, and {enough} are enough")
+            }
+            Reason::Gradient => write!(f, "its gradient takes its steps again, which would be cut likewise"),
+            Reason::Short(steps, least) => {
+                write!(f, "its {steps} steps are too few to cut into chunks; {least} would do")
+            }
             Reason::NotAffine => write!(f, "its states are not affine in the old ones, each by itself"),
             Reason::Narrow(numbers, least) => {
                 write!(f, "a state of {numbers} numbers a head is too small for products; {least} would do")
@@ -110,7 +151,12 @@ impl fmt::Display for Chosen {
                 self.axis,
                 steps.div_ceil(*chunk)
             ),
-            Form::InTime { chunks } => write!(f, "{chunks} chunks along {} side by side, twice", self.axis),
+            Form::InTime { chunk, steps } => write!(
+                f,
+                "in parallel along {}, in {} chunks of {chunk} that are run through twice",
+                self.axis,
+                steps.div_ceil(*chunk)
+            ),
         }
     }
 }
@@ -136,12 +182,21 @@ pub fn schedule_in_chaos(module: &mut Module, entry: FuncId, seed: u64) -> Resul
     })
 }
 
-/// Cuts the affine scans of a flat function into chunks that run side by side, in numbers that depend on the seed.
+/// Cuts the affine scans of a flat function, gradients included, into chunks that run side by side, in place, where
+/// that is faster. Says for each scan what was chosen.
+///
+/// # Errors
+/// As [`schedule`].
+pub fn in_time(module: &mut Module, function: FuncId, setting: Setting) -> Result<Vec<Chosen>, ShapeError> {
+    time::in_time(module, function, setting.batch, &|counted| choice::chunks(counted, setting.machine))
+}
+
+/// The same wherever it is possible, in chunks of lengths that depend on the seed: for tests.
 ///
 /// # Errors
 /// As [`schedule`].
 pub fn in_time_in_chaos(module: &mut Module, function: FuncId, seed: u64) -> Result<Vec<Chosen>, ShapeError> {
-    time::in_time(module, function, &|module, scan| match module.size(scan.axis, 1) {
+    time::in_time(module, function, 1, &|counted| match counted.steps {
         0 => Err(Reason::Axes),
         steps => Ok(1 + picked(seed, steps)),
     })

@@ -1,6 +1,6 @@
 //! The matrix form says what the scan says, forward and backward, and is refused where it cannot.
 
-use super::{Chosen, Form, Reason, in_time_in_chaos, schedule_in_chaos};
+use super::{Chosen, Form, Machine, Reason, Setting, schedule_in_chaos};
 use crate::check::{NoFiles, Request, compile};
 use crate::graph::{DType, FuncId, InputKind, Module, verify};
 use crate::interp::{self, Tensor, fresh_inputs, noise};
@@ -9,7 +9,9 @@ use crate::{fuse, grad};
 use std::collections::BTreeMap;
 
 /// Larger differences than this are no rounding: the interpreter works in f64.
-const ROUNDING: f64 = 1e-9;
+pub(super) const ROUNDING: f64 = 1e-9;
+
+const SETTING: Setting = Setting { machine: Machine::Host { lanes: 8 }, batch: 2 };
 
 /// A recurrence with one decay a head; `{step}`, `{yields}` and `{along}` are filled in.
 const HEADS: &str = "edition 2026
@@ -40,7 +42,7 @@ fn program(text: &str, steps: usize) -> Program {
     sized(text, &[("T", steps), ("H", 2), ("P", 3), ("N", 4)])
 }
 
-fn sized(text: &str, sizes: &[(&str, usize)]) -> Program {
+pub(super) fn sized(text: &str, sizes: &[(&str, usize)]) -> Program {
     let wanted = |name: &str| text.contains(&format!("{name},")) || text.contains(&format!("{name}]"));
     let dims = sizes.iter().filter(|(name, _)| wanted(name)).map(|(name, size)| ((*name).into(), *size));
     let request = Request { dims: dims.collect(), ..Request::default() };
@@ -49,7 +51,7 @@ fn sized(text: &str, sizes: &[(&str, usize)]) -> Program {
     outcome.program.unwrap_or_else(|| panic!("{said}\n{text}"))
 }
 
-fn floats(module: &Module, entry: FuncId) -> Vec<String> {
+pub(super) fn floats(module: &Module, entry: FuncId) -> Vec<String> {
     let f = module.function(entry);
     let known = |i: &&crate::graph::Input| matches!(i.kind, InputKind::Argument | InputKind::Parameter);
     let float = |i: &&crate::graph::Input| f.value(i.value).storage != DType::Int;
@@ -57,14 +59,14 @@ fn floats(module: &Module, entry: FuncId) -> Vec<String> {
 }
 
 /// What a program was given, what it gave with its gradients, and how its scans were computed.
-struct Ran {
-    given: BTreeMap<String, Tensor>,
-    results: Vec<(String, Tensor)>,
+pub(super) struct Ran {
+    pub given: BTreeMap<String, Tensor>,
+    pub results: Vec<(String, Tensor)>,
     chosen: Vec<Chosen>,
 }
 
 /// Runs a program with its gradients; with a seed in chunks that depend on it.
-fn run(program: &Program, given: Option<&BTreeMap<String, Tensor>>, seed: Option<u64>) -> Ran {
+pub(super) fn run(program: &Program, given: Option<&BTreeMap<String, Tensor>>, seed: Option<u64>) -> Ran {
     let mut module = program.module.clone();
     let names = floats(&module, program.entry);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -72,7 +74,7 @@ fn run(program: &Program, given: Option<&BTreeMap<String, Tensor>>, seed: Option
     let chosen = seed.map(|seed| schedule_in_chaos(&mut module, entry, seed).expect("the form fits"));
     verify(&module).expect("the graph keeps its rules");
     let both = grad::value_and_grad(&mut module, entry, &names).expect("floats have gradients");
-    let flat = fuse::flat(&mut module, both).expect("calls fit");
+    let (flat, _) = fuse::flat(&mut module, both, SETTING).expect("calls fit");
     let given = given.cloned().unwrap_or_else(|| {
         let mut all = fresh_inputs(&module, flat, "schedule", 2);
         for input in &module.function(flat).inputs {
@@ -183,51 +185,4 @@ fn wide_states_are_products_and_narrow_ones_are_not() {
     assert_eq!(form(64, 256), Form::Matrix { chunk: 64, steps: 256 });
     assert_eq!(form(16, 7), Form::Matrix { chunk: 7, steps: 7 });
     assert_eq!(form(4, 256), Form::Sequential(Reason::Narrow(256, 512)));
-}
-
-/// Holds chunks side by side, in several numbers, to the scan, with its gradients.
-fn holds_in_time(text: &str) {
-    for steps in [1, 2, 7, 12, 13] {
-        let program = program(text, steps);
-        let Ran { given, results: wanted, .. } = run(&program, None, None);
-        for seed in 0..6 {
-            let mut module = program.module.clone();
-            let names = floats(&module, program.entry);
-            let names: Vec<&str> = names.iter().map(String::as_str).collect();
-            let (entry, _) = fuse::canonical(&mut module, program.entry).expect("rules fit");
-            let both = grad::value_and_grad(&mut module, entry, &names).expect("floats have gradients");
-            let flat = fuse::flat(&mut module, both).expect("calls fit");
-            let chosen = in_time_in_chaos(&mut module, flat, seed).expect("the form fits");
-            verify(&module).expect("the graph keeps its rules");
-            let whole = chosen.iter().all(|c| matches!(c.form, Form::InTime { .. }));
-            assert!(
-                whole || chosen.iter().any(|c| c.form == Form::Sequential(Reason::Final)),
-                "{}",
-                chosen[0]
-            );
-            let found = interp::run(&module, flat, &given, 2).expect("the program runs").outputs;
-            for ((name, old), (other, new)) in wanted.iter().zip(&found) {
-                assert_eq!((name, &old.dims), (other, &new.dims));
-                let size = old.data.iter().fold(1.0, |m: f64, x| m.max(x.abs()));
-                let pairs = old.data.iter().zip(&new.data);
-                let worst = pairs.map(|(a, b)| (a - b).abs() / size).fold(0.0, f64::max);
-                assert!(
-                    worst < ROUNDING,
-                    "{name} of {steps} steps, {}: differs by {worst:e}\n{text}",
-                    chosen[0]
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn affine_scans_side_by_side() {
-    let yields = format!("{YIELD}\n      final h");
-    for along in [FORWARD, "reverse T"] {
-        holds_in_time(&heads([STEP, YIELD, along, "0", ONE]));
-        holds_in_time(&heads([STEP, &yields, along, "start", TWO]));
-        holds_in_time(&heads(["exp(dt[t] * a * b[t]) * h + b[t] * x[t]", &yields, along, "start", TWO]));
-        holds_in_time(&heads(["b[t] * x[t] - h / (2 + dt[t] * dt[t])", &yields, along, "start", TWO]));
-    }
 }

@@ -3,6 +3,7 @@
 mod support;
 
 use arch_compiler::graph::verify;
+use arch_compiler::schedule::{Machine, Setting};
 use arch_compiler::{fuse, grad};
 use support::{Case, difference, largest, numbers, zoo};
 
@@ -23,7 +24,8 @@ fn models_say_the_same_forward_and_backward() {
         let (entry, forward) = fuse::canonical(&mut module, program.entry).expect("rules fit");
         assert_eq!(forward.incomplete, Vec::<String>::new(), "{name}: forward");
         let entry = grad::value_and_grad(&mut module, entry, &wrt).expect("parameters have gradients");
-        let entry = fuse::flat(&mut module, entry).expect("calls fit");
+        let setting = Setting { machine: Machine::Host { lanes: 8 }, batch };
+        let (entry, _) = fuse::flat(&mut module, entry, setting).expect("calls fit");
         verify(&module).expect("the graph keeps its rules");
         let after = arch_compiler::interp::run(&module, entry, &inputs, batch).expect("the model still runs");
         // Gradients that a softmax takes away again are zero but for rounding.
@@ -52,7 +54,7 @@ fn badly_chosen_terms_say_the_same() {
             let mut module = program.module.clone();
             let entry = fuse::canonical_in_chaos(&mut module, program.entry, seed).expect("rules fit");
             let entry = grad::value_and_grad(&mut module, entry, &wrt).expect("parameters have gradients");
-            let entry = fuse::flat(&mut module, entry).expect("calls fit");
+            let (entry, _) = fuse::flat_in_chaos(&mut module, entry, seed).expect("calls fit");
             verify(&module).expect("the graph keeps its rules");
             spellings.insert((at, arch_compiler::graph::print_function(&module, entry)));
             let after = arch_compiler::interp::run(&module, entry, &inputs, *batch).expect("it still runs");

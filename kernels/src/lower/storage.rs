@@ -5,7 +5,7 @@
 use super::analysis::readers;
 use super::chaos::Chaos;
 use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
-use arch_compiler::ops::{Op, View};
+use arch_compiler::ops::{Op, Scan, View};
 use std::collections::BTreeMap;
 
 /// The same function with storage orders chosen, some of them as given. Results keep theirs.
@@ -28,6 +28,12 @@ pub(super) fn choose(
                 let lane = super::scan::arrange(module, &chosen, scan, &node.inputs, lanes).lane();
                 let last = |v: &ValueId| {
                     let mut shape = chosen.value(*v).shape.clone();
+                    if let Some(chunks) = joined(original, scan, *v) {
+                        shape.retain(|a| *a != scan.axis);
+                        let at = shape.iter().position(|a| *a == chunks).unwrap_or(0);
+                        shape.insert(at + 1, scan.axis);
+                        return shape;
+                    }
                     if let Some(at) = lane.and_then(|lane| shape.iter().position(|a| *a == lane)) {
                         shape[at..].rotate_left(1);
                     }
@@ -67,6 +73,17 @@ pub(super) fn choose(
         }
     }
     chosen
+}
+
+/// The axis of chunks of a result that all who read it take for one sequence: in another order, they would not find its
+/// steps beside each other.
+fn joined(original: &Original<'_>, scan: &Scan, value: ValueId) -> Option<AxisId> {
+    let mut chunks = original.readers(value).map(|node| match &node.op {
+        Op::View(View::Flatten { from, .. }) if from.len() == 2 && from[1] == scan.axis => Some(from[0]),
+        _ => None,
+    });
+    let first = chunks.next()??;
+    chunks.all(|other| other == Some(first)).then_some(first)
 }
 
 /// The same axes in an order that is none of ours: those behind the batch are turned around.

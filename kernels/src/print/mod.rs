@@ -10,6 +10,7 @@ pub use c::print_c;
 pub use cuda::print_cuda;
 
 use crate::ir::{Elem, Kernel, Math, Role, math};
+use arch_compiler::schedule::{Machine, Setting};
 use std::fmt;
 
 /// What kernels are printed for: C for an instruction set, or CUDA.
@@ -28,6 +29,16 @@ pub enum Target {
 impl Target {
     /// What files and counts are made for that must not depend on the machine.
     pub const PINNED: Target = Target::Avx2;
+
+    /// Where forms of recurrences are chosen for it, with so many samples at once.
+    #[must_use]
+    pub fn setting(self, batch: usize) -> Setting {
+        let machine = match self {
+            Target::Cuda => Machine::Gpu,
+            _ => Machine::Host { lanes: self.lanes() },
+        };
+        Setting { machine, batch }
+    }
 
     /// How many lanes a vector has.
     #[must_use]

@@ -11,6 +11,8 @@ mod fuzz;
 mod generator;
 #[path = "../golden_plans/mod.rs"]
 mod golden_plans;
+#[path = "../../../runtime/tests/executing/in_time.rs"]
+mod in_time;
 mod misuse;
 #[path = "../../../runtime/tests/executing/models.rs"]
 mod models;

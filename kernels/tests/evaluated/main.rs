@@ -10,6 +10,8 @@ mod common;
 mod fuzz;
 #[path = "../../../runtime/tests/executing/generator.rs"]
 mod generator;
+#[path = "../../../runtime/tests/executing/in_time.rs"]
+mod in_time;
 #[path = "../../../runtime/tests/executing/ops.rs"]
 mod ops;
 #[path = "../../../runtime/tests/executing/products.rs"]

@@ -71,7 +71,7 @@ fn lowered(module: &mut Module, function: FuncId, backward: bool) -> Compiled {
         let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
         entry = grad::value_and_grad(module, entry, &wrt).expect("all inputs have gradients");
     }
-    let flat = fuse::flat(module, entry).expect("calls fit");
+    let flat = fuse::flat(module, entry, Target::PINNED.setting(3)).expect("calls fit").0;
     let options = Options { target: Target::PINNED, batch: 3, sources: None };
     let plan = lower(module, module.function(flat), &options).expect("the function lowers");
     let mut text = String::new();

@@ -157,7 +157,8 @@ fn plan(
     let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
     let (mut module, mut function) = (std::borrow::Cow::Borrowed(module), function);
     if options.fuse {
-        function = fuse::flat(module.to_mut(), function).map_err(|e| BuildError::Respell(e.0))?;
+        let flat = fuse::flat(module.to_mut(), function, target.setting(batch));
+        function = flat.map_err(|e| BuildError::Respell(e.0))?.0;
     } else if calls {
         function = inline(module.to_mut(), function);
     }

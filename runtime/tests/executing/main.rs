@@ -4,6 +4,7 @@ mod attention;
 mod common;
 mod fuzz;
 mod generator;
+mod in_time;
 mod memory;
 mod models;
 mod ops;

@@ -7,6 +7,7 @@ use arch_compiler::graph::InputKind;
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
 use arch_compiler::{fuse, grad};
+use arch_kernels::Target;
 
 fn check(model: &str, item: &str, set: &[(&str, &str)]) {
     for memory in [Memory::Balanced, Memory::Small] {
@@ -17,7 +18,7 @@ fn check(model: &str, item: &str, set: &[(&str, &str)]) {
         let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
         let both = grad::value_and_grad_within(&mut module, entry, &trained, memory)
             .expect("parameters have gradients");
-        let flat = fuse::flat(&mut module, both).expect("the clean-ups fit");
+        let (flat, _) = fuse::flat(&mut module, both, Target::PINNED.setting(3)).expect("the clean-ups fit");
         let case = format!("{item}, {}", memory.word());
         compare(&case, &module, flat, 3, &Terms::in_turn(&case, &GRADIENTS, Fill::Small, 4));
     }

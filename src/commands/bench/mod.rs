@@ -133,9 +133,10 @@ fn op_session(
         true => lowered::with_all_gradients(program, fuse, args.memory)?,
         false => lowered::entry(program, false, fuse, args.memory)?,
     };
-    let flat = lowered::flat(program, function, fuse)?;
-    let mut session = form.prepare(&program.module, &[("op", flat)], args.batch)?;
-    fill(session.as_mut(), &program.module, flat, program, args.batch)?;
+    // What is canonical is made flat where it is lowered.
+    let function = if fuse == Fuse::On { function } else { lowered::flat(program, function)? };
+    let mut session = form.prepare(&program.module, &[("op", function)], args.batch)?;
+    fill(session.as_mut(), &program.module, function, program, args.batch)?;
     Ok(session)
 }
 

@@ -2,6 +2,7 @@
 
 use arch_compiler::cost::grouped;
 use arch_compiler::fuse::{Canonical, Fired};
+use arch_compiler::schedule::{Chosen, Form};
 use arch_grammar::Sources;
 use arch_kernels::plan::{Machine, Plan, Step};
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 const MACHINE: Machine = Machine::TWO_CORES;
 
 /// Prints the rules, the sums of both plans and each kernel.
-pub fn print(canonical: &Canonical, before: &Plan, after: &Plan, sources: &Sources) {
+pub fn print(canonical: &Canonical, (before, after): (&Plan, &Plan), in_time: &[Chosen], sources: &Sources) {
     println!("Rules that found another way to say a value, and how often:");
     if canonical.fired.is_empty() {
         println!("  none: the text is its own canonical spelling");
@@ -22,7 +23,7 @@ pub fn print(canonical: &Canonical, before: &Plan, after: &Plan, sources: &Sourc
         println!("  `{name}` was not searched to its end: its kernels may depend on how it is spelled");
     }
     products(canonical, sources);
-    scans(canonical, sources);
+    scans(canonical, in_time, sources);
     println!("\nThe whole, at batch {}:", after.batch);
     total("each operation by itself", after.separate.iter().map(|s| s.bytes).sum(), seconds(after).1, None);
     total("as written, fused", before.bytes_moved(), seconds(before).0, Some(before.counts()));
@@ -52,13 +53,22 @@ fn products(canonical: &Canonical, sources: &Sources) {
 }
 
 /// A line for each recurrence: how its steps are taken, and why.
-fn scans(canonical: &Canonical, sources: &Sources) {
+fn scans(canonical: &Canonical, in_time: &[Chosen], sources: &Sources) {
     if !canonical.scans.is_empty() {
         println!("\nRecurrences, and how they are computed:");
     }
     for scan in &canonical.scans {
         let place = if scan.origin.end > 0 { sources.place(scan.origin) } else { String::new() };
-        println!("  {place}: {scan}");
+        let same = |other: &&Chosen| (other.origin, &other.axis) == (scan.origin, &scan.axis);
+        match (&scan.form, in_time.iter().find(same)) {
+            (Form::Sequential(_), Some(cut @ Chosen { form: Form::InTime { .. }, .. })) => {
+                println!("  {place}: {cut}")
+            }
+            (Form::Sequential(_), Some(Chosen { form: Form::Sequential(reason), .. })) => {
+                println!("  {place}: {scan}\n    not in parallel over time: {reason}");
+            }
+            _ => println!("  {place}: {scan}"),
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a step does to its carries: which are states, which are sums, and by what the old states are multiplied.
 
-use crate::graph::{AxisId, Builder, DType, Function, ValueId};
+use crate::graph::{AxisId, Builder, DType, Function, Module, ValueId};
 use crate::ops::{Map, Op, Scan, ShapeError, View};
 use crate::schedule::Reason;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ impl Carries {
         let body = &*scan.body;
         let (mut states, mut sums) = (Vec::new(), Vec::new());
         for at in 0..scan.carries {
-            if is_sum(body, at) { sums.push(at) } else { states.push(at) }
+            if is_sum(scan, at) { sums.push(at) } else { states.push(at) }
         }
         let news: Vec<usize> = states.iter().map(|s| body.outputs[*s].1.0 as usize).collect();
         for sum in &sums {
@@ -49,11 +49,31 @@ impl Carries {
         let last = finals.iter().any(|f| body.outputs[..scan.carries].iter().all(|o| o.1 != f.1));
         Ok(Carries { states, last })
     }
+
+    /// How many states no step joins, of so many samples: without the axes that a step sums over.
+    pub fn lanes(&self, module: &Module, scan: &Scan, batch: usize) -> usize {
+        let body = &*scan.body;
+        let summed = |axis: &AxisId| {
+            body.nodes.iter().any(|node| match &node.op {
+                Op::Reduce(_, over) | Op::Contract(over) => over.contains(axis),
+                _ => false,
+            })
+        };
+        let of = self.states.first().copied().unwrap_or(0);
+        let shape = &body.value(body.inputs[of].value).shape;
+        let free: Vec<AxisId> = shape.iter().copied().filter(|a| !summed(a)).collect();
+        module.dims(&free, batch).iter().product()
+    }
 }
 
-/// Whether the new value of a carry is the old one and something added, and nothing else reads the old one.
-fn is_sum(body: &Function, at: usize) -> bool {
+/// Whether the new value of a carry is the old one and something added, and nothing reads either on the way.
+fn is_sum(scan: &Scan, at: usize) -> bool {
+    let body = &*scan.body;
     let (old, new) = (body.inputs[at].value, body.outputs[at].1);
+    let on_the_way = body.outputs.iter().take(scan.carries + scan.yields).enumerate();
+    if on_the_way.filter(|(i, _)| *i != at).any(|(_, o)| o.1 == new) {
+        return false;
+    }
     let readers = |value: ValueId| {
         let nodes = body.nodes.iter().enumerate();
         nodes.filter(|(_, n)| n.inputs.contains(&value)).map(|(n, _)| n).collect::<Vec<_>>()

@@ -10,8 +10,11 @@
 //! Nothing is divided, and no logarithm is taken of a decay.
 
 mod effect;
+#[cfg(test)]
+mod tests;
 mod write;
 
+use super::choice::Counted;
 use super::{Chosen, Form, Reason};
 use crate::canon::{self, rewrite};
 use crate::graph::{AxisId, FuncId, Function, Module, ValueId};
@@ -20,22 +23,23 @@ use effect::Carries;
 use std::collections::BTreeMap;
 use write::Chunks;
 
-/// How many chunks the steps of a scan are cut into, or why it stays as it is.
-pub(super) type Choice<'a> = &'a dyn Fn(&Module, &Scan) -> Result<usize, Reason>;
+/// How many steps the chunks of a scan have, or why it stays as it is.
+pub(super) type Choice<'a> = &'a dyn Fn(&Counted) -> Result<usize, Reason>;
 
 /// Cuts the scans of a flat function, in place, and says which.
 pub(super) fn in_time(
     module: &mut Module,
     function: FuncId,
+    batch: usize,
     choice: Choice<'_>,
 ) -> Result<Vec<Chosen>, ShapeError> {
     let source = module.function(function).clone();
-    let mut decided = decide(module, &source, choice);
+    let mut decided = decide(module, &source, batch, choice);
     let all = decided.iter().map(|(n, decision)| {
         let node = &source.nodes[*n];
         let axis = if let Op::Scan(scan) = &node.op { module.axis_text(scan.axis) } else { String::new() };
         let form = match decision {
-            Ok(cut) => Form::InTime { chunks: cut.chunks.count(module) },
+            Ok(cut) => cut.chunks.form(module),
             Err(reason) => Form::Sequential(reason.clone()),
         };
         Chosen { origin: node.origin, axis, form }
@@ -66,40 +70,59 @@ struct Cut {
 fn decide(
     module: &mut Module,
     source: &Function,
+    batch: usize,
     choice: Choice<'_>,
 ) -> BTreeMap<usize, Result<Cut, Reason>> {
-    let mut first: BTreeMap<usize, usize> = BTreeMap::new();
-    let mut groups: BTreeMap<usize, Result<usize, Reason>> = BTreeMap::new();
+    let groups = groups(source);
+    let mut wanted: BTreeMap<usize, Result<usize, Reason>> = BTreeMap::new();
     let mut parts: BTreeMap<usize, Carries> = BTreeMap::new();
-    for (n, node) in source.nodes.iter().enumerate() {
-        let Op::Scan(scan) = &node.op else { continue };
-        let group = yielded(source, scan, &node.inputs).find_map(|m| first.get(&m).copied()).unwrap_or(n);
-        first.insert(n, group);
-        let own = choice(module, scan).and_then(|count| {
-            let carries = Carries::of(scan)?;
-            let last = carries.last;
-            parts.insert(n, carries);
-            // A last chunk that is not full ends with steps that are none.
-            if last && !Chunks::are_full(module, scan.axis, count) { Err(Reason::Final) } else { Ok(count) }
-        });
-        let known = groups.entry(group).or_insert_with(|| own.clone());
-        if let (Ok(_), Err(reason)) = (&*known, own) {
-            *known = Err(reason);
-        }
+    for (n, group) in &groups {
+        let Op::Scan(scan) = &source.nodes[*n].op else { continue };
+        let carries = Carries::of(scan);
+        let length = match (wanted.remove(group), &carries) {
+            (Some(Err(reason)), _) => Err(reason),
+            (_, Err(reason)) => Err(reason.clone()),
+            (Some(Ok(length)), Ok(_)) => Ok(length),
+            (None, Ok(carries)) => choice(&Counted {
+                lanes: carries.lanes(module, scan, batch),
+                steps: module.size(scan.axis, 1),
+                is_read: groups.values().filter(|g| *g == group).count() > 1,
+            }),
+        };
+        // A last chunk that is not full ends with steps that are none.
+        let last = carries.as_ref().is_ok_and(|carries| carries.last);
+        let length =
+            length.and_then(|length| match last && !module.size(scan.axis, 1).is_multiple_of(length) {
+                true => Err(Reason::Final),
+                false => Ok(length),
+            });
+        parts.extend(carries.ok().map(|carries| (*n, carries)));
+        wanted.insert(*group, length);
     }
     let mut made: BTreeMap<(AxisId, usize), Chunks> = BTreeMap::new();
     let mut decided = BTreeMap::new();
-    for (n, group) in first {
+    for (n, group) in groups {
         let Op::Scan(scan) = &source.nodes[n].op else { continue };
-        let cut = groups[&group].clone().and_then(|count| {
+        let cut = wanted[&group].clone().and_then(|length| {
             let carries = parts.remove(&n).ok_or(Reason::NotAffine)?;
             let chunks =
-                made.entry((scan.axis, count)).or_insert_with(|| Chunks::new(module, scan.axis, count));
+                made.entry((scan.axis, length)).or_insert_with(|| Chunks::new(module, scan.axis, length));
             Ok(Cut { carries, chunks: *chunks })
         });
         decided.insert(n, cut);
     }
     decided
+}
+
+/// The scans of a function, each with the first of those that are cut alike.
+fn groups(source: &Function) -> BTreeMap<usize, usize> {
+    let mut first: BTreeMap<usize, usize> = BTreeMap::new();
+    for (n, node) in source.nodes.iter().enumerate() {
+        let Op::Scan(scan) = &node.op else { continue };
+        let group = yielded(source, scan, &node.inputs).find_map(|m| first.get(&m).copied()).unwrap_or(n);
+        first.insert(n, group);
+    }
+    first
 }
 
 /// The scans along the same axis whose results a scan goes along.

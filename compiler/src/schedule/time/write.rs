@@ -3,6 +3,7 @@
 use super::effect::{Carries, Copied, with_axis};
 use crate::graph::{AxisId, Builder, DType, Function, InputKind, Module, ValueId};
 use crate::ops::{Map, Op, Reduce, Scan, ShapeError, View};
+use crate::schedule::Form;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,10 +23,10 @@ pub(super) struct Chunks {
 }
 
 impl Chunks {
-    /// Cuts an axis into about so many chunks, all of which have a step of the sequence.
-    pub fn new(module: &mut Module, axis: AxisId, count: usize) -> Chunks {
+    /// Cuts an axis into chunks of so many steps, the last of which may be shorter.
+    pub fn new(module: &mut Module, axis: AxisId, length: usize) -> Chunks {
         let all = module.size(axis, 1);
-        let length = Chunks::length(module, axis, count);
+        let length = length.clamp(1, all.max(1));
         let count = all.div_ceil(length);
         let name = module.axis(axis).name.clone();
         let chunks = module.add_axis(format!("{name}.chunk"), count);
@@ -37,19 +38,9 @@ impl Chunks {
         Chunks { axis, full, chunks, steps }
     }
 
-    fn length(module: &Module, axis: AxisId, count: usize) -> usize {
-        let all = module.size(axis, 1);
-        all.div_ceil(count.clamp(1, all.max(1))).max(1)
-    }
-
-    /// Whether all of about so many chunks have as many steps.
-    pub fn are_full(module: &Module, axis: AxisId, count: usize) -> bool {
-        module.size(axis, 1).is_multiple_of(Chunks::length(module, axis, count))
-    }
-
-    /// How many there are.
-    pub fn count(&self, module: &Module) -> usize {
-        module.size(self.chunks, 1)
+    /// How many steps of how many a chunk has.
+    pub fn form(&self, module: &Module) -> Form {
+        Form::InTime { chunk: module.size(self.steps, 1), steps: module.size(self.axis, 1) }
     }
 }
 

@@ -18,6 +18,9 @@ use std::collections::BTreeMap;
 const LONGEST_ROW: i64 = 8192;
 /// Loops up to this long are written out where vectors run along another axis.
 const UNROLLED: i64 = 32;
+/// Loops inside each other are written out as long as their iterations are no more than this together: compilers take
+/// gigabytes and minutes for tens of thousands.
+const WRITTEN_OUT: i64 = 256;
 
 /// How the loops of a group map to the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +56,7 @@ impl Rows<'_> {
         let mut env = env.clone();
         let swept = self.swept(p.module, function, &outer);
         let shared: Vec<AxisId> = outer.iter().copied().filter(|a| !swept.contains(a)).collect();
-        let kinds = self.outer_kinds(p, function, &shared, inner.is_empty());
+        let kinds = self.outer_kinds(p, function, &shared, &inner);
         let one_by_one = swept.iter().map(|axis| (axis, LoopKind::Sequential));
         for (axis, kind) in shared.iter().zip(kinds).chain(one_by_one) {
             let at = p.open(kind, *axis);
@@ -78,17 +81,18 @@ impl Rows<'_> {
         p: &Puller<'_, '_>,
         function: &Function,
         outer: &[AxisId],
-        flat: bool,
+        inner: &[AxisId],
     ) -> Vec<LoopKind> {
         let last = outer.len().wrapping_sub(1);
-        let lanes = flat && self.lone_row_reduction(function).is_none();
+        let lanes = inner.is_empty() && self.lone_row_reduction(function).is_none();
+        let nested = written_out(p, &[outer, inner].concat());
         outer
             .iter()
             .enumerate()
-            .map(|(i, axis)| match self.style {
+            .map(|(i, _)| match self.style {
                 Style::Kernel if i == last && lanes => LoopKind::ParallelLanes,
                 Style::Kernel => LoopKind::Parallel,
-                Style::InLanes => unrolled(p, *axis),
+                Style::InLanes => nested[i],
                 Style::InStep if i == last && lanes => LoopKind::Vector,
                 Style::InStep => LoopKind::Sequential,
             })
@@ -160,9 +164,10 @@ impl Rows<'_> {
             })
             .collect();
         let mut here = env.clone();
+        let nested = written_out(p, inner);
         for (i, axis) in inner.iter().enumerate() {
             let kind = match self.style {
-                Style::InLanes => unrolled(p, *axis),
+                Style::InLanes => nested[i],
                 _ if i + 1 == inner.len() => LoopKind::Vector,
                 _ => LoopKind::Sequential,
             };
@@ -241,9 +246,21 @@ impl Rows<'_> {
     }
 }
 
-fn unrolled(p: &Puller<'_, '_>, axis: AxisId) -> LoopKind {
-    match p.extent(axis).known() {
-        Some(n) if n <= UNROLLED => LoopKind::Unrolled,
-        _ => LoopKind::Sequential,
-    }
+/// The loops over these axes, inside each other, where vectors run along another axis: short ones are written out, the
+/// innermost first.
+pub(super) fn written_out(p: &Puller<'_, '_>, axes: &[AxisId]) -> Vec<LoopKind> {
+    let mut iterations = 1;
+    let mut kinds: Vec<LoopKind> = axes
+        .iter()
+        .rev()
+        .map(|axis| match p.extent(*axis).known() {
+            Some(n) if n <= UNROLLED && iterations * n <= WRITTEN_OUT => {
+                iterations *= n.max(1);
+                LoopKind::Unrolled
+            }
+            _ => LoopKind::Sequential,
+        })
+        .collect();
+    kinds.reverse();
+    kinds
 }

@@ -5,6 +5,9 @@ use crate::lower::rows::Style;
 use arch_compiler::graph::{AxisId, DType, Function, Module, Node, ValueId};
 use arch_compiler::ops::{Op, Reduce, Scan, View};
 
+/// Vectors that are enough to share out.
+const ENOUGH: usize = 32;
+
 /// How a scan lies on the machine.
 pub(in crate::lower) struct Arrangement {
     /// Axes around the recurrence, the axis of vectors last if there is one.
@@ -36,8 +39,15 @@ pub(in crate::lower) fn arrange(
     let long = |a: &AxisId| *a != AxisId::BATCH && module.size(*a, 1) > 1;
     let lane = last.copied().find(|a| free.contains(a) && long(a));
     let lane = lane.or_else(|| free.iter().rev().copied().find(long));
+    // Few channels leave vectors empty that the chunks of a sequence would fill.
+    let fills = |a: &AxisId| *a != AxisId::BATCH && module.size(*a, 1) >= lanes;
+    let lane = lane.filter(fills).or_else(|| free.iter().rev().copied().find(fills)).or(lane);
     if let Some(lane) = lane {
         free.retain(|a| *a != lane);
+        let shapes: Vec<&Vec<AxisId>> = sequences.iter().map(|v| &function.value(*v).shape).collect();
+        if shapes.iter().all(|s| s.last() != Some(&lane)) {
+            shared_loads(module, &mut free, &shapes, module.size(lane, 1) / lanes);
+        }
         free.push(lane);
         return Arrangement { free, style: Style::InLanes, sums: Vec::new() };
     }
@@ -46,6 +56,18 @@ pub(in crate::lower) fn arrange(
         return Arrangement { free, style: Style::InLanes, sums };
     }
     Arrangement { free, style: Style::InStep, sums: Vec::new() }
+}
+
+/// Takes away axes that some sequence lacks: where vectors are collected from places far apart, one is read once for all
+/// of such an axis, as long as enough is left to share out besides so many vectors.
+fn shared_loads(module: &Module, free: &mut Vec<AxisId>, sequences: &[&Vec<AxisId>], vectors: usize) {
+    for axis in free.clone().into_iter().rev().filter(|a| *a != AxisId::BATCH) {
+        let others = free.iter().filter(|a| **a != axis).map(|a| module.size(*a, 1));
+        let left = others.product::<usize>() * vectors;
+        if left >= ENOUGH && sequences.iter().any(|s| !s.contains(&axis)) {
+            free.retain(|a| *a != axis);
+        }
+    }
 }
 
 /// An axis of a scan that vectors can run along although some results are sums over it: every carry has it,

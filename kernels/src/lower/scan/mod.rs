@@ -22,7 +22,7 @@ use super::group::{self, Groups};
 use super::lowering::Lowering;
 use super::order::{self, Unit};
 use super::pull::{Frame, Place, Puller, Strides};
-use super::rows::Style;
+use super::rows::{Style, written_out};
 use crate::ir::{Index, LoopKind};
 use crate::plan::SlotId;
 use again::{AgainStep, Kept};
@@ -36,8 +36,6 @@ use step::Now;
 const LARGEST_STATE: usize = 1 << 20;
 /// Constants of a scan up to this many elements are loaded before the first step.
 const PRELOADED: i64 = 64;
-/// Loops up to this long are written out.
-const UNROLLED: i64 = 32;
 
 /// What is known of a scan before its kernel is built.
 struct Step<'a> {
@@ -182,11 +180,11 @@ impl<'a> Step<'a> {
         at: impl FnOnce(&mut Puller<'_, '_>, &Env),
     ) {
         let mut env = env.clone();
+        let nested = written_out(p, axes);
         for (i, axis) in axes.iter().enumerate() {
-            let short = p.extent(*axis).known().is_some_and(|n| n <= UNROLLED);
             let kind = match self.style {
                 Style::InStep if i + 1 == axes.len() => LoopKind::Vector,
-                Style::InLanes if short => LoopKind::Unrolled,
+                Style::InLanes => nested[i],
                 _ => LoopKind::Sequential,
             };
             let var = p.open(kind, *axis);
