@@ -1,8 +1,8 @@
-//! Recurrences in chunks that run side by side, with their gradients: lengths of chunks are chosen by seeds.
+//! Recurrences in chunks that run side by side, with their gradients.
 
 use super::common::{Fill, Terms, compare};
 use arch_compiler::check::{NoFiles, Request, compile};
-use arch_compiler::schedule::Form;
+use arch_compiler::schedule::{Form, Machine, Setting};
 use arch_compiler::{fuse, grad};
 
 /// A block with its name, what it is given, its carries and its step.
@@ -29,29 +29,33 @@ fn check(what: &str, text: &str, sizes: [usize; 2], with_gradients: bool) {
     let outcome = compile(&NoFiles, what, text, &Request { dims, ..Request::default() });
     let said = arch_grammar::render(&outcome.diagnostics, &outcome.sources, false);
     let program = outcome.program.unwrap_or_else(|| panic!("{said}\n{text}"));
-    for seed in [1, 4] {
-        let mut module = program.module.clone();
-        let (mut entry, _) = fuse::canonical(&mut module, program.entry).expect("the rules fit");
-        if with_gradients {
-            let floats = program.inputs.iter().map(|a| a.name.as_str()).chain(program.trained());
-            let floats: Vec<&str> = floats.collect();
-            entry = grad::value_and_grad(&mut module, entry, &floats).expect("floats have gradients");
-        }
-        let (flat, chosen) = fuse::flat_in_chaos(&mut module, entry, seed).expect("the forms fit");
-        assert!(!chosen.is_empty());
-        for one in &chosen {
-            assert!(matches!(one.form, Form::InTime { .. }), "{what}: {one}");
-        }
-        let case = format!("{what} of {channels} channels and {steps} steps, seed {seed}, {}", chosen[0]);
-        compare(&case, &module, flat, 2, &Terms::in_turn(&case, 2e-5, Fill::Signed, 4));
+    let mut module = program.module.clone();
+    let (mut entry, _) = fuse::canonical(&mut module, program.entry).expect("the rules fit");
+    if with_gradients {
+        let floats = program.inputs.iter().map(|a| a.name.as_str()).chain(program.trained());
+        let floats: Vec<&str> = floats.collect();
+        entry = grad::value_and_grad(&mut module, entry, &floats).expect("floats have gradients");
     }
+    // Long enough to be cut in earnest, or else in chunks of a length that depends on the number of steps.
+    let setting = Setting { machine: Machine::Host { lanes: 8 }, batch: 1 };
+    let (flat, chosen) = match steps {
+        1000.. => fuse::flat(&mut module, entry, setting),
+        _ => fuse::flat_in_chaos(&mut module, entry, steps as u64),
+    }
+    .expect("the forms fit");
+    assert!(!chosen.is_empty());
+    for one in &chosen {
+        assert!(matches!(one.form, Form::InTime { .. }), "{what}: {one}");
+    }
+    let case = format!("{what} of {channels} channels and {steps} steps, {}", chosen[0]);
+    let batch = if steps < 1000 { 2 } else { 1 };
+    compare(&case, &module, flat, batch, &Terms::in_turn(&case, 2e-5, Fill::Signed, 4));
 }
 
 fn everywhere(what: &str, parts: [&str; 5]) {
+    check(what, &text(parts), [3, 19], false);
     for sizes in [[1, 12], [3, 37], [17, 26]] {
-        for gradients in [false, true] {
-            check(what, &text(parts), sizes, gradients);
-        }
+        check(what, &text(parts), sizes, true);
     }
 }
 
@@ -81,5 +85,15 @@ fn states_that_mix_in_chunks() {
       yield p * q";
     for along in ["T", "reverse T"] {
         everywhere("a rotation", [CHANNELS, "[T, E]", along, "p: [E] = s, q: [E] = 0", step]);
+    }
+}
+
+/// 1031 is a prime: the last of the chunks is not full.
+#[test]
+fn long_sequences_as_they_are_cut() {
+    let step = "h <- sigmoid(g[t]) * h + x[t]\n      yield h\n      final h";
+    for steps in [1024, 1031] {
+        let parts = [CHANNELS, "(y: [T, E], last: [E])", "T", "h: [E] = s", step];
+        check("a state", &text(parts), [3, steps], false);
     }
 }
