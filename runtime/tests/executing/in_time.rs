@@ -1,6 +1,7 @@
 //! Recurrences in chunks that run side by side, with their gradients.
 
 use super::common::{Fill, Terms, compare};
+use super::tolerance::SCANS;
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::schedule::{Form, Machine, Setting};
 use arch_compiler::{fuse, grad};
@@ -49,7 +50,7 @@ fn check(what: &str, text: &str, sizes: [usize; 2], with_gradients: bool) {
     }
     let case = format!("{what} of {channels} channels and {steps} steps, {}", chosen[0]);
     let batch = if steps < 1000 { 2 } else { 1 };
-    compare(&case, &module, flat, batch, &Terms::in_turn(&case, 5e-6, Fill::Signed, 4));
+    compare(&case, &module, flat, batch, &Terms::in_turn(&case, &SCANS, Fill::Signed, 4));
 }
 
 fn everywhere(what: &str, parts: [&str; 5]) {
