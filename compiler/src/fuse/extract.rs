@@ -4,8 +4,9 @@
 //! the structure of the terms, never by the order in which they came up.
 
 use super::lang::{Carried, Graph, Node, Op, has_any, number};
-use super::rules::algebra::{is_uneven, splitting, takes};
+use super::rules::algebra::{is_signed, is_split, is_turned, is_uneven, takes};
 use super::rules::atoms::cancels;
+use super::rules::exponentials::is_positive;
 use super::rules::sums::join;
 use crate::ops::{Map, Reduce};
 use egg::Id;
@@ -41,7 +42,11 @@ const RED_ZONE: usize = 128 << 10;
 /// The size of a plain node. A multiple of a value is hardly larger than the value, so that a sum of multiples
 /// beats a multiple of a sum among other terms.
 const PLAIN: u64 = 200;
-const MULTIPLE: u64 = 1;
+const MULTIPLE: u64 = 4;
+/// What a sign costs: less before several factors than before a value by itself, and least at a number. No two ways to
+/// place one sign cost the same.
+const SIGN: u64 = 2;
+const NEGATIVE: u64 = 1;
 /// What a number beside a sum costs that could take it, where the sum may be something else as well.
 const BESIDE: u64 = 20;
 /// What arithmetic on a mirror image costs: the mirror image of the result is smaller.
@@ -230,7 +235,7 @@ impl Best {
             if !graph[*id].nodes.iter().any(is_new) {
                 continue;
             }
-            let others = graph[*id].nodes.iter().filter(|node| !is_new(node));
+            let others = graph[*id].nodes.iter().filter(|node| !is_new(node) && !is_turned(graph, node));
             let smallest =
                 others.filter_map(|node| Some((self.key_of(graph, node)?, node))).min_by_key(|n| n.0);
             if let (Some((key, node)), Some(chosen)) = (smallest, self.chosen.get_mut(id)) {
@@ -315,30 +320,31 @@ fn own_weight(graph: &Graph, node: &Node) -> u64 {
     let is_number = |id: &&Id| number(graph, **id).is_some();
     match &node.op {
         Op::Number(_) => 0,
-        Op::Power(halves) if splitting(graph, *halves, node.operands[0]).next().is_some() => NEVER,
+        Op::Power(halves) if is_split(graph, *halves, node.operands[0]) => NEVER,
         Op::Power(-2) if is_sum_of_exponentials(graph, node.operands[0]) => NEVER,
         Op::Product if node.operands.iter().any(|id| is_number(&id)) => {
             let factor = node.operands.iter().find_map(|id| number(graph, *id)).unwrap_or(1.0);
             let sums = node.operands.iter().filter(|id| takes(graph, **id, factor)).count() as u64;
             let beside = node.operands.iter().any(|id| graph[*id].nodes.iter().any(|n| is_uneven(graph, n)));
-            let own = if node.operands.len() == 2 { MULTIPLE } else { PLAIN };
+            let sign = if factor == -1.0 { SIGN } else { 0 };
+            let own = if node.operands.len() == 2 { MULTIPLE } else { PLAIN + sign };
             NEVER * sums + own + if beside { BESIDE } else { 0 }
         }
         Op::Sum if join(graph, node).is_some() || cancels(graph, node) => NEVER,
-        Op::Sum
-        | Op::Product
-        | Op::Power(_)
-        | Op::Broadcast(_)
-        | Op::Center(_)
-        | Op::Softmax(_)
-        | Op::Flip(_) => PLAIN,
+        Op::Sum => {
+            let negative = |id: &&Id| number(graph, **id).is_some_and(|k| k < 0.0);
+            PLAIN + NEGATIVE * node.operands.iter().filter(negative).count() as u64
+        }
+        Op::Product | Op::Power(_) | Op::Broadcast(_) | Op::Center(_) | Op::Softmax(_) | Op::Flip(_) => PLAIN,
+        Op::Map(Map::Pow) if is_positive(graph, node.operands[0]) => NEVER,
         Op::Map(_) => PLAIN + PLAIN / 2,
         Op::Other(_) => BEHIND,
         Op::Reduce(reduce, over) => {
             let inner = &graph[node.operands[0]].nodes;
             let is_loose = |n: &Node| {
                 let free = |id: &Id| !has_any(graph, *id, over);
-                *reduce == Reduce::Sum && n.op == Op::Product && n.operands.iter().any(free)
+                let is_product = *reduce == Reduce::Sum && n.op == Op::Product;
+                is_product && n.operands.iter().any(free) && !is_signed(graph, n, over)
             };
             let is_nested = |n: &Node| matches!(&n.op, Op::Reduce(other, _) if other == reduce);
             let loose = if inner.iter().any(is_loose) { LOOSE } else { 0 };

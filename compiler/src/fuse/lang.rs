@@ -161,6 +161,8 @@ pub(super) struct Problem {
     pub sizes: Vec<usize>,
     /// What an axis is, however axes are numbered.
     pub colors: Vec<u64>,
+    /// Whether nothing new comes up but for what is said the other way round.
+    pub settled: bool,
     /// A seed by which terms are chosen badly, in tests.
     pub chaos: Option<u64>,
     /// Where a class was written, in the order in which classes came up.

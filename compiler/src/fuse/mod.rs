@@ -19,6 +19,7 @@ mod problems;
 mod rules;
 mod saturate;
 mod settle;
+mod shares;
 mod step;
 mod steps;
 mod store;
@@ -171,7 +172,15 @@ fn respell_function(
     canon::run(module, function)?;
     let source = module.function(function).clone();
     let source = apart::apart(module, &source)?.unwrap_or(source);
-    let source = flips::outwards(module, &source)?.unwrap_or(source);
+    let source = match flips::outwards(module, &source)? {
+        // What stood behind a reversal can be cleaned up once that is gone.
+        Some(turned) => {
+            module.functions[function.0 as usize] = turned;
+            canon::run(module, function)?;
+            module.function(function).clone()
+        }
+        None => source,
+    };
     let (mut graph, classes) = load::load(module, &source);
     graph.analysis.chaos = chaos;
     let saturated = saturate::saturate(&mut graph);

@@ -52,8 +52,11 @@ pub(super) fn saturate(graph: &mut Graph) -> Saturated {
         }
         graph.rebuild();
         if !joined && before == graph.total_number_of_nodes() {
-            result.complete = true;
-            break;
+            if graph.analysis.settled {
+                result.complete = true;
+                break;
+            }
+            graph.analysis.settled = true;
         }
     }
     result

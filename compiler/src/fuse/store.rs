@@ -2,7 +2,9 @@
 
 use super::extract::{Best, Key};
 use super::lang::{Graph, Node, Op, number};
+use super::shares::{Shared, shares};
 use super::steps::{Steps, steps};
+use super::terms::rounded;
 use crate::canon::{elements, summed_product};
 use crate::graph::{AxisId, Builder, Function, Module, ValueId};
 use crate::ops::{self, Map, Reduce, ShapeError, View};
@@ -30,6 +32,7 @@ pub(super) fn store(
     let best = Best::of(graph, &roots);
     let graph = &*graph;
     let Some(steps) = steps(graph, &best, &roots) else { return Ok(None) };
+    let shares = shares(graph, &best, &steps, &roots);
     let builder = Builder::new(module, source.name.clone());
     let mut writer = Writer {
         builder,
@@ -37,6 +40,7 @@ pub(super) fn store(
         best,
         origins,
         steps,
+        shares,
         within: None,
         values: FxHashMap::default(),
         made: Vec::new(),
@@ -81,6 +85,8 @@ pub(super) struct Writer<'a, 'm> {
     origins: FxHashMap<Id, Span>,
     /// What stands in the steps of scans.
     pub steps: Steps,
+    /// Sums that are written by way of others.
+    shares: FxHashMap<Id, Shared>,
     /// The step that is being written, and the axis of its scan. In a step a product and its sum stay apart.
     pub within: Option<(usize, AxisId)>,
     pub values: FxHashMap<Id, ValueId>,
@@ -189,14 +195,22 @@ impl Writer<'_, '_> {
 
     /// A sum, few elements first; what is subtracted is subtracted.
     fn sum(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
-        let mut terms: Vec<(usize, bool, bool, Key, ValueId)> = Vec::with_capacity(operands.len());
-        for id in &self.early_first(operands) {
-            let (negative, value) = match self.negated(*id) {
-                Some(factors) => (true, self.product(class, &factors)?),
-                None => (false, self.value(*id)?),
+        let shared = self.shares.get(&class).cloned();
+        let Shared { parts, rest } =
+            shared.unwrap_or_else(|| Shared { parts: Vec::new(), rest: operands.to_vec() });
+        let rest = operands.iter().filter(|id| rest.contains(&self.graph.find(**id)));
+        let mut all: Vec<(Option<f64>, Id)> = parts.into_iter().map(|(k, id)| (Some(k), id)).collect();
+        all.extend(rest.map(|id| (None, *id)));
+        all.sort_by_key(|(_, id)| self.is_late(*id));
+        let mut terms: Vec<(usize, bool, bool, Key, ValueId)> = Vec::with_capacity(all.len());
+        for (factor, id) in all {
+            let (negative, value) = match (factor, self.negated(id)) {
+                (Some(factor), _) => (factor < 0.0, self.multiple(class, factor.abs(), id)?),
+                (None, Some(factors)) => (true, self.product(class, &factors)?),
+                (None, None) => (false, self.value(id)?),
             };
-            let key = self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a term has no key".into()))?;
-            terms.push((self.elements(*id), self.is_late(*id), negative, key, value));
+            let key = self.best.key(self.graph, id).ok_or_else(|| ShapeError("a term has no key".into()))?;
+            terms.push((self.elements(id), self.is_late(id), negative, key, value));
         }
         terms.sort_by_key(|t| (t.0, t.1, t.2, t.3));
         let mut sum: Option<(bool, ValueId)> = None;
@@ -217,6 +231,16 @@ impl Writer<'_, '_> {
         }
     }
 
+    /// A number times a class.
+    fn multiple(&mut self, class: Id, factor: f64, of: Id) -> Result<ValueId, ShapeError> {
+        let value = self.value(of)?;
+        if factor == 1.0 {
+            return Ok(value);
+        }
+        let factor = self.constant(class, rounded(factor))?;
+        self.map(class, Map::Mul, &[factor, value])
+    }
+
     /// Whether a class cannot be computed before a scan has run.
     fn is_late(&self, id: Id) -> bool {
         self.within.is_none() && self.steps.is_late(self.graph.find(id))
@@ -229,14 +253,23 @@ impl Writer<'_, '_> {
         early
     }
 
-    /// The factors of the negative of a class that is a product with a negative number.
+    /// The factors of the negative of a class that is a product with a negative number, or with a sum that is written
+    /// as the negative of another.
     fn negated(&self, id: Id) -> Option<Vec<Id>> {
-        let node = self.best.node(self.graph, id)?;
+        let node = self.best.node(self.graph, id).filter(|n| n.op == Op::Product && self.is_here(id))?;
         let is_minus = |id: &Id| number(self.graph, *id) == Some(-1.0);
-        if node.op != Op::Product || !node.operands.iter().any(is_minus) || !self.is_here(id) {
-            return None;
+        let mut factors = self.best.operands(self.graph, node);
+        if let Some(at) = factors.iter().position(is_minus) {
+            factors.remove(at);
+            return Some(factors);
         }
-        Some(self.best.operands(self.graph, node).into_iter().filter(|id| !is_minus(id)).collect())
+        let opposite = |id: &Id| match self.shares.get(&self.graph.find(*id))? {
+            Shared { parts, rest } if rest.is_empty() && parts[0].0 == -1.0 => Some(parts[0].1),
+            _ => None,
+        };
+        let at = factors.iter().position(|id| self.within.is_none() && opposite(id).is_some())?;
+        factors[at] = opposite(&factors[at])?;
+        Some(factors)
     }
 
     /// A product, few elements first: what does not depend on an axis is multiplied outside of it. Tables that are

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub(super) enum Term {
     Class(Id),
     Node(Op, Vec<Term>),
+    /// A node as it stands, not settled: a sum although most of it is subtracted.
+    Plain(Op, Vec<Term>),
 }
 
 impl Term {
@@ -34,6 +36,12 @@ pub(super) fn build(graph: &mut Graph, term: &Term, made: &mut Vec<Id>) -> Id {
         Term::Node(op, operands) => {
             let operands = operands.iter().map(|t| build(graph, t, made)).collect();
             let id = make(graph, op.clone(), operands);
+            made.push(id);
+            id
+        }
+        Term::Plain(op, operands) => {
+            let operands = operands.iter().map(|t| build(graph, t, made)).collect();
+            let id = graph.add(Node::new(op.clone(), operands));
             made.push(id);
             id
         }
@@ -66,8 +74,17 @@ pub(super) fn make(graph: &mut Graph, op: Op, operands: Vec<Id>) -> Id {
     }
 }
 
+/// A number, known by what it is to twelve digits and computed with as it is: rounding that piles up would tell two ways
+/// to compute it apart.
 fn add_number(graph: &mut Graph, value: f64) -> Id {
-    graph.add(Node::new(Op::Number(rounded(value).to_bits()), Vec::new()))
+    let short = short(value);
+    let before = graph.number_of_classes();
+    let known = short.unwrap_or_else(|| decimal(value, 12));
+    let id = graph.add(Node::new(Op::Number(known.to_bits()), Vec::new()));
+    if graph.number_of_classes() > before && short.is_none() {
+        graph[id].data.number = Some(value);
+    }
+    id
 }
 
 /// The number that a class is everywhere.
@@ -191,10 +208,15 @@ fn common_factor(terms: &[(f64, Vec<Id>)], constant: f64) -> f64 {
 /// these (a share of an axis, the root of a width) is that; all else is taken to twelve digits. What is lost is far finer
 /// than the floats of kernels.
 pub(super) fn rounded(value: f64) -> f64 {
+    short(value).unwrap_or_else(|| decimal(value, 12))
+}
+
+/// The short number that a value is but for rounding.
+fn short(value: f64) -> Option<f64> {
     // Whole numbers and shares of small powers of two are what they are; the rest takes its time.
     let is_short = (value * 1024.0).fract() == 0.0 && value.abs() < 1e6;
     if is_short || !value.is_normal() {
-        return value;
+        return Some(value);
     }
     let near = |a: f64, b: f64| (a - b).abs() <= 4e-12 * a.abs();
     let size = value.abs();
@@ -202,13 +224,13 @@ pub(super) fn rounded(value: f64) -> f64 {
         let power = size.powi(root);
         let inverse = 1.0 / power;
         if power.is_normal() && near(power, decimal(power, SHORT)) {
-            return decimal(power, SHORT).powf(1.0 / f64::from(root)).copysign(value);
+            return Some(decimal(power, SHORT).powf(1.0 / f64::from(root)).copysign(value));
         }
         if inverse.is_normal() && near(inverse, decimal(inverse, SHORT)) {
-            return (1.0 / decimal(inverse, SHORT).powf(1.0 / f64::from(root))).copysign(value);
+            return Some((1.0 / decimal(inverse, SHORT).powf(1.0 / f64::from(root))).copysign(value));
         }
     }
-    decimal(value, 12)
+    None
 }
 
 /// How many digits a decimal may have that is taken for what was meant.
@@ -240,6 +262,12 @@ fn scaled_product(graph: &Graph, node: &Node) -> Option<(Vec<Id>, f64)> {
 fn narrow_product(graph: &mut Graph, operands: Vec<Id>) -> Id {
     let (factors, numbers) = flat(graph, operands);
     let constant: f64 = numbers.iter().product();
+    // What is negated twice is what it was.
+    if let ([one], true) = (factors.as_slice(), constant == -1.0)
+        && let Some(of) = graph[*one].nodes.iter().find_map(|n| negated(graph, n))
+    {
+        return of;
+    }
     let mut bases: BTreeMap<Id, (i32, Vec<Id>)> = BTreeMap::new();
     for id in &factors {
         let (base, halves) = base(graph, *id);
@@ -263,6 +291,15 @@ fn narrow_product(graph: &mut Graph, operands: Vec<Id>) -> Id {
         kept.push(add_number(graph, constant));
     }
     if let [one] = kept.as_slice() { *one } else { graph.add(Node::new(Op::Product, kept)) }
+}
+
+/// What a product is the negative of.
+pub(super) fn negated(graph: &Graph, node: &Node) -> Option<Id> {
+    match (&node.op, node.operands.as_slice()) {
+        (Op::Product, [a, b]) if number(graph, *a) == Some(-1.0) => Some(graph.find(*b)),
+        (Op::Product, [a, b]) if number(graph, *b) == Some(-1.0) => Some(graph.find(*a)),
+        _ => None,
+    }
 }
 
 /// A class as a power of another. Of two that are powers of each other, one is the base of both.

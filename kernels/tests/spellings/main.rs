@@ -4,6 +4,7 @@
 //! header comments differ, which hold the lines of the text.
 
 mod families;
+mod newcomers;
 mod respell;
 mod seeds;
 mod strangers;
@@ -148,30 +149,42 @@ fn mamba2() {
     check(&families::mamba2());
 }
 
-/// Compiles bodies that others wrote and compares them with a family's first spelling.
-fn check_strangers(family: &Family, strangers: &Strangers) {
-    let reference = family.spellings().next().expect("a family has spellings");
+/// Compiles bodies that others wrote and compares them with one text.
+fn check_strangers(name: &str, reference: &str, strangers: &Strangers) {
     let mut failed = Vec::new();
     for backward in [false, true] {
-        let wanted = compiled(&reference, backward);
+        let wanted = compiled(reference, backward);
         for (at, body) in strangers.bodies.iter().enumerate() {
-            let text = format!("{}    {body}\n  }}\n}}\n", strangers.head);
+            let text = strangers.text(body);
             let found = compiled(&text, backward);
             if !found.complete || found.kernels != wanted.kernels {
                 let way = if backward { "backward" } else { "forward" };
                 let how = if found.complete { "differs" } else { "touches a limit" };
-                println!("{}: spelling {at} {how}, {way}", family.name);
+                println!("{name}: spelling {at} {how}, {way}");
                 let (wanted, found) = (&wanted.graph, &found.graph);
                 failed.push(format!("spelling {at}, {way}\n{text}\n{wanted}\n---\n{found}"));
             }
         }
     }
-    assert!(failed.is_empty(), "{}: {} differ\n{}", family.name, failed.len(), failed.join("\n"));
+    assert!(failed.is_empty(), "{name}: {} differ\n{}", failed.len(), failed.join("\n"));
+}
+
+/// Compares bodies with a family's first spelling.
+fn check_of_family(family: &Family, strangers: &Strangers) {
+    let reference = family.spellings().next().expect("a family has spellings");
+    check_strangers(family.name, &reference, strangers);
+}
+
+/// Compares bodies with the first of them.
+fn check_alike(name: &str, strangers: &Strangers) {
+    let (first, rest) = strangers.bodies.split_first().expect("there are bodies");
+    let rest = Strangers { head: strangers.head, bodies: rest };
+    check_strangers(name, &strangers.text(first), &rest);
 }
 
 macro_rules! strangers {
     ($($name:ident: $family:ident, $bodies:ident,)*) => {
-        $(#[test] fn $name() { check_strangers(&families::$family(), &strangers::$bodies); })*
+        $(#[test] fn $name() { check_of_family(&families::$family(), &strangers::$bodies); })*
     };
 }
 
@@ -182,6 +195,21 @@ strangers! {
     s4d_by_strangers: s4d_both_ways, S4D,
     mamba_by_strangers: mamba, MAMBA,
     mamba2_by_strangers: mamba2, MAMBA2,
+}
+
+macro_rules! newcomers {
+    ($($name:ident: $bodies:ident,)*) => {
+        $(#[test] fn $name() { check_alike(stringify!($name), &newcomers::$bodies); })*
+    };
+}
+
+newcomers! {
+    ada_ln_by_newcomers: ADA_LN,
+    rms_norm_by_newcomers: RMS_NORM,
+    attention_by_newcomers: ATTENTION,
+    mamba_by_newcomers: MAMBA,
+    mamba2_by_newcomers: MAMBA2,
+    s4d_by_newcomers: S4D,
 }
 
 /// The comparison itself must be able to fail.

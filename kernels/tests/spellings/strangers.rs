@@ -8,6 +8,13 @@ pub struct Strangers {
     pub bodies: &'static [&'static str],
 }
 
+impl Strangers {
+    /// The whole text with one of the bodies.
+    pub fn text(&self, body: &str) -> String {
+        format!("{}    {body}\n  }}\n}}\n", self.head)
+    }
+}
+
 pub const ADA_LN: Strangers = Strangers {
     head: "edition 2026
 block AdaLN(D) {

@@ -1,8 +1,9 @@
 //! Sums and products.
 
-use super::super::lang::{Graph, Node, Op, number};
-use super::super::terms::{Term, splits};
-use super::{Rule, multiples, nodes, terms_of, with, without};
+use super::super::lang::{Graph, Node, Op, has_any, number};
+use super::super::terms::{Term, negated, splits};
+use super::{Rule, multiples, nodes, terms_of, times, with, without};
+use crate::graph::AxisId;
 use egg::Id;
 use std::collections::BTreeMap;
 
@@ -76,6 +77,32 @@ fn minus(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
 }
 
+pub(super) const TURN: Rule = Rule {
+    name: "difference",
+    algebra: "a - b = -(b - a)",
+    guard: "half of the terms can be subtracted, and no other rule has another way to say the sum",
+    find: |graph, node, found| {
+        if node.op != Op::Sum || !graph.analysis.settled {
+            return;
+        }
+        let is_subtracted = |id: &&Id| {
+            let is_opposite = |id: &Id| is_negative(graph, *id, false);
+            let by_factor = |n: &Node| {
+                super::scaled_by(graph, n).is_some_and(|k| k < 0.0) && !n.operands.iter().any(is_opposite)
+            };
+            number(graph, **id).is_some_and(|k| k < 0.0) || graph[**id].nodes.iter().any(by_factor)
+        };
+        let is_said_once =
+            |class: Id| graph[class].nodes.iter().all(|n| n.op == Op::Sum || negated(graph, n).is_some());
+        let subtracted = node.operands.iter().filter(is_subtracted).count();
+        if 2 * subtracted >= node.operands.len() && graph.lookup(node.clone()).is_some_and(is_said_once) {
+            let terms = node.operands.iter().map(|id| times(-1.0, *id)).collect();
+            let turned = Term::Plain(Op::Sum, terms);
+            found.push(Term::Plain(Op::Product, vec![Term::number(-1.0), turned]));
+        }
+    },
+};
+
 pub(super) const POWER: Rule = Rule {
     name: "power of a product",
     algebra: "(a * b) ^ n = a ^ n * b ^ n",
@@ -91,8 +118,13 @@ fn power(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
 }
 
+/// Whether a power of a class is a product of powers. A sum the other way round is no smaller than the sum.
+pub(in crate::fuse) fn is_split(graph: &Graph, halves: i16, id: Id) -> bool {
+    splitting(graph, halves, id).any(|n| !is_turned(graph, n))
+}
+
 /// The products in a class whose power is the product of powers.
-pub(in crate::fuse) fn splitting(graph: &Graph, halves: i16, id: Id) -> impl Iterator<Item = &Node> + '_ {
+fn splitting(graph: &Graph, halves: i16, id: Id) -> impl Iterator<Item = &Node> + '_ {
     let is_loop = move |n: &&Node| n.operands.iter().any(|o| graph.find(*o) == graph.find(id));
     let products = nodes(graph, id, move |op| *op == Op::Product).filter(move |n| !is_loop(n));
     // A number before a sum that can take it goes into that, and not out of the power.
@@ -168,11 +200,33 @@ pub(in crate::fuse) fn takes(graph: &Graph, id: Id, factor: f64) -> bool {
         }
         _ => is_uneven(graph, n),
     };
-    let takes = |id: &Id| graph[*id].nodes.iter().all(takes_within);
+    let takes = |id: &Id| graph[*id].nodes.iter().all(|n| takes_within(n) || is_turned(graph, n));
     let by_factor = |n: &Node| n.op == Op::Product && n.operands.iter().any(takes);
-    let all = &graph[id].nodes;
-    let pulled = all.iter().any(by_factor);
-    all.iter().all(|n| takes_within(n) || by_factor(n) || (pulled && matches!(n.op, Op::Reduce(..))))
+    let all = || graph[id].nodes.iter().filter(|n| !is_turned(graph, n));
+    let pulled = all().any(by_factor);
+    all().all(|n| takes_within(n) || by_factor(n) || (pulled && matches!(n.op, Op::Reduce(..))))
+}
+
+/// Whether a class is the negative of another, and that in turn is its negative (`either`) or is not.
+fn is_negative(graph: &Graph, id: Id, either: bool) -> bool {
+    let of = |id: Id| graph[id].nodes.iter().filter_map(move |n| negated(graph, n));
+    let is_back = |other: Id| of(other).any(|back| back == graph.find(id));
+    of(id).any(|other| is_back(other) == either)
+}
+
+/// Whether nothing but a sign is free of some axes in a product, before a sum that may as well be said the other way
+/// round: the sign is nothing to be pulled out.
+pub(in crate::fuse) fn is_signed(graph: &Graph, product: &Node, over: &[AxisId]) -> bool {
+    let (inside, outside): (Vec<Id>, Vec<Id>) =
+        product.operands.iter().copied().partition(|id| has_any(graph, *id, over));
+    let is_sign = outside.iter().all(|id| number(graph, *id) == Some(-1.0));
+    is_sign && inside.iter().any(|id| is_negative(graph, *id, true))
+}
+
+/// Whether a product is a sum the other way round.
+pub(in crate::fuse) fn is_turned(graph: &Graph, node: &Node) -> bool {
+    super::scaled(graph, node)
+        .is_some_and(|(k, of)| k == -1.0 && nodes(graph, of, |op| *op == Op::Sum).next().is_some())
 }
 
 /// Whether the terms of a sum are multiples by different numbers.

@@ -3,7 +3,7 @@
 use super::super::lang::{Axes, Graph, Node, Op, has_any};
 use super::super::terms::Term;
 use super::exponentials::arguments;
-use super::{Rule, multiples, near, nodes, with, without};
+use super::{Rule, multiples, near, nodes, terms_of, with, without};
 use crate::ops::{Map, Reduce};
 use egg::Id;
 
@@ -34,19 +34,16 @@ fn center(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     for (mean, operand) in node.operands.iter().enumerate() {
         for (factor, over, summed) in multiples_of_sums(graph, *operand) {
             let Some(size) = graph.analysis.size(&over) else { continue };
-            for (whole, other) in node.operands.iter().enumerate().filter(|(at, _)| *at != mean) {
-                for (times, x) in multiples(graph, *other) {
-                    if x == summed && near(factor * size as f64, -times) {
-                        let centred = Term::Node(Op::Center(over.clone()), vec![Term::Class(x)]);
-                        let centred = if times == 1.0 {
-                            centred
-                        } else {
-                            Term::Node(Op::Product, vec![Term::number(times), centred])
-                        };
-                        found.push(with(Op::Sum, without(node, &[mean, whole]), centred));
-                    }
-                }
-            }
+            let times = -factor * size as f64;
+            // What is summed may be a sum, whose terms stand side by side with the mean.
+            let Some(mut places) = terms_of(graph, node, &[mean], summed, times) else { continue };
+            places.push(mean);
+            let centred = Term::Node(Op::Center(over), vec![Term::Class(summed)]);
+            let centred = match near(times, 1.0) {
+                true => centred,
+                false => Term::Node(Op::Product, vec![Term::number(times), centred]),
+            };
+            found.push(with(Op::Sum, without(node, &places), centred));
         }
     }
 }

@@ -57,6 +57,38 @@ pub(super) const POWER: Rule = Rule {
     },
 };
 
+pub(super) const OF_POSITIVE: Rule = Rule {
+    name: "power of a positive value",
+    algebra: "x ^ y = exp(y * log(x))",
+    guard: "x is a sum, product or power of exponentials and positive numbers",
+    find: |graph, node, found| {
+        if node.op == Op::Map(Map::Pow) && is_positive(graph, node.operands[0]) {
+            let log = map(Map::Log, Term::Class(node.operands[0]));
+            found.push(map(Map::Exp, Term::Node(Op::Product, vec![log, Term::Class(node.operands[1])])));
+        }
+    },
+};
+
+/// How deep a class is looked into for its sign.
+const DEEP: usize = 4;
+
+/// Whether a class is positive wherever it is finite.
+pub(in crate::fuse) fn is_positive(graph: &Graph, id: Id) -> bool {
+    is_positive_within(graph, id, DEEP)
+}
+
+fn is_positive_within(graph: &Graph, id: Id, depth: usize) -> bool {
+    if let Some(k) = number(graph, id) {
+        return k > 0.0;
+    }
+    let positive = |id: &Id| depth > 0 && is_positive_within(graph, *id, depth - 1);
+    graph[id].nodes.iter().any(|n| match n.op {
+        Op::Map(Map::Exp | Map::Sigmoid | Map::Softplus) => true,
+        Op::Sum | Op::Product | Op::Power(_) => n.operands.iter().all(positive),
+        _ => false,
+    })
+}
+
 pub(super) const PRODUCT: Rule = Rule {
     name: "product of exponentials",
     algebra: "exp(x) * exp(y) = exp(x + y)",

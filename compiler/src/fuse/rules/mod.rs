@@ -6,7 +6,7 @@
 
 pub(super) mod algebra;
 pub(super) mod atoms;
-mod exponentials;
+pub(super) mod exponentials;
 mod flips;
 mod logistic;
 mod maps;
@@ -33,6 +33,7 @@ pub(super) struct Rule {
 pub(super) static RULES: &[Rule] = &[
     algebra::FLATTEN,
     algebra::MINUS,
+    algebra::TURN,
     algebra::POWER,
     algebra::ABSORB,
     algebra::ABSORB_IN_POWER,
@@ -46,6 +47,7 @@ pub(super) static RULES: &[Rule] = &[
     atoms::CENTERED_MOMENT,
     atoms::SAFE_VARIANCE,
     exponentials::POWER,
+    exponentials::OF_POSITIVE,
     exponentials::PRODUCT,
     exponentials::OF_LOGARITHM,
     exponentials::LOGARITHM,

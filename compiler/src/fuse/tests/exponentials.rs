@@ -12,6 +12,13 @@ pub(super) fn samples() -> Vec<Sample> {
     [exponentials(), logistic()].into_iter().flatten().collect()
 }
 
+/// Whole numbers that differ from row to row.
+fn whole(f: &mut Formula<'_, '_>) -> ValueId {
+    let r = f.input("r");
+    let r = f.times(6.0, r);
+    f.map(Map::Floor, &[r])
+}
+
 fn one_over(f: &mut Formula<'_, '_>, x: ValueId) -> ValueId {
     let one = f.number(1.0);
     f.map(Map::Div, &[one, x])
@@ -26,6 +33,27 @@ fn exponentials() -> Vec<Sample> {
             let p = f.map(Map::Pow, &[e, third]);
             f.map(Map::Div, &[p, e])
         }),
+        Sample {
+            rule: "power of a positive value",
+            left: |f| {
+                let (x, y) = (f.input("x"), f.input("y"));
+                let e = f.exp(x);
+                let e = f.plus(1.0, e);
+                f.map(Map::Pow, &[e, y])
+            },
+            // A whole power of something negative is a number, its logarithm is none.
+            beyond: Some((
+                |f| {
+                    let (x, n) = (f.input("x"), whole(f));
+                    f.map(Map::Pow, &[x, n])
+                },
+                |f| {
+                    let (x, n) = (f.input("x"), whole(f));
+                    let x = f.map(Map::Abs, &[x]);
+                    f.map(Map::Pow, &[x, n])
+                },
+            )),
+        },
         sample("product of exponentials", |f| {
             let (x, r) = (f.input("x"), f.input("r"));
             let (x, r) = (f.exp(x), f.exp(r));
