@@ -153,3 +153,16 @@ fn imports_without_end_are_reported() {
     let outcome = check_file(&Endless, "a.arch", text, &Request::default());
     assert!(outcome.diagnostics.iter().any(|d| d.code == "A0102"));
 }
+
+/// What would help is not said where it is no number.
+#[test]
+fn requirements_of_the_largest_numbers() {
+    let block = |n: i64, m: i64| {
+        format!(
+            "edition 2026\n\nblock Net(D) {{\n  config n: int = {n}\n  require n % {m} == 0\n  forward(x: [D]) -> [D] {{ x }}\n}}\n"
+        )
+    };
+    for (n, m) in [(i64::MAX, 2), (i64::MAX - 1, i64::MAX), (i64::MAX, i64::MAX - 1)] {
+        assert_eq!(codes(&block(n, m)), ["A0203"], "{n} % {m}");
+    }
+}

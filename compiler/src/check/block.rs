@@ -364,9 +364,11 @@ impl Session<'_> {
         }
         let (x, y) = (self.eval_int(env, a)?, self.eval_int(env, b)?);
         if let ast::ExprKind::Int(_) = b.kind {
-            let below = if y > 0 { x.div_euclid(y) * y } else { return None };
+            let below = if y > 0 { x.div_euclid(y).checked_mul(y) } else { return None };
+            // Numbers may be as large as any: what lies beyond is no help.
+            let near = [below, below.and_then(|n| n.checked_add(y))];
             let near: Vec<String> =
-                [below, below + y].iter().filter(|n| **n > 0).map(i64::to_string).collect();
+                near.into_iter().flatten().filter(|n| *n > 0).map(|n| n.to_string()).collect();
             return Some(format!(
                 "multiples of {y} near {} = {x}: {}",
                 self.sources.slice(a.span),
