@@ -160,7 +160,7 @@ fn models_of_the_zoo_under_bad_decisions() {
     for seed in first..first + 3 {
         // The plans of one function differ, and so do functions.
         for case in zoo((seed == first + 1).then_some(seed)) {
-            case.holds(seed, &RANDOM_BADLY);
+            case.holds(seed, &MODELS_BADLY);
         }
     }
 }
@@ -173,7 +173,7 @@ fn random_programs_under_bad_decisions() {
         let program = program("random.arch", &text, &Request::default());
         let case =
             Case::new(format!("{text}\nseed {seed}"), program, (1 + (seed % 3) as usize, 1.0), Some(seed));
-        case.holds(seed, &MODELS_BADLY);
+        case.holds(seed, &RANDOM_BADLY);
     }
 }
 
