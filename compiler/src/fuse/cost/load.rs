@@ -34,7 +34,9 @@ pub(super) struct Problem {
     pub written: BTreeMap<Id, Node>,
     /// Where classes were written.
     pub origins: BTreeMap<Id, Span>,
-    /// The axes that sums are over here, and what a factor calls them.
+    /// The axes that sums are over here, and those that they were written with.
+    pub bound: BTreeMap<AxisId, AxisId>,
+    /// The same axes, and what a factor calls them.
     pub twins: BTreeMap<AxisId, AxisId>,
 }
 
@@ -82,12 +84,14 @@ pub(super) fn load(module: &mut Module, function: &Function) -> Option<Problem> 
         }
     }
     let (graph, written, origins) = (loader.graph, loader.written, loader.origins);
+    let bound: BTreeMap<AxisId, AxisId> =
+        loader.twins.into_iter().map(|((axis, _), twin)| (twin, axis)).collect();
     let mut twins = names(&graph.analysis);
-    twins.retain(|twin, _| loader.twins.values().any(|made| made == twin));
+    twins.retain(|twin, _| bound.contains_key(twin));
     for (twin, own) in &twins {
         module.axes[twin.0 as usize].name = format!("{}'", module.axis(*own).name);
     }
-    Some(Problem { graph, roots, written, origins, twins })
+    Some(Problem { graph, roots, written, origins, bound, twins })
 }
 
 /// Whether a node is a sum of products of floats, or a product.

@@ -121,7 +121,7 @@ pub(super) fn reordered(module: &Module, problem: &Problem, choice: &Choice, roo
         let between = nodes.iter().filter(|(id, n)| **id != graph.find(root.class) && !n.over().is_empty());
         let largest = between.max_by_key(|(id, _)| (graph.analysis.elements(graph[**id].data.iter()), **id));
         let shape = largest.map_or(&[][..], |(id, _)| &graph[*id].data);
-        let own = |axis: &AxisId| problem.twins.get(axis).copied().filter(|own| !shape.contains(own));
+        let own = |axis: &AxisId| problem.bound.get(axis).copied().filter(|own| !shape.contains(own));
         let shape: Vec<AxisId> = shape.iter().map(|axis| own(axis).unwrap_or(*axis)).collect();
         let origin = largest.and_then(|(id, _)| problem.origins.get(id).copied());
         (operations, module.shape_text(&shape), origin.unwrap_or(root.origin))
