@@ -9,6 +9,7 @@ use crate::ops::{self, Map, Reduce};
 use arch_grammar::Span;
 use egg::{Analysis, DidMerge, EGraph, Id, Language};
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 /// The e-graph.
@@ -44,22 +45,27 @@ pub(super) enum Op {
     Other(u32),
 }
 
-/// A node of the e-graph.
+/// What a node of an e-graph may do.
+pub(super) trait Operation: Clone + fmt::Debug + Ord + Hash {
+    /// Whether the order of operands does not matter.
+    fn is_commutative(&self) -> bool;
+}
+
+/// A node of an e-graph: of this one, or with operations of its own of the cost e-graph.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Node {
-    pub op: Op,
+pub(super) struct Node<O = Op> {
+    pub op: O,
     pub operands: Vec<Id>,
 }
 
-impl Op {
-    /// Whether the order of operands does not matter.
+impl Operation for Op {
     fn is_commutative(&self) -> bool {
         matches!(self, Op::Sum | Op::Product | Op::Map(Map::Min | Map::Max))
     }
 }
 
-impl Node {
-    pub fn new(op: Op, mut operands: Vec<Id>) -> Node {
+impl<O: Operation> Node<O> {
+    pub fn new(op: O, mut operands: Vec<Id>) -> Node<O> {
         if op.is_commutative() {
             operands.sort_unstable();
         }
@@ -67,8 +73,8 @@ impl Node {
     }
 }
 
-impl Language for Node {
-    type Discriminant = (std::mem::Discriminant<Op>, usize);
+impl<O: Operation> Language for Node<O> {
+    type Discriminant = (std::mem::Discriminant<O>, usize);
 
     fn discriminant(&self) -> Self::Discriminant {
         (std::mem::discriminant(&self.op), self.operands.len())
@@ -96,7 +102,7 @@ impl Language for Node {
     }
 }
 
-impl fmt::Display for Node {
+impl<O: Operation> fmt::Display for Node<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}", self.op)
     }

@@ -184,8 +184,8 @@ fn respell_function(
     let (mut graph, classes) = load::load(module, &source);
     graph.analysis.chaos = chaos;
     let saturated = saturate::saturate(&mut graph);
-    match store::store(module, &source, &mut graph, &classes) {
-        Ok(Some(respelled)) => {
+    match store::store(module, &source, &mut graph, &classes)? {
+        Some(respelled) => {
             module.functions[function.0 as usize] = respelled;
             canon::run(module, function)?;
             if !saturated.complete {
@@ -194,7 +194,7 @@ fn respell_function(
         }
         // What cannot be written in its canonical spelling (a step of a scan that has its batch from an input that it does
         // not read) stays as its text has it: nothing is lost but the promise that spellings do not matter.
-        Ok(None) | Err(_) => result.incomplete.push(source.name),
+        None => result.incomplete.push(source.name),
     }
     let fired = rules::RULES.iter().zip(saturated.fired);
     for (rule, mut origins) in fired.filter(|(_, places)| !places.is_empty()) {

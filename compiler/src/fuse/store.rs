@@ -15,8 +15,8 @@ use rustc_hash::FxHashMap;
 /// The stack that a term may need before more is taken.
 const RED_ZONE: usize = 128 << 10;
 
-/// Writes the best terms of the results of `source` as a function with its inputs and results. `None` if a scan cannot
-/// be written.
+/// Writes the best terms of the results of `source` as a function with its inputs and results. `None` if there is a scan
+/// or a batch that cannot be written.
 pub(super) fn store(
     module: &mut Module,
     source: &Function,
@@ -45,6 +45,7 @@ pub(super) fn store(
         values: FxHashMap::default(),
         made: Vec::new(),
         inputs: Vec::new(),
+        is_stuck: false,
     };
     for input in &source.inputs {
         writer.builder.origin = source.producer(input.value).origin;
@@ -59,7 +60,11 @@ pub(super) fn store(
     let mut results = Vec::new();
     for old in source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1)) {
         let class = classes[old.0 as usize].ok_or_else(|| ShapeError("a result has no class".into()))?;
-        let (mut new, value) = (writer.value(class)?, source.value(old));
+        let value = source.value(old);
+        let mut new = match writer.value(class) {
+            Err(_) if writer.is_stuck => return Ok(None),
+            new => new?,
+        };
         if writer.builder.shape(new) != value.shape.as_slice() {
             writer.builder.origin = source.nodes[value.node as usize].origin;
             new = writer.builder.add1(ops::Op::View(View::Transpose(value.shape.clone())), &[new])?;
@@ -93,6 +98,8 @@ pub(super) struct Writer<'a, 'm> {
     /// The operations that are no arithmetic, with their operands and results.
     pub made: Vec<(ops::Op, Vec<Id>, Vec<ValueId>)>,
     inputs: Vec<ValueId>,
+    /// Whether something came up that has no canonical spelling.
+    is_stuck: bool,
 }
 
 impl Writer<'_, '_> {
@@ -105,7 +112,7 @@ impl Writer<'_, '_> {
             (None, Some(step)) => {
                 self.scan(step)?;
                 let result = self.values.get(&class).copied();
-                return result.ok_or_else(|| ShapeError("a scan does not give what is read of it".into()));
+                return result.ok_or_else(|| self.stuck("a scan does not give what is read of it"));
             }
             (Some(_), _) if !self.is_here(class) => {
                 return Err(ShapeError("a step reads what it is not given".into()));
@@ -396,8 +403,14 @@ impl Writer<'_, '_> {
         self.first_sample(class, first)
     }
 
+    /// What cannot be said here is no fault: the function keeps the spelling of its text.
+    fn stuck(&mut self, what: &str) -> ShapeError {
+        self.is_stuck = true;
+        ShapeError(what.into())
+    }
+
     fn first_sample(&mut self, class: Id, of: Option<ValueId>) -> Result<ValueId, ShapeError> {
-        let mut value = of.ok_or_else(|| ShapeError("no input has the batch".into()))?;
+        let mut value = of.ok_or_else(|| self.stuck("no input has the batch"))?;
         for axis in self.builder.shape(value).to_vec() {
             if axis != AxisId::BATCH {
                 value = self.add(class, ops::Op::View(View::Index { axis, at: 0 }), &[value])?;

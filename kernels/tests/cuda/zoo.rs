@@ -1,34 +1,17 @@
 //! The families of the zoo that the executing form's cases leave out, forward and with all gradients.
 
 use crate::common::{Fill, Terms, compare};
-use crate::models::program;
-use crate::tolerance::{GRADIENTS, MODELS};
+use crate::models::{compare_both, program};
+use crate::tolerance::GRADIENTS;
 use arch_compiler::check::{NoFiles, Request, compile};
-use arch_compiler::graph::InputKind;
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
 use arch_compiler::schedule::Form;
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, build};
-use arch_compiler::{fuse, grad, library};
+use arch_compiler::{fuse, library};
 
 fn check(model: &str, item: &str, set: &[(&str, &str)], batch: usize) {
-    compare_both(item, program(model, item, set), batch);
-}
-
-fn compare_both(item: &str, program: Program, batch: usize) {
-    let Program { mut module, entry, .. } = program;
-    compare(&format!("{item} forward"), &module, entry, batch, &Terms::everywhere(&MODELS, Fill::Small, 4));
-    let inputs = module.function(entry).inputs.clone();
-    let trained = inputs.iter().filter(|i| i.kind == InputKind::Parameter);
-    let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
-    let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
-    compare(
-        &format!("{item} gradients"),
-        &module,
-        both,
-        batch,
-        &Terms::everywhere(&GRADIENTS, Fill::Small, 4),
-    );
+    compare_both(item, program(model, item, set), &[batch]);
 }
 
 #[test]
@@ -72,7 +55,7 @@ fn vim() {
         let set = set.map(|(name, value)| (name.into(), value.into())).to_vec();
         let request = Request { set, dims: vec![("T".into(), 9)], ..Request::default() };
         let outcome = compile(&NoFiles, "vim", text, &request);
-        compare_both("VimMixer", outcome.program.expect("the mixer checks"), 2);
+        compare_both("VimMixer", outcome.program.expect("the mixer checks"), &[2]);
     }
 }
 
@@ -88,7 +71,7 @@ fn mamba2_in_chunks() {
     let mut program = outcome.program.expect("the mixer checks");
     let (entry, canonical) = fuse::canonical(&mut program.module, program.entry).expect("the rules fit");
     assert!(matches!(canonical.scans[0].form, Form::Matrix { chunk: 32, .. }), "{}", canonical.scans[0]);
-    compare_both("Mamba2Mixer", Program { entry, ..program }, 2);
+    compare_both("Mamba2Mixer", Program { entry, ..program }, &[2]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::common::{Fill, Terms, compare};
 use super::tolerance::{GRADIENTS, MODELS};
 use arch_compiler::check::{NoFiles, Request, compile};
-use arch_compiler::graph::InputKind;
+use arch_compiler::graph::{InputKind, Module};
 use arch_compiler::program::Program;
 use arch_compiler::{grad, library};
 
@@ -17,29 +17,24 @@ pub fn program(model: &str, item: &str, set: &[(&str, &str)]) -> Program {
 }
 
 fn check(model: &str, item: &str, set: &[(&str, &str)]) {
-    let Program { mut module, entry, .. } = program(model, item, set);
-    for batch in [1, 3] {
-        compare(
-            &format!("{item} forward"),
-            &module,
-            entry,
-            batch,
-            &Terms::everywhere(&MODELS, Fill::Small, 4),
-        );
-    }
+    compare_both(item, program(model, item, set), &[1, 3]);
+}
+
+/// Compares what a program gives, and then its gradients by all parameters.
+pub fn compare_both(item: &str, program: Program, batches: &[usize]) {
+    let Program { mut module, entry, .. } = program;
+    let compare_all = |what: &str, module: &Module, function, tolerance| {
+        for batch in batches {
+            let terms = Terms::everywhere(tolerance, Fill::Small, 4);
+            compare(&format!("{item} {what}"), module, function, *batch, &terms);
+        }
+    };
+    compare_all("forward", &module, entry, &MODELS);
     let function = module.function(entry).clone();
     let trained = function.inputs.iter().filter(|i| i.kind == InputKind::Parameter);
     let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
     let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
-    for batch in [1, 3] {
-        compare(
-            &format!("{item} gradients"),
-            &module,
-            both,
-            batch,
-            &Terms::everywhere(&GRADIENTS, Fill::Small, 4),
-        );
-    }
+    compare_all("gradients", &module, both, &GRADIENTS);
 }
 
 #[test]

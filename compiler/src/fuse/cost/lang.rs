@@ -1,10 +1,9 @@
 //! The language of the cost e-graph: factors, and sums of products of them.
 
 use crate::graph::{AxisId, ValueId};
-use egg::{Analysis, DidMerge, EGraph, Id, Language};
-use std::fmt;
+use egg::{Analysis, DidMerge, EGraph, Id};
 
-use super::super::lang::{Axes, axes};
+use super::super::lang::{Axes, Operation, axes};
 
 /// The e-graph.
 pub(super) type Graph = EGraph<Node, Facts>;
@@ -18,18 +17,19 @@ pub(super) enum Op {
     Contract(Axes),
 }
 
-/// A node: an operation on classes, which are sorted.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Node {
-    pub op: Op,
-    pub operands: Vec<Id>,
+impl Operation for Op {
+    fn is_commutative(&self) -> bool {
+        matches!(self, Op::Contract(_))
+    }
 }
+
+/// A node: an operation on classes.
+pub(super) type Node = super::super::lang::Node<Op>;
 
 impl Node {
     /// The sum over some axes of the product of some classes.
-    pub fn contract(over: Axes, mut operands: Vec<Id>) -> Node {
-        operands.sort_unstable();
-        Node { op: Op::Contract(over), operands }
+    pub fn contract(over: Axes, operands: Vec<Id>) -> Node {
+        Node::new(Op::Contract(over), operands)
     }
 
     /// The axes that it sums over.
@@ -38,38 +38,6 @@ impl Node {
             Op::Factor(_) => &[],
             Op::Contract(over) => over,
         }
-    }
-}
-
-impl Language for Node {
-    type Discriminant = (std::mem::Discriminant<Op>, usize);
-
-    fn discriminant(&self) -> Self::Discriminant {
-        (std::mem::discriminant(&self.op), self.operands.len())
-    }
-
-    fn matches(&self, other: &Self) -> bool {
-        self.op == other.op && self.operands.len() == other.operands.len()
-    }
-
-    fn children(&self) -> &[Id] {
-        &self.operands
-    }
-
-    fn children_mut(&mut self) -> &mut [Id] {
-        &mut self.operands
-    }
-
-    /// As in the canon e-graph: sorting here makes congruence modulo commutativity free.
-    fn update_children<F: FnMut(Id) -> Id>(&mut self, mut f: F) {
-        self.operands.iter_mut().for_each(|id| *id = f(*id));
-        self.operands.sort_unstable();
-    }
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.op)
     }
 }
 
