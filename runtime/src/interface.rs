@@ -1,6 +1,6 @@
 //! What a model takes and gives, as training and sampling see it.
 
-use crate::checkpoint::{Checkpoint, Stored};
+use crate::checkpoint::{self, Stored};
 use crate::data::Wanted;
 use crate::diffusion::{Layout, Process};
 use crate::error::{Code, Problem};
@@ -213,11 +213,10 @@ pub fn write_weights(
     weights: &BTreeMap<String, Stored>,
     prefix: &str,
 ) -> Result<(), Problem> {
-    let checkpoint = Checkpoint { tensors: weights.clone(), ..Checkpoint::default() };
     for parameter in &program.parameters {
         let averaged = format!("{prefix}{}", parameter.name);
         let name = if weights.contains_key(&averaged) { &averaged } else { &parameter.name };
-        let stored = checkpoint.tensor(name, &parameter.stored)?;
+        let stored = checkpoint::tensor(weights, name, &parameter.stored)?;
         // What the program does not use has no tensor.
         if session.len(&parameter.name).is_some() {
             session.write(&parameter.name, Data::Float(&stored.data))?;

@@ -6,7 +6,7 @@ use crate::commands::train::recipe_of;
 use crate::failure::Failure;
 use crate::lowered;
 use crate::session::Chosen;
-use arch_runtime::checkpoint::{self, AVERAGE, Stored};
+use arch_runtime::checkpoint::{self, AVERAGE, Part, Stored};
 use arch_runtime::execute::Prepare;
 use arch_runtime::interface::write_weights;
 use arch_runtime::recipe::{self, Recipe};
@@ -63,6 +63,7 @@ pub fn draw(args: &DrawArgs, out: Option<&Path>, output: &Output) -> Result<Draw
     let mut session = form.prepare(&built.inference.module, &programs, batch)?;
     let prefix = if args.raw { "" } else { AVERAGE };
     write_weights(session.as_mut(), &built.inference, &weights, prefix)?;
+    drop(weights);
     let bar = if output.bars() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("sampling {bar:30} {pos}/{len} steps {eta} left") {
         bar.set_style(style);
@@ -82,8 +83,8 @@ fn source(args: &DrawArgs, output: &Output) -> Result<(Recipe, Built, BTreeMap<S
     let overrides = overrides(args);
     match (&args.checkpoint, &args.recipe, &args.weights) {
         (Some(path), None, None) => {
-            let wanted = |state: Option<&str>| state.is_none_or(|s| s == AVERAGE && !args.raw);
-            let checkpoint = checkpoint::load_part(path, &wanted)?;
+            let part = if args.raw { Part::Weights } else { Part::Averages };
+            let checkpoint = checkpoint::load_part(path, part)?;
             let recipe = recipe_of(&checkpoint, &overrides)?;
             let built = build::from_checkpoint(&checkpoint.contents.sources, &recipe, output)?;
             Ok((recipe, built, checkpoint.tensors))

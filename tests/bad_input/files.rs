@@ -24,16 +24,21 @@ fn a_checkpoint_with_a_flipped_bit() {
     let checkpoint = trained(base.path());
     let whole = std::fs::read(&checkpoint).unwrap();
     let flipped = base.path().join("flipped.safetensors");
-    // The first bytes are a length, then come names, contents and, last, numbers.
-    for at in [3, 9, 40, 400, whole.len() / 2, whole.len() - 3] {
+    // The first bytes are a length, then come names and contents and, last, numbers, of which averages are sampled.
+    let start = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&whole[8..start]).unwrap();
+    let average = header.as_object().unwrap().iter().find(|(name, _)| name.starts_with("ema.")).unwrap().1;
+    let average = start + average["data_offsets"][1].as_u64().unwrap() as usize - 3;
+    for at in [3, 9, 40, 400, average] {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x04;
         std::fs::write(&flipped, bytes).unwrap();
         sample(&flipped, &base.path().join("x.png")).fails(1, &["error[R0401]", "flipped", "help: "]);
     }
-    // A run that cannot go on says so and leaves the file as it is.
+    // A run that cannot go on says so and leaves the file as it is, wherever the numbers have changed.
+    let moment = header.as_object().unwrap().iter().find(|(name, _)| name.starts_with("adam.m.")).unwrap().1;
     let mut bytes = whole.clone();
-    *bytes.last_mut().unwrap() ^= 0x80;
+    bytes[start + moment["data_offsets"][0].as_u64().unwrap() as usize] ^= 0x80;
     std::fs::write(&checkpoint, &bytes).unwrap();
     let ran = train(base.path(), "--resume --form interpreter");
     ran.fails(1, &["error[R0401]", "checksum", "checkpoints"]);

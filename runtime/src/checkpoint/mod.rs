@@ -1,22 +1,23 @@
 //! Checkpoints: one safetensors file that carries everything a run is.
 //!
 //! Tensors: the weights and buffers by their names, `ema.NAME`, `adam.m.NAME`, `adam.v.NAME`. Metadata, all
-//! texts: see [`Contents`]. A checksum over all of it is stored with it, since a safetensors file whose
-//! numbers changed is still a safetensors file.
+//! texts: see [`Contents`]. Checksums are stored with it, since a safetensors file whose numbers changed is still a
+//! safetensors file: one for each tensor, so that sampling need not read what only training needs, and one over these
+//! and all else.
 
+mod checksum;
 mod read;
 mod write;
 
-pub use read::{foreign, half, has_header, load, load_part, load_weights, parse};
+pub use read::{Part, foreign, half, has_header, load, load_part, load_weights, parse};
 pub use write::{FileSystem, Writer, save, save_with};
 
 use crate::error::{Code, Problem, nearest};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The newest version of the layout that this program reads and the one that it writes.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// What stands before the name of the moving average of a weight.
 pub const AVERAGE: &str = "ema.";
@@ -85,53 +86,34 @@ pub struct Contents {
     pub written_by: String,
 }
 
-impl Checkpoint {
-    /// A tensor that must be there in this shape.
-    ///
-    /// # Errors
-    /// If it is missing (with the nearest names) or has another shape.
-    pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&Stored, Problem> {
-        let Some(stored) = self.tensors.get(name) else {
-            let help = match nearest(name, self.tensors.keys().map(String::as_str)) {
-                Some(near) => format!("the nearest that it has is `{near}`"),
-                None => "these weights belong to another model".into(),
-            };
-            return Err(Problem::new(
-                Code::CheckpointTensor,
-                format!("the checkpoint has no tensor `{name}`"),
-                help,
-            ));
+/// A tensor of a checkpoint that must be there in this shape.
+///
+/// # Errors
+/// If it is missing (with the nearest names) or has another shape.
+pub fn tensor<'a>(
+    tensors: &'a BTreeMap<String, Stored>,
+    name: &str,
+    shape: &[usize],
+) -> Result<&'a Stored, Problem> {
+    let Some(stored) = tensors.get(name) else {
+        let help = match nearest(name, tensors.keys().map(String::as_str)) {
+            Some(near) => format!("the nearest that it has is `{near}`"),
+            None => "these weights belong to another model".into(),
         };
-        if stored.shape != shape {
-            return Err(Problem::new(
-                Code::CheckpointTensor,
-                format!("`{name}` is {:?} in the checkpoint, but the model has {shape:?}", stored.shape),
-                "these weights belong to another configuration of the model",
-            ));
-        }
-        Ok(stored)
-    }
-}
-
-/// The checksum over contents, and over names, shapes and elements of tensors, in the order of their names; elements
-/// come as the bytes of floats.
-fn checksum<'a>(
-    tensors: impl Iterator<Item = (&'a str, &'a [usize], Cow<'a, [u8]>)>,
-    contents: &str,
-) -> String {
-    let mut hasher = blake3::Hasher::new();
-    let mut part = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
+        return Err(Problem::new(
+            Code::CheckpointTensor,
+            format!("the checkpoint has no tensor `{name}`"),
+            help,
+        ));
     };
-    part(contents.as_bytes());
-    for (name, shape, elements) in tensors {
-        part(name.as_bytes());
-        let sizes: Vec<u8> = shape.iter().flat_map(|s| (*s as u64).to_le_bytes()).collect();
-        part(&sizes);
-        part(&elements);
+    if stored.shape != shape {
+        return Err(Problem::new(
+            Code::CheckpointTensor,
+            format!("`{name}` is {:?} in the checkpoint, but the model has {shape:?}", stored.shape),
+            "these weights belong to another configuration of the model",
+        ));
     }
-    hasher.finalize().to_hex().to_string()
+    Ok(stored)
 }
 
 fn bytes_of(numbers: &[f32]) -> Vec<u8> {

@@ -1,26 +1,49 @@
 //! Reading a checkpoint, or plain weights from elsewhere.
 
-use super::{Checkpoint, Contents, SCHEMA, Stored, checksum, state};
+use super::{AVERAGE, Checkpoint, Contents, SCHEMA, Stored, checksum, state};
 use crate::error::{Code, Problem};
-use safetensors::tensor::TensorView;
+use safetensors::tensor::{Metadata, TensorInfo, TensorView};
 use safetensors::{Dtype, SafeTensors};
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+
+/// Which tensors of a checkpoint are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// All, with the optimizer's.
+    All,
+    /// The weights as they are trained, and the buffers.
+    Weights,
+    /// The moving averages of the weights, and what has no average as it is.
+    Averages,
+}
+
+impl Part {
+    fn has(self, name: &str, is_name: impl Fn(&str) -> bool) -> bool {
+        match (self, state(name, &is_name)) {
+            (Self::All, _) | (Self::Weights, None) => true,
+            (Self::Averages, None) => !is_name(&format!("{AVERAGE}{name}")),
+            (Self::Averages, Some(state)) => state == AVERAGE,
+            (Self::Weights, Some(_)) => false,
+        }
+    }
+}
 
 /// Reads a checkpoint.
 ///
 /// # Errors
 /// If it cannot be read, is truncated or changed, or was written by a newer version.
 pub fn load(path: &Path) -> Result<Checkpoint, Problem> {
-    load_part(path, &|_| true)
+    load_part(path, Part::All)
 }
 
-/// Reads a checkpoint with those of its tensors that are `wanted`, given what [`state`] they are; all of it is checked.
+/// Reads a part of a checkpoint. The other tensors are not read, so that a change in their numbers goes unnoticed.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_part(path: &Path, wanted: &dyn Fn(Option<&str>) -> bool) -> Result<Checkpoint, Problem> {
+pub fn load_part(path: &Path, part: Part) -> Result<Checkpoint, Problem> {
     let inside = path.join("checkpoints/last.safetensors");
     if inside.is_file() {
         return Err(Problem::new(
@@ -29,18 +52,21 @@ pub fn load_part(path: &Path, wanted: &dyn Fn(Option<&str>) -> bool) -> Result<C
             format!("name its checkpoint: {}", inside.display()),
         ));
     }
-    let bytes = std::fs::read(path).map_err(|e| Problem::io("read the checkpoint", path, &e))?;
-    if let Some(problem) = foreign(&bytes, path) {
+    let unread = |e: io::Error| Problem::io("read the checkpoint", path, &e);
+    let mut file = File::open(path).map_err(unread)?;
+    let mut head = Vec::new();
+    file.by_ref().take(64).read_to_end(&mut head).map_err(unread)?;
+    if let Some(problem) = foreign(&head, path) {
         return Err(problem);
     }
-    if is_text(&bytes) {
+    if is_text(&head) {
         return Err(Problem::new(
             Code::CheckpointDamaged,
             format!("{} is a text, not a checkpoint", path.display()),
             "a checkpoint is what `archc train` leaves in the folder `checkpoints` of a run",
         ));
     }
-    parse(&bytes, &path.display().to_string(), wanted)
+    parse(&mut file, path, part)
 }
 
 /// Whether a file holds lines for people: a safetensors file begins with a length, which has zeros in it.
@@ -70,25 +96,29 @@ pub fn foreign(bytes: &[u8], path: &Path) -> Option<Problem> {
     })
 }
 
-/// Reads a checkpoint with the `wanted` tensors from bytes; `name` is what messages call it.
+/// Reads a part of a checkpoint from where its bytes are; `path` is what messages call it.
 ///
 /// # Errors
 /// As [`load`].
-pub fn parse(bytes: &[u8], name: &str, wanted: &dyn Fn(Option<&str>) -> bool) -> Result<Checkpoint, Problem> {
+pub fn parse(source: &mut (impl Read + Seek), path: &Path, part: Part) -> Result<Checkpoint, Problem> {
     let damaged = |why: String| {
         Problem::new(
             Code::CheckpointDamaged,
-            format!("{name} is no whole checkpoint: {why}"),
+            format!("{} is no whole checkpoint: {why}", path.display()),
             "use an earlier checkpoint of the run: its folder `checkpoints` keeps numbered ones",
         )
     };
-    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(e.to_string()))?;
+    let unread = |e: io::Error| match e.kind() {
+        io::ErrorKind::UnexpectedEof => damaged("it ends too early".into()),
+        _ => Problem::io("read the checkpoint", path, &e),
+    };
+    let (start, header) = header(source).map_err(unread)?.map_err(damaged)?;
     let metadata = header.metadata().clone().unwrap_or_default();
     let text = |key: &str| metadata.get(&format!("archc.{key}"));
     let Some(schema) = text("schema") else {
         return Err(Problem::new(
             Code::CheckpointDamaged,
-            format!("{name} is no checkpoint of a run: it holds tensors only"),
+            format!("{} is no checkpoint of a run: it holds tensors only", path.display()),
             "weights from elsewhere are sampled with `--recipe RECIPE.toml --weights FILE`",
         ));
     };
@@ -96,27 +126,80 @@ pub fn parse(bytes: &[u8], name: &str, wanted: &dyn Fn(Option<&str>) -> bool) ->
     if schema > SCHEMA {
         return Err(Problem::new(
             Code::CheckpointVersion,
-            format!("{name} has schema {schema}; this version reads up to {SCHEMA}"),
+            format!("{} has schema {schema}; this version reads up to {SCHEMA}", path.display()),
             "update archc",
         ));
     }
-    let file = SafeTensors::deserialize(bytes).map_err(|e| damaged(e.to_string()))?;
-    let mut all: Vec<(&str, TensorView<'_>)> = file.iter().collect();
-    all.sort_unstable_by_key(|t| t.0);
+    let all: BTreeMap<String, &TensorInfo> = header.tensors().into_iter().collect();
     let contents = text("contents").ok_or_else(|| damaged("its metadata are incomplete".into()))?;
-    // What is written is f32: its bytes are the file's.
-    if let Some((name, view)) = all.iter().find(|(_, view)| view.dtype() != Dtype::F32) {
-        return Err(damaged(format!("`{name}` is {:?}, not F32", view.dtype())));
+    if let Some((name, info)) = all.iter().find(|(_, info)| info.dtype != Dtype::F32) {
+        return Err(damaged(format!("`{name}` is {:?}, not F32", info.dtype)));
     }
-    let elements = all.iter().map(|(name, view)| (*name, view.shape(), Cow::Borrowed(view.data())));
-    if text("checksum") != Some(&checksum(elements, contents)) {
+    // Up to schema 1 there was one checksum over all numbers: all must be read for it.
+    let sums: Option<BTreeMap<String, String>> = match text("tensors") {
+        _ if schema < 2 => None,
+        Some(sums) => Some(serde_json::from_str(sums).map_err(|e| damaged(e.to_string()))?),
+        None => return Err(damaged("its metadata are incomplete".into())),
+    };
+    let mut whole = checksum::Whole::new(contents);
+    let mut tensors = BTreeMap::new();
+    // One buffer for all: pages that are asked for anew cost more than what is read into them.
+    let mut bytes = Vec::new();
+    for (name, info) in &all {
+        let is_wanted = part.has(name, |name| all.contains_key(name));
+        bytes.clear();
+        if is_wanted || sums.is_none() {
+            let (from, to) = info.data_offsets;
+            source.seek(SeekFrom::Start((start + from) as u64)).map_err(unread)?;
+            source.by_ref().take((to - from) as u64).read_to_end(&mut bytes).map_err(unread)?;
+        }
+        match &sums {
+            None => whole.add(name, &info.shape, &bytes),
+            Some(sums) => {
+                let sum = sums.get(name).ok_or_else(|| damaged(format!("`{name}` has no checksum")))?;
+                whole.add(name, &info.shape, sum.as_bytes());
+                if is_wanted && *sum != checksum::of(&bytes) {
+                    let why = "do not match their checksum: they have changed since it was written";
+                    return Err(damaged(format!("the numbers of `{name}` {why}")));
+                }
+            }
+        }
+        if is_wanted {
+            tensors.insert(
+                name.clone(),
+                Stored { shape: info.shape.clone(), data: each(&bytes, f32::from_le_bytes) },
+            );
+        }
+    }
+    if text("checksum") != Some(&whole.finish()) {
         return Err(damaged("its checksum does not match: bytes have changed since it was written".into()));
     }
     let contents: Contents = serde_json::from_str(contents).map_err(|e| damaged(e.to_string()))?;
-    let is_name = |name: &str| all.binary_search_by_key(&name, |t| t.0).is_ok();
-    let views = all.iter().filter(|t| wanted(state(t.0, is_name))).cloned();
-    let tensors = tensors(views).map_err(damaged)?;
     Ok(Checkpoint { tensors, contents })
+}
+
+/// The header of a safetensors file, and where its numbers begin; or why it is none, or none that is whole.
+fn header(source: &mut (impl Read + Seek)) -> io::Result<Result<(usize, Metadata), String>> {
+    let length = source.seek(SeekFrom::End(0))?;
+    source.rewind()?;
+    let mut prefix = [0; 8];
+    source.read_exact(&mut prefix)?;
+    let size = u64::from_le_bytes(prefix);
+    if size > length.saturating_sub(8) {
+        return Ok(Err(format!("a header of {size} bytes does not fit into its {length} bytes")));
+    }
+    let mut text = vec![0; size as usize];
+    source.read_exact(&mut text)?;
+    let header: Metadata = match serde_json::from_slice(&text) {
+        Ok(header) => header,
+        Err(e) => return Ok(Err(e.to_string())),
+    };
+    let start = 8 + text.len();
+    let end = (start + header.data_len()) as u64;
+    if end != length {
+        return Ok(Err(format!("it has {length} bytes, and {end} by its header")));
+    }
+    Ok(Ok((start, header)))
 }
 
 /// Reads any safetensors file as tensors by name, for weights from elsewhere. Other float types are converted.
@@ -149,10 +232,6 @@ fn tensors<'a, 'b>(
 }
 
 fn floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, String> {
-    /// Numbers of `N` bytes.
-    fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-        data.as_chunks().0.iter().map(|b| number(*b)).collect()
-    }
     let data = view.data();
     Ok(match view.dtype() {
         Dtype::F32 => each(data, f32::from_le_bytes),
@@ -163,6 +242,11 @@ fn floats(name: &str, view: &TensorView<'_>) -> Result<Vec<f32>, String> {
         Dtype::I32 => each(data, |b| i32::from_le_bytes(b) as f32),
         other => return Err(format!("`{name}` is {other:?}; floats and integers are read")),
     })
+}
+
+/// Numbers of `N` bytes.
+fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    data.as_chunks().0.iter().map(|b| number(*b)).collect()
 }
 
 /// A number of IEEE 754 half precision.

@@ -5,7 +5,7 @@ use crate::error::{Code, Problem};
 use crate::files::replace_durably;
 use safetensors::tensor::{Dtype, View};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::path::Path;
 
@@ -49,11 +49,18 @@ pub fn save_with(checkpoint: &Checkpoint, path: &Path, writer: &dyn Writer) -> R
         )
     };
     let contents = serde_json::to_string(&checkpoint.contents).map_err(|e| fault(e.to_string()))?;
-    let tensors = checkpoint.tensors.iter();
-    let tensors = tensors.map(|(name, t)| (name.as_str(), &t.shape[..], Cow::Owned(bytes_of(&t.data))));
+    let mut whole = checksum::Whole::new(&contents);
+    let mut sums = BTreeMap::new();
+    for (name, stored) in &checkpoint.tensors {
+        let sum = checksum::of(&bytes_of(&stored.data));
+        whole.add(name, &stored.shape, sum.as_bytes());
+        sums.insert(name, sum);
+    }
+    let sums = serde_json::to_string(&sums).map_err(|e| fault(e.to_string()))?;
     let metadata = HashMap::from([
         ("archc.schema".to_string(), SCHEMA.to_string()),
-        ("archc.checksum".to_string(), checksum(tensors, &contents)),
+        ("archc.checksum".to_string(), whole.finish()),
+        ("archc.tensors".to_string(), sums),
         ("archc.contents".to_string(), contents),
     ]);
     let bytes =

@@ -3,7 +3,7 @@
 use super::archive::Archive;
 use super::mapping::Mapping;
 use super::{Outgoing, Shapes, write};
-use crate::checkpoint::{self, AVERAGE};
+use crate::checkpoint::{self, AVERAGE, Part};
 use crate::error::{Code, Problem};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -35,8 +35,8 @@ pub fn export(path: &Path, mapping: &Mapping, raw: bool, out: &Path) -> Result<E
         ));
     }
     if archive.is_ours {
-        // It carries a checksum, and damaged numbers must not go out.
-        checkpoint::load(path)?;
+        // It carries checksums, and damaged numbers must not go out.
+        checkpoint::load_part(path, if raw { Part::Weights } else { Part::Averages })?;
     }
     let (originals, averaged) = originals(&archive, raw);
     let shapes: Shapes =

@@ -6,7 +6,7 @@ use super::held_out;
 use super::job::{Ended, Job, Observer, Outcome};
 use super::rate::{Rate, bias_corrections};
 use super::session::{Programs, Sums, read_sums};
-use crate::checkpoint::{Checkpoint, Contents, Position, Stored, save};
+use crate::checkpoint::{Checkpoint, Contents, Position, Stored, save, tensor};
 use crate::diffusion::Process;
 use crate::error::Problem;
 use crate::execute::{Data, Execute};
@@ -52,7 +52,7 @@ impl<'a> Loop<'a> {
         if let Some(checkpoint) = job.resume {
             write_weights(session.as_mut(), programs.model, &checkpoint.tensors, "")?;
             for (name, shape) in programs.state() {
-                let stored = checkpoint.tensor(&name, &shape)?;
+                let stored = tensor(&checkpoint.tensors, &name, &shape)?;
                 session.write(&name, Data::Float(&stored.data))?;
             }
             idle = programs.idle(&checkpoint.tensors);
