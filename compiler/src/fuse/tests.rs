@@ -353,6 +353,21 @@ fn sums_and_atoms() -> Vec<Sample> {
             beyond: Some((softmax_of_sum, softmax_of_x)),
         },
         Sample {
+            rule: "shift of a softmax",
+            left: shifted_softmax,
+            beyond: Some((
+                |f| {
+                    let (c, r) = (f.input("c"), f.input("r"));
+                    let shifted = f.add(c, r);
+                    softmax(f, shifted)
+                },
+                |f| {
+                    let c = f.input("c");
+                    softmax(f, c)
+                },
+            )),
+        },
+        Sample {
             rule: "softmax after a product",
             left: |f| {
                 let (x, y) = (f.input("x"), f.input("y"));
@@ -473,8 +488,11 @@ fn result(module: &Module, function: FuncId) -> Tensor {
     run(module, function, &inputs, 2).expect("the formula runs").outputs.remove(0).1
 }
 
+/// The largest difference; infinite if not even the axes are the same.
 fn apart(a: &Tensor, b: &Tensor) -> f64 {
-    assert_eq!(a.dims, b.dims);
+    if a.dims != b.dims {
+        return f64::INFINITY;
+    }
     a.data.iter().zip(&b.data).map(|(x, y)| (x - y).abs() / x.abs().max(1.0)).fold(0.0, f64::max)
 }
 

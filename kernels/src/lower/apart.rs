@@ -39,6 +39,8 @@ pub enum Apart {
     Between,
     /// Together they would hold too many operations: so many, and so many may be.
     Large(usize, usize),
+    /// It could join what it reads, and moves fewer bytes with what reads it.
+    Cheaper,
 }
 
 impl fmt::Display for Apart {
@@ -58,6 +60,9 @@ impl fmt::Display for Apart {
             Apart::Between => write!(f, "something between them needs the one and is needed by the other"),
             Apart::Large(all, most) => {
                 write!(f, "together they would hold {all} operations; {most} fit into one kernel")
+            }
+            Apart::Cheaper => {
+                write!(f, "it is computed by the kernel that reads it, which moves fewer bytes")
             }
         }
     }

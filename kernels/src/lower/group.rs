@@ -7,13 +7,18 @@
 use super::analysis::{Analysis, Role};
 use super::apart::Apart;
 use super::chaos::Chaos;
+use super::cones::{Cone, Uses};
 use super::element;
 use super::pull::Reduction;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::Op;
+use std::collections::BTreeSet;
 
 /// More nodes than this do not share a kernel: registers and compile time have ends.
 const LARGEST: usize = 96;
+
+/// How often what is better computed elsewhere is looked for.
+const ROUNDS: usize = 4;
 
 /// A group of nodes.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,12 +53,14 @@ struct Grouping<'a> {
     /// Axes that do not count: those around a scan.
     around: &'a [AxisId],
     chaos: Chaos,
+    /// Nodes that do not join on account of what they read: a source, and the node.
+    apart: &'a BTreeSet<(usize, usize)>,
     groups: Vec<Option<Group>>,
     of: Vec<Option<usize>>,
     refused: Vec<(usize, usize, Apart)>,
 }
 
-/// Groups the members of a function.
+/// Groups the members of a function, so that few bytes move between groups.
 pub(super) fn group(
     module: &Module,
     function: &Function,
@@ -61,20 +68,54 @@ pub(super) fn group(
     around: &[AxisId],
     chaos: Chaos,
 ) -> Groups {
-    let of = vec![None; function.nodes.len()];
-    let (groups, refused) = (Vec::new(), Vec::new());
-    let mut grouping = Grouping { module, function, analysis, around, chaos, groups, of, refused };
-    for n in 0..function.nodes.len() {
-        match analysis.roles[n] {
-            Role::Member | Role::Window => grouping.place(n),
-            Role::Alone => grouping.start(n, false),
-            _ => {}
-        }
+    let greedy = |apart: &BTreeSet<(usize, usize)>| {
+        let of = vec![None; function.nodes.len()];
+        let (groups, refused) = (Vec::new(), Vec::new());
+        Grouping { module, function, analysis, around, chaos, apart, groups, of, refused }.run()
+    };
+    let mut best = greedy(&BTreeSet::new());
+    // Within a scan nothing goes through memory.
+    if !around.is_empty() {
+        return best;
     }
-    grouping.finish()
+    let uses = Uses::new(module, function, analysis);
+    let mut least = uses.all(&best);
+    let mut apart = BTreeSet::new();
+    for round in 0..ROUNDS {
+        let mut cones = uses.cones(&best, chaos);
+        let tried = |cones: &[Cone]| -> (BTreeSet<(usize, usize)>, Groups) {
+            let all: BTreeSet<_> = cones.iter().flat_map(|c| &c.apart).chain(&apart).copied().collect();
+            let groups = greedy(&all);
+            (all, groups)
+        };
+        let (mut all, mut next) = tried(&cones);
+        // Not all that saves bytes may share a kernel with its reader.
+        let before = cones.len();
+        cones.retain(|c| c.nodes.iter().all(|n| next.of[*n] == next.of[c.with]));
+        if cones.len() < before {
+            (all, next) = tried(&cones);
+        }
+        let bytes = uses.all(&next);
+        if cones.is_empty() || bytes >= least && !chaos.strikes("moves more bytes", round) {
+            break;
+        }
+        (best, least, apart) = (next, bytes, all);
+    }
+    best
 }
 
 impl Grouping<'_> {
+    fn run(mut self) -> Groups {
+        for n in 0..self.function.nodes.len() {
+            match self.analysis.roles[n] {
+                Role::Member | Role::Window => self.place(n),
+                Role::Alone => self.start(n, false),
+                _ => {}
+            }
+        }
+        self.finish()
+    }
+
     /// The outer and inner axes of a node by itself.
     fn space(&self, n: usize) -> Space {
         let node = &self.function.nodes[n];
@@ -100,7 +141,7 @@ impl Grouping<'_> {
 
     fn place(&mut self, n: usize) {
         let mut near = Vec::new();
-        self.sources(n, &mut near);
+        self.sources(n, n, &mut near);
         let mut space = self.space(n);
         let mut joined: Vec<usize> = Vec::new();
         for g in near {
@@ -160,8 +201,8 @@ impl Grouping<'_> {
         }
     }
 
-    /// The groups whose values the node reads at its own place.
-    fn sources(&self, n: usize, near: &mut Vec<usize>) {
+    /// The groups whose values a reader reads at its own place, by way of the node.
+    fn sources(&self, reader: usize, n: usize, near: &mut Vec<usize>) {
         let node = &self.function.nodes[n];
         if self.analysis.roles[n] == Role::View || matches!(node.op, Op::View(_)) {
             return;
@@ -172,8 +213,8 @@ impl Grouping<'_> {
             }
             let source = self.function.value(*input).node as usize;
             match (self.analysis.roles[source], self.of[source]) {
-                (Role::Inline, _) => self.sources(source, near),
-                (_, Some(g)) if !near.contains(&g) => near.push(g),
+                (Role::Inline, _) => self.sources(reader, source, near),
+                (_, Some(g)) if !near.contains(&g) && !self.apart.contains(&(source, reader)) => near.push(g),
                 _ => {}
             }
         }
@@ -262,7 +303,9 @@ impl Grouping<'_> {
             }
         }
         let of = self.of.into_iter().map(|g| g.and_then(|g| number[g])).collect();
-        Groups { groups, of, refused: self.refused }
+        let mut refused = self.refused;
+        refused.extend(self.apart.iter().map(|(source, reader)| (*source, *reader, Apart::Cheaper)));
+        Groups { groups, of, refused }
     }
 }
 

@@ -16,6 +16,7 @@ mod analysis;
 mod apart;
 mod attention;
 mod chaos;
+mod cones;
 mod element;
 mod gemm;
 mod group;
