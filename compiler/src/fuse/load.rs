@@ -337,7 +337,10 @@ impl<'a> Loader<'a> {
         let place = known.unwrap_or_else(|| {
             let keys = Keys { module: self.module, colors: &self.graph.analysis.colors };
             let mut hasher = rustc_hash::FxHasher::default();
-            (keys.op(&other.op), other.output, keys.shape(&other.shape)).hash(&mut hasher);
+            // How a value is stored is no part of what it is.
+            let mut colors = keys.shape(&other.shape);
+            colors.sort_unstable();
+            (keys.op(&other.op), other.output, colors).hash(&mut hasher);
             self.graph.analysis.others.push(Other { key: hasher.finish(), ..other });
             self.graph.analysis.others.len() - 1
         });

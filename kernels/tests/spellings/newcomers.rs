@@ -1,6 +1,6 @@
 //! A second round of spellings, written from the language's page alone before the rules were looked at: each family
 //! with a text of its own to be compared with. Not among them, since they stay apart: an output that is read of the two
-//! parts of a new state, `exp(a + log(dt))`, and the conjugate of a state.
+//! parts of a new state, and the conjugate of a state.
 
 use super::strangers::Strangers;
 
@@ -242,6 +242,13 @@ block B(E, N) {
       yield sum(h * c[t], over: N)
     }
     (skip * u + y) * z * (1 + tanh(z / 2)) / 2",
+        "// The rate by its logarithm.
+    let dt = softplus(raw + bias)
+    let y = scan t over T (h: [E, N] = 0) {
+      h <- exp(-exp(a_log + log(dt[t]))) * h + dt[t] * u[t] * b[t]
+      yield sum(h * c[t], over: N)
+    }
+    (skip * u + y) * silu(z)",
     ],
 };
 

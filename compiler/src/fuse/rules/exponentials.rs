@@ -131,6 +131,29 @@ pub(super) const OF_LOGARITHM: Rule = Rule {
     },
 };
 
+pub(super) const OF_SUM: Rule = Rule {
+    name: "exponential of a sum with a logarithm",
+    algebra: "exp(y + k * log(x)) = x ^ k * exp(y)",
+    guard: "2 * k is whole; x is a sum, product or power of exponentials and positive numbers",
+    find: |graph, node, found| {
+        if node.op != Op::Map(Map::Exp) {
+            return;
+        }
+        for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
+            for (at, operand) in sum.operands.iter().enumerate() {
+                for (k, of) in multiples(graph, *operand) {
+                    let Some(halves) = halves(k) else { continue };
+                    for x in arguments(graph, of, Map::Log).filter(|x| is_positive(graph, *x)) {
+                        let power = Term::Node(Op::Power(halves), vec![Term::Class(x)]);
+                        let rest = map(Map::Exp, Term::sum(without(sum, &[at])));
+                        found.push(Term::Node(Op::Product, vec![power, rest]));
+                    }
+                }
+            }
+        }
+    },
+};
+
 pub(super) const LOGARITHM: Rule = Rule {
     name: "logarithm of an exponential",
     algebra: "log(k * exp(x)) = x + log(k)",

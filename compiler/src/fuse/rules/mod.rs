@@ -50,6 +50,7 @@ pub(super) static RULES: &[Rule] = &[
     exponentials::OF_POSITIVE,
     exponentials::PRODUCT,
     exponentials::OF_LOGARITHM,
+    exponentials::OF_SUM,
     exponentials::LOGARITHM,
     exponentials::LOGARITHM_OF_POWER,
     exponentials::SUM,

@@ -59,6 +59,13 @@ fn exponentials() -> Vec<Sample> {
             let (x, r) = (f.exp(x), f.exp(r));
             f.mul(x, r)
         }),
+        sample("exponential of a sum with a logarithm", |f| {
+            let (x, y) = (f.input("x"), f.input("y"));
+            let s = f.map(Map::Softplus, &[x]);
+            let l = f.map(Map::Log, &[s]);
+            let a = f.add(y, l);
+            f.exp(a)
+        }),
         Sample {
             rule: "exponential of a logarithm",
             left: |f| {
