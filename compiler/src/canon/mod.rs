@@ -1,6 +1,7 @@
-//! Clean-ups that every later pass relies on. Each is one file and changes no result, except that sums of
-//! products are bracketed anew.
+//! Clean-ups that every later pass relies on. Each is one file and changes no result, except that products and
+//! their sums are bracketed anew.
 
+mod brackets;
 mod constants;
 mod dead;
 mod duplicates;
@@ -52,21 +53,21 @@ pub fn run_all(module: &mut Module) -> Result<(), ShapeError> {
 fn clean(module: &mut Module, mut function: Function, step: bool) -> Result<Function, ShapeError> {
     type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
     // In a step of a scan a product and its sum stay apart: the step is one kernel anyway.
-    let products: Option<Pass> = (!step).then_some(products::contract);
-    let passes: [Option<Pass>; 9] = [
-        Some(constants::fold),
-        Some(identities::simplify),
-        Some(renames::lift),
-        Some(pads::join),
-        Some(folds::turn),
-        Some(sink::sink),
+    let products: Pass = if step { brackets::narrow } else { products::contract };
+    let passes: [Pass; 9] = [
+        constants::fold,
+        identities::simplify,
+        renames::lift,
+        pads::join,
+        folds::turn,
+        sink::sink,
         products,
-        Some(duplicates::merge),
-        Some(dead::remove),
+        duplicates::merge,
+        dead::remove,
     ];
     for _ in 0..ROUNDS {
         let mut changed = bodies(module, &mut function)?;
-        for pass in passes.iter().flatten() {
+        for pass in passes {
             if let Some(new) = pass(module, &function)? {
                 function = new;
                 changed = true;

@@ -413,3 +413,33 @@ fn the_gradient_of_a_depthwise_convolution_is_one() {
         );
     }
 }
+
+#[test]
+fn in_a_step_what_has_the_same_axes_is_multiplied_first() {
+    let mut module = Module::default();
+    let (t, e, n) = (module.add_axis("T", 4), module.add_axis("E", 3), module.add_axis("N", 5));
+    let mut step = Builder::new(&mut module, "step");
+    let h = float(&mut step, "h", &[BATCH, e, n]);
+    let (dt, u) = (float(&mut step, "dt", &[BATCH, e]), float(&mut step, "u", &[BATCH, e]));
+    let b = float(&mut step, "b", &[BATCH, n]);
+    let drive = map(&mut step, Map::Mul, &[b, dt]);
+    let drive = map(&mut step, Map::Mul, &[drive, u]);
+    let new = map(&mut step, Map::Add, &[h, drive]);
+    let y = sum(&mut step, new, &[n]);
+    step.output("h", new);
+    step.output("y", y);
+    let body = Arc::new(step.function);
+    let mut f = Builder::new(&mut module, "f");
+    let h = float(&mut f, "h", &[BATCH, e, n]);
+    let [dt, u] = ["dt", "u"].map(|name| float(&mut f, name, &[BATCH, t, e]));
+    let b = float(&mut f, "b", &[BATCH, t, n]);
+    let scan = Scan { axis: t, reverse: false, carries: 1, sequences: 3, yields: 1, finals: 0, body };
+    let y = f.add1(Op::Scan(scan), &[h, dt, u, b]).unwrap();
+    f.output("y", y);
+    let id = f.finish();
+    assert_eq!(cleaned(&mut module, id), ["scan"]);
+    let Op::Scan(scan) = &module.function(id).nodes.last().unwrap().op else { panic!("a scan") };
+    let products = scan.body.nodes.iter().filter(|n| n.op == Op::Map(Map::Mul));
+    let shapes: Vec<&[AxisId]> = products.map(|n| scan.body.value(n.outputs[0]).shape.as_slice()).collect();
+    assert_eq!(shapes, [[BATCH, e].as_slice(), &[BATCH, n, e]]);
+}

@@ -2,7 +2,7 @@
 //! everything they need is known.
 
 use super::{
-    Acc, Arg, Binary, Elem, Expr, Extent, Index, IndexVar, Join, Local, Loop, LoopKind, Math, Operand,
+    Acc, Arg, Atom, Binary, Elem, Expr, Extent, Index, IndexVar, Join, Local, Loop, LoopKind, Math, Operand,
     Scalar, Stmt, Type, Unary,
 };
 use std::collections::HashMap;
@@ -241,6 +241,28 @@ impl Body {
         self.accs.push(join);
         self.push(Stmt::Acc(acc, join));
         acc
+    }
+
+    /// Fetches what the innermost open loop loads and stores by whole vectors, for the next iteration of the loop of
+    /// `var` further out: the processor sees rows of a buffer that lie far apart too late by itself.
+    pub fn fetch_next(&mut self, var: IndexVar) {
+        let heads = self.scopes.iter().filter_map(|s| s.head.as_ref());
+        let is_lane = |kind: LoopKind| matches!(kind, LoopKind::Vector | LoopKind::ParallelLanes);
+        let Some(lane) = heads.filter(|h| is_lane(h.0)).map(|h| h.1).last() else { return };
+        let Some(scope) = self.scopes.last_mut() else { return };
+        let mut rows: Vec<(u32, Index)> = Vec::new();
+        for stmt in &scope.stmts {
+            let (Stmt::Let(_, Expr::Load(arg, index)) | Stmt::Store(arg, index, _)) = stmt else { continue };
+            let next = index.terms.iter().find(|t| t.0 == Atom::Var(var)).map(|t| index.offset(t.1));
+            let Some(next) = next.filter(|n| n.stride(lane) == Some(1)) else { continue };
+            rows.push((*arg, next));
+        }
+        for (arg, index) in rows {
+            let fetch = Stmt::Fetch(arg, index);
+            if !scope.stmts.contains(&fetch) {
+                scope.stmts.push(fetch);
+            }
+        }
     }
 
     /// Adds a statement to the innermost open loop.

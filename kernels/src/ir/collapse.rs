@@ -65,7 +65,7 @@ pub(crate) fn each_index(stmts: &[Stmt], see: &mut dyn FnMut(&Index)) {
                 each_index(&l.body, see);
             }
             Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i)) => see(i),
-            Stmt::Store(_, i, _) | Stmt::StoreLocal(_, i, _) => see(i),
+            Stmt::Store(_, i, _) | Stmt::StoreLocal(_, i, _) | Stmt::Fetch(_, i) => see(i),
             _ => {}
         }
     }
@@ -83,6 +83,7 @@ fn without(stmts: &mut [Stmt], var: IndexVar) {
             Stmt::Let(_, Expr::Load(_, i) | Expr::Local(_, i) | Expr::Index(i))
             | Stmt::Store(_, i, _)
             | Stmt::StoreLocal(_, i, _)
+            | Stmt::Fetch(_, i)
                 if i.terms.iter().any(|(a, _)| *a == Atom::Var(var)) =>
             {
                 *i = i.without(var);

@@ -166,6 +166,7 @@ impl Run<'_> {
                     Join::Min => smallest(*acc, value),
                 };
             }
+            Stmt::Fetch(..) => {}
         }
     }
 

@@ -7,7 +7,8 @@
 //! - Parallel loops stand outermost, one in another. The function runs iterations `begin..end` of their
 //!   product, so whoever calls it decides about threads, and no result depends on that.
 //! - Within a vector loop everything that depends on its variable is a vector; the rest stays scalar.
-//! - Every index is within bounds for every iteration: guarded reads clamp their index and select.
+//! - Every index is within bounds for every iteration: guarded reads clamp their index and select. Only what is
+//!   fetched for later ([`Stmt::Fetch`]) may lie outside: nothing is read of it.
 
 mod build;
 mod collapse;
@@ -254,6 +255,9 @@ pub enum Stmt {
     Acc(Acc, Join),
     /// Adds to an accumulator.
     Accumulate(Acc, Operand),
+    /// An element of an argument that a later iteration reads or writes should be on its way to the core. Computes
+    /// nothing.
+    Fetch(u32, Index),
 }
 
 /// A loop from 0 to below its extent.

@@ -1,6 +1,8 @@
 
 /* What all widths share. Lanes are joined by halves, in a fixed order. */
 #define EACH_LANE _Pragma("GCC unroll 16") for (int l = 0; l < LANES; l++)
+/* What a later step reads or writes, on its way to the core: an address and no more, so it may lie outside. */
+#define FETCH(a, at) __builtin_prefetch((const void *)((uintptr_t)(a) + 4 * (uintptr_t)(at)))
 static inline vi vindex(int32_t first, int32_t step) {
   vi a = {0};
   EACH_LANE a[l] = first + l * step;

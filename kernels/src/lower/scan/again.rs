@@ -6,7 +6,7 @@ use super::arrange::Arrangement;
 use super::carry::Carry;
 use super::chunk::Again;
 use super::step::{Constants, Now};
-use crate::ir::{Elem, Expr, Extent, Index, Local, LoopKind};
+use crate::ir::{Atom, Elem, Expr, Extent, Index, Local, LoopKind};
 use crate::lower::element::{Env, with};
 use crate::lower::lowering::Lowering;
 use crate::lower::pull::{Frame, Place, Puller, Strides, row_major};
@@ -209,7 +209,15 @@ impl<'a> Step<'a> {
         let sums: Vec<Place> = results.sums.iter().map(|sum| moved(sum.place(&s), &results.lane)).collect();
         let now = Now { t: &t, results: results.places, known: &known, sums: &sums };
         self.step(p, env, &now, carries);
+        fetch_next(p, c);
         p.close();
+    }
+}
+
+/// What the innermost loop touches, for the chunk after `c`.
+fn fetch_next(p: &mut Puller<'_, '_>, c: &Index) {
+    if let [(Atom::Var(var), _)] = c.terms.as_slice() {
+        p.body.fetch_next(*var);
     }
 }
 
@@ -246,7 +254,9 @@ impl<'a> AgainStep<'a> {
                 unreachable!("states have buffers")
             };
             let arg = p.arg(*slot, *elem);
-            p.body.bind_here(Expr::Load(arg, Puller::address(env, strides)))
+            let state = p.body.bind_here(Expr::Load(arg, Puller::address(env, strides)));
+            fetch_next(p, c);
+            state
         });
         // State `s` is that before step `s`, and that after the step before it.
         let mut arrays: BTreeMap<usize, Chunked> = BTreeMap::new();

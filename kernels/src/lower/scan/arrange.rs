@@ -71,12 +71,13 @@ fn shared_loads(module: &Module, free: &mut Vec<AxisId>, sequences: &[&Vec<AxisI
 }
 
 /// An axis of a scan that vectors can run along although some results are sums over it: every carry has it,
-/// and nothing else touches it than sums that leave the step at once. Gives the nodes of these sums.
+/// and nothing else touches it than sums that leave the step at once. Of several the longest, so that what a lane keeps
+/// is short. Gives the nodes of these sums.
 fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Vec<usize>)> {
     let body = &scan.body;
     let first = &body.value(body.outputs.first()?.1).shape;
     let needed = needed(body);
-    first.iter().rev().copied().find_map(|axis| {
+    let found = first.iter().copied().filter_map(|axis| {
         if axis == AxisId::BATCH || !module.size(axis, 1).is_multiple_of(lanes) {
             return None;
         }
@@ -101,7 +102,8 @@ fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Ve
             body.value(v).shape.contains(&axis) || sums.iter().any(|n| body.nodes[*n].outputs[0] == v)
         };
         body.outputs.iter().all(|o| known(o.1)).then_some((axis, sums))
-    })
+    });
+    found.max_by_key(|(axis, _)| module.size(*axis, 1))
 }
 
 /// The axes of a scan that its iterations share no data along: they run in parallel, each with its own

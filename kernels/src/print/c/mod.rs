@@ -169,6 +169,12 @@ impl<'k> Printer<'k> {
                 let joined = operations::join(self.accs[acc.0 as usize], &name, &value, vector);
                 self.line(&format!("{name} = {joined};"));
             }
+            // What is left over at the end of a row is not worth it.
+            Stmt::Fetch(arg, index) if self.vector.is_some() => {
+                let at = self.names.index(index, None);
+                self.line(&format!("FETCH(a{arg}, {at});"));
+            }
+            Stmt::Fetch(..) => {}
         }
     }
 

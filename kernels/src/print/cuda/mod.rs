@@ -287,6 +287,8 @@ impl<'k> Printer<'k> {
             }
             Stmt::Acc(acc, join) => self.line(&format!("float r{} = {};", acc.0, values::neutral(*join))),
             Stmt::Accumulate(acc, value) => self.accumulate(*acc, *value),
+            // Where one warp waits for memory, others run.
+            Stmt::Fetch(..) => {}
         }
     }
 
