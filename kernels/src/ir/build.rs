@@ -248,7 +248,7 @@ impl Body {
     pub fn fetch_next(&mut self, var: IndexVar) {
         let heads = self.scopes.iter().filter_map(|s| s.head.as_ref());
         let is_lane = |kind: LoopKind| matches!(kind, LoopKind::Vector | LoopKind::ParallelLanes);
-        let Some(lane) = heads.filter(|h| is_lane(h.0)).map(|h| h.1).last() else { return };
+        let Some(lane) = heads.filter(|h| is_lane(h.0)).map(|h| h.1).next_back() else { return };
         let Some(scope) = self.scopes.last_mut() else { return };
         let mut rows: Vec<(u32, Index)> = Vec::new();
         for stmt in &scope.stmts {
