@@ -15,7 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The batch at which bytes are counted: kernels share the same operations at every batch.
 const BATCH: usize = 8;
 
-/// Operations that are to leave their group, and one that reads them.
+/// Operations that are to leave their group for that of their readers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Cone {
     pub nodes: BTreeSet<usize>,
@@ -103,7 +103,7 @@ impl<'a> Uses<'a> {
         values.filter(|v| !self.readers[v.0 as usize].is_empty()).map(|v| self.moved(v, &of)).sum()
     }
 
-    /// The cones that are worth it, the best first; none has a part of another one or changes the group of another one.
+    /// The cones that are worth it, the best first; no operation is in two of them.
     pub(super) fn cones(&self, groups: &Groups, chaos: Chaos) -> Vec<Cone> {
         let mut cones = Vec::new();
         for (g, group) in groups.groups.iter().enumerate() {
