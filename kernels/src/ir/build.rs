@@ -286,7 +286,7 @@ impl Body {
 #[must_use]
 pub fn unary_type(op: Unary, a: Type) -> Type {
     match op {
-        Unary::ToFloat | Unary::FromBits => Type::F32,
+        Unary::ToFloat | Unary::FromBits | Unary::Sixteenth => Type::F32,
         Unary::ToInt | Unary::Bits => Type::I32,
         _ => a,
     }

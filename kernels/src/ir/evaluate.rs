@@ -4,7 +4,7 @@
 //! A vector loop runs one element after the other, so sums come in another order than on vectors: results agree
 //! with compiled code within rounding, not bit for bit.
 
-use super::math::{self, Definition};
+use super::math::{self, Arithmetic, Definition};
 use super::{Atom, Binary, Expr, Index, Join, Kernel, Loop, LoopKind, Math, Operand, Stmt, Type, Unary};
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ fn used(stmts: &[Stmt], found: &mut BTreeMap<Math, Definition>) {
         match stmt {
             Stmt::Loop(l) => used(&l.body, found),
             Stmt::Let(_, Expr::Math(function, _)) if !found.contains_key(function) => {
-                let definition = math::define(*function, false);
+                let definition = math::define(*function, Arithmetic::Separate);
                 used(&definition.body, found);
                 found.insert(*function, definition);
             }
@@ -264,6 +264,7 @@ fn unary(op: Unary, ty: Type, bits: u32) -> u32 {
         (Unary::ToFloat, _) => float(n as f32),
         (Unary::ToInt, _) => x as i32 as u32,
         (Unary::Bits | Unary::FromBits, _) => bits,
+        (Unary::Sixteenth, _) => float((f64::from(n & 15) / 16.0).exp2() as f32),
     }
 }
 
@@ -308,7 +309,8 @@ fn of_floats(op: Binary, x: f32, y: f32) -> u32 {
         Binary::Max => largest(x, y),
         Binary::Scale => {
             let power = |n: i32| f32::from_bits(((n + 127) << 23) as u32);
-            let (n, half) = (y as i32, (y as i32) >> 1);
+            let n = y.floor() as i32;
+            let half = n >> 1;
             x * power(half) * power(n - half)
         }
         Binary::Lt => return u32::from(x < y),

@@ -1,6 +1,6 @@
 //! How many floating-point operations a kernel takes.
 
-use super::math::{self, Definition};
+use super::math::{self, Arithmetic, Definition};
 use super::{Binary, Expr, Kernel, Stmt, Type, Unary};
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ impl Count<'_> {
             Stmt::Let(scalar, expr) if self.types[scalar.0 as usize] == Type::F32 => match expr {
                 Expr::Math(function, _) => self.function(*function),
                 Expr::Binary(op, ..) => u64::from(!matches!(op, Binary::And | Binary::Or | Binary::Xor)),
-                Expr::Unary(op, _) => u64::from(!matches!(op, Unary::ToFloat | Unary::FromBits)),
+                Expr::Unary(op, _) => u64::from(!matches!(op, Unary::ToFloat | Unary::FromBits | Unary::Sixteenth)),
                 _ => 0,
             },
             _ => 0,
@@ -44,7 +44,7 @@ impl Count<'_> {
         if let Some(known) = self.functions.get(&function) {
             return *known;
         }
-        let Definition { body, scalars, .. } = math::define(function, true);
+        let Definition { body, scalars, .. } = math::define(function, Arithmetic::Joined);
         let count = Count { batch: self.batch, types: &scalars, functions: self.functions }.of(&body);
         self.functions.insert(function, count);
         count

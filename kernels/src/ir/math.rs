@@ -46,11 +46,22 @@ pub fn calls(function: Math) -> &'static [Math] {
     }
 }
 
-/// How a function is made. `joined`: for a machine that multiplies and adds in one operation, rounded once.
+/// What a machine offers to the functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// Products are rounded before something is added to them.
+    Separate,
+    /// Multiplies and adds in one operation, rounded once.
+    Joined,
+    /// The same, and every lane looks up one of sixteen numbers at no more cost than a multiplication.
+    Table,
+}
+
+/// How a function is made.
 #[must_use]
-pub fn define(function: Math, joined: bool) -> Definition {
+pub fn define(function: Math, arithmetic: Arithmetic) -> Definition {
     let parameters = if function == Math::Pow { 2 } else { 1 };
-    let mut m = Maker { body: Body::new(), joined };
+    let mut m = Maker { body: Body::new(), arithmetic };
     let inputs: Vec<Operand> = (0..parameters).map(|i| m.parameter(i)).collect();
     let x = inputs[0];
     let result = match function {
@@ -71,7 +82,7 @@ pub fn define(function: Math, joined: bool) -> Definition {
 
 struct Maker {
     body: Body,
-    joined: bool,
+    arithmetic: Arithmetic,
 }
 
 impl Maker {
@@ -126,9 +137,12 @@ impl Maker {
         // Where one of two operands is no number, the second is taken: NaN comes through.
         let low = self.op(Binary::Max, Operand::float(-110.0), x);
         let clamped = self.op(Binary::Min, Operand::float(90.0), low);
+        if self.arithmetic == Arithmetic::Table {
+            return self.exp_by_table(clamped);
+        }
         let scaled = self.mul(clamped, Operand::float(std::f32::consts::LOG2_E));
         let n = self.un(Unary::Rint, scaled);
-        let r = if self.joined {
+        let r = if self.arithmetic == Arithmetic::Joined {
             self.fma(n, Operand::float(-std::f32::consts::LN_2), clamped)
         } else {
             let r = self.fma(n, Operand::float(-0.693_359_4), clamped);
@@ -138,6 +152,23 @@ impl Maker {
         let p =
             self.poly(r, &[1.381_454e-3, 8.368_745e-3, 4.166_839e-2, 0.166_665_21, 0.499_999_94, 1.0, 1.0]);
         self.op(Binary::Scale, p, n)
+    }
+
+    /// Instead of whole multiples of `ln 2`, sixteenths are taken off, so that `e^r - 1` is a polynomial of degree three; its
+    /// coefficients have a relative error of 2.3e-9. Added to a number with as many digits before its point as leave four
+    /// behind it, the argument is rounded to sixteenths, and the last bits of the sum are their number: eleven operations
+    /// instead of thirteen, four fewer of them multiplications.
+    fn exp_by_table(&mut self, x: Operand) -> Operand {
+        let digits = 786_432.0;
+        let sum = self.fma(x, Operand::float(std::f32::consts::LOG2_E), Operand::float(digits));
+        let n = self.add(sum, Operand::float(-digits));
+        let r = self.fma(n, Operand::float(-std::f32::consts::LN_2), x);
+        let p = self.poly(r, &[0.166_666_67, 0.500_014_66, 1.0]);
+        let bits = self.un(Unary::Bits, sum);
+        let sixteenth = self.un(Unary::Sixteenth, bits);
+        let p = self.mul(p, r);
+        let value = self.fma(p, sixteenth, sixteenth);
+        self.op(Binary::Scale, value, n)
     }
 
     /// The argument is `m 2^e` with `m` near 1; small numbers are scaled up first.

@@ -161,6 +161,8 @@ pub enum Unary {
     Bits,
     /// The float with these bits.
     FromBits,
+    /// `2^(k/16)` for the last four bits `k` of an integer, by a table of sixteen numbers.
+    Sixteenth,
 }
 
 /// Operations on two operands of one type.
@@ -188,7 +190,8 @@ pub enum Binary {
     Shl,
     /// Integer shifted right by a number, keeping its sign.
     Shr,
-    /// `a * 2^b` for an integral float `b`, right down to the smallest numbers and up to infinity.
+    /// `a * 2^b` for the largest whole number in a float `b`, right down to the smallest numbers and up to infinity;
+    /// where there is no table of sixteenths, only for whole `b`.
     Scale,
 }
 

@@ -37,6 +37,15 @@ static inline vm vmnot(vm a) { return (vm)~a; }
 static inline vf vsel(vm m, vf a, vf b) { return _mm512_mask_blend_ps(m, b, a); }
 static inline vi visel(vm m, vi a, vi b) { return (vi)_mm512_mask_blend_epi32(m, (__m512i)b, (__m512i)a); }
 static inline vf vscale(vf a, vf n) { return _mm512_scalef_ps(a, n); }
+#define OWN_SCALE
+static inline float sscale(float a, float n) { return _mm_cvtss_f32(_mm_scalef_ss(_mm_set_ss(a), _mm_set_ss(n))); }
+/* 2^(k/16): sixteen numbers are one register, in which each lane looks up its own. */
+static const float SIXTEENTHS[16] = {
+  1.0f, 1.0442737f, 1.0905077f, 1.1387886f, 1.1892071f, 1.2418578f, 1.2968396f, 1.3542556f,
+  1.4142135f, 1.4768262f, 1.5422108f, 1.6104903f, 1.6817929f, 1.7562522f, 1.8340081f, 1.9152066f
+};
+static inline vf vsixteenth(vi k) { return _mm512_permutexvar_ps((__m512i)k, vload(SIXTEENTHS)); }
+static inline float ssixteenth(int32_t k) { return SIXTEENTHS[k & 15]; }
 #define OWN_JOINS
 static inline float vhsum(vf a) { return _mm512_reduce_add_ps(a); }
 static inline float vhmax(vf a) { return _mm512_reduce_max_ps(a); }

@@ -9,6 +9,7 @@ mod pieces;
 pub use c::print_c;
 pub use cuda::print_cuda;
 
+use crate::ir::math::Arithmetic;
 use crate::ir::{Elem, Kernel, Math, Role, math};
 use arch_compiler::schedule::{Machine, Setting};
 use std::fmt;
@@ -60,10 +61,14 @@ impl Target {
         }
     }
 
-    /// Whether multiplications and additions are joined, with one rounding.
+    /// What it offers to the functions of the language.
     #[must_use]
-    pub fn joins(self) -> bool {
-        self != Target::Generic
+    pub fn arithmetic(self) -> Arithmetic {
+        match self {
+            Target::Generic => Arithmetic::Separate,
+            Target::Avx2 | Target::Cuda => Arithmetic::Joined,
+            Target::Avx512 => Arithmetic::Table,
+        }
     }
 
     /// The name on the command line, for instruction sets after `c:`.
@@ -118,7 +123,7 @@ impl Target {
         text += own;
         text += include_str!("vector.h");
         for function in ALL_MATH {
-            text += &c::print_math(function, &math::define(function, self.joins()));
+            text += &c::print_math(function, &math::define(function, self.arithmetic()));
         }
         text
     }

@@ -27,6 +27,7 @@ pub(super) fn unary(op: Unary, ty: Type, a: &str, vector: bool) -> String {
         Unary::ToInt => format!("{v}f2i({a})"),
         Unary::Bits => format!("{v}bits({a})"),
         Unary::FromBits => format!("{v}frombits({a})"),
+        Unary::Sixteenth => format!("{v}sixteenth({a})"),
     }
 }
 

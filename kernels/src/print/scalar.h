@@ -19,8 +19,4 @@ static inline float srem(float a, float b) { return a - sfloor(a / b) * b; }
 static inline int32_t sirem(int32_t a, int32_t b) { int32_t r = a % b; return r != 0 && (r ^ b) < 0 ? r + b : r; }
 static inline float ssel(sm m, float a, float b) { return m ? a : b; }
 static inline int32_t sisel(sm m, int32_t a, int32_t b) { return m ? a : b; }
-static inline float sscale(float a, float n) {
-  int32_t e = (int32_t)n, h = e >> 1;
-  return a * sfrombits((h + 127) << 23) * sfrombits((e - h + 127) << 23);
-}
 static inline int64_t clamp(int64_t i, int64_t low, int64_t high) { return i < low ? low : i > high ? high : i; }

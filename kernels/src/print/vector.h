@@ -8,6 +8,12 @@ static inline vi vindex(int32_t first, int32_t step) {
   EACH_LANE a[l] = first + l * step;
   return a;
 }
+#ifndef OWN_SCALE
+static inline float sscale(float a, float n) {
+  int32_t e = (int32_t)n, h = e >> 1;
+  return a * sfrombits((h + 127) << 23) * sfrombits((e - h + 127) << 23);
+}
+#endif
 static inline vf vrem(vf a, vf b) { return a - vfloor(a / b) * b; }
 static inline vi virem(vi a, vi b) {
   vi c = {0};

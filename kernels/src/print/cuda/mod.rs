@@ -109,7 +109,7 @@ pub fn prelude() -> String {
     let mut text = String::from("#pragma once\n");
     text += include_str!("prelude.h");
     for function in ALL_MATH {
-        text += &print_math(function, &math::define(function, Target::Cuda.joins()));
+        text += &print_math(function, &math::define(function, Target::Cuda.arithmetic()));
     }
     text
 }

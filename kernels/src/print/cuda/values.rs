@@ -129,6 +129,7 @@ fn unary(op: Unary, ty: Type, a: &str) -> String {
         Unary::ToInt => format!("(int){a}"),
         Unary::Bits => format!("__float_as_int({a})"),
         Unary::FromBits => format!("__int_as_float({a})"),
+        Unary::Sixteenth => format!("exp2f((float)({a} & 15) / 16.0f)"),
     }
 }
 
