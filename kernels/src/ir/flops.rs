@@ -33,7 +33,9 @@ impl Count<'_> {
             Stmt::Let(scalar, expr) if self.types[scalar.0 as usize] == Type::F32 => match expr {
                 Expr::Math(function, _) => self.function(*function),
                 Expr::Binary(op, ..) => u64::from(!matches!(op, Binary::And | Binary::Or | Binary::Xor)),
-                Expr::Unary(op, _) => u64::from(!matches!(op, Unary::ToFloat | Unary::FromBits | Unary::Sixteenth)),
+                Expr::Unary(op, _) => {
+                    u64::from(!matches!(op, Unary::ToFloat | Unary::FromBits | Unary::Sixteenth))
+                }
                 _ => 0,
             },
             _ => 0,

@@ -166,6 +166,7 @@ impl Search<'_> {
         let m = size(&mut shape(left).iter().filter(|a| !over.contains(a)));
         let strides = even_strides(self.module, self.function, left);
         let along = strides.is_some_and(|s| s.iter().any(|(a, step)| *step == 1 && over.contains(a)));
-        Ok(table::server(self.target, (m, size(&mut columns.iter()), size(&mut over.iter())), along))
+        let shape = (m, size(&mut columns.iter()), size(&mut over.iter()));
+        Ok(table::server(self.target, shape, along, table::is_kept(self.function, right)))
     }
 }

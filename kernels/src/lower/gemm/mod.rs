@@ -82,7 +82,8 @@ impl Lowering<'_> {
         let product = product.oriented();
         let g = &product.gemm;
         let whole = g.repeats.is_empty() && g.out.column == 1;
-        let server = table::server(self.options.target, (g.m, g.n, g.k), g.left.column == 1);
+        let kept = table::is_kept(self.function, product.operands[1]);
+        let server = table::server(self.options.target, (g.m, g.n, g.k), g.left.column == 1, kept);
         if server == Server::Library || !whole {
             self.push_gemm(n, given);
             group.into_iter().for_each(|g| self.group(g));
