@@ -70,13 +70,21 @@ pub(super) fn server(target: Target, (m, n, k): (usize, usize, usize), along: bo
     if vectors && along && (kept || m >= ROWS) && k >= TERMS { Server::Kernel } else { Server::Library }
 }
 
-/// Whether a copy of a value is the same in every run as far as the function tells: it is a weight, and nothing is trained. Where
-/// another program of the session trains it, the copy is made in each run.
+/// Whether a copy of a value is the same in every run as far as the function tells: it is a weight, and neither is any state
+/// changed nor this weight's gradient asked for. Where another program of the session trains it, the copy is made in each
+/// run.
 pub(super) fn is_kept(function: &Function, mut value: ValueId) -> bool {
     while let Op::View(_) = function.producer(value).op {
         value = function.producer(value).inputs[0];
     }
     let is_weight =
         |i: &Input| i.value == value && matches!(i.kind, InputKind::Parameter | InputKind::Buffer);
-    function.updates.is_empty() && function.inputs.iter().any(is_weight)
+    let axes = &function.value(value).shape;
+    let is_gradient = |(_, result): &(String, ValueId)| {
+        let of = &function.value(*result).shape;
+        of.len() == axes.len() && of.iter().all(|a| axes.contains(a))
+    };
+    function.updates.is_empty()
+        && function.inputs.iter().any(is_weight)
+        && !function.outputs.iter().any(is_gradient)
 }
