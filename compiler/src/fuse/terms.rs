@@ -67,11 +67,19 @@ pub(super) fn make(graph: &mut Graph, op: Op, operands: Vec<Id>) -> Id {
                     let value = add_number(graph, value);
                     broadcast(graph, &along, value)
                 }
-                None => graph.add(Node::new(op, operands)),
+                None => mapped(graph, op, operands),
             }
         }
         _ => graph.add(Node::new(op, operands)),
     }
+}
+
+/// A map of what is the same along some axes is the same along them.
+fn mapped(graph: &mut Graph, op: Op, operands: Vec<Id>) -> Id {
+    let along = axes(operands.iter().flat_map(|id| axes_of(graph, *id).to_vec()));
+    let narrow: Vec<Id> = operands.iter().map(|id| narrow(graph, *id)).collect();
+    let value = graph.add(Node::new(op, narrow));
+    broadcast(graph, &along, value)
 }
 
 /// A number, known by what it is to twelve digits and computed with as it is: rounding that piles up would tell two ways

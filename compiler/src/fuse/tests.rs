@@ -1,6 +1,7 @@
 //! Every rule of the table, on its own: both sides in f64 on random numbers; and where a rule has a guard, what
 //! it would claim without it is shown to be wrong.
 
+mod blends;
 mod exponentials;
 
 use super::lang::Graph;
@@ -95,7 +96,10 @@ impl Formula<'_, '_> {
 const COLUMNS: usize = 5;
 
 fn samples() -> Vec<Sample> {
-    [sums_and_atoms(), exponentials::samples(), mirror_images()].into_iter().flatten().collect()
+    [sums_and_atoms(), blends::samples(), exponentials::samples(), mirror_images()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn sums_and_atoms() -> Vec<Sample> {

@@ -6,6 +6,7 @@
 
 pub(super) mod algebra;
 pub(super) mod atoms;
+mod blends;
 pub(super) mod exponentials;
 mod flips;
 mod logistic;
@@ -39,6 +40,10 @@ pub(super) static RULES: &[Rule] = &[
     algebra::ABSORB_IN_POWER,
     algebra::FACTOR,
     algebra::FACTOR_SUM,
+    blends::BLEND,
+    blends::UNBLEND,
+    blends::POLYNOMIAL,
+    blends::GATHER,
     sums::PULL,
     sums::NESTED,
     sums::SPLIT,

@@ -1,0 +1,197 @@
+//! Blends of two values, polynomials of one, and sums that are summed apart.
+
+use super::super::lang::{Graph, Node, Op, has_any, number};
+use super::super::terms::Term;
+use super::algebra::factors;
+use super::exponentials::arguments;
+use super::{Rule, is_multiple, multiples, near, nodes, times, with, without};
+use crate::ops::{Map, Reduce};
+use egg::Id;
+
+/// Longer sums are not tried in pairs.
+const LONGEST: usize = 8;
+
+pub(super) const BLEND: Rule = Rule {
+    name: "blend",
+    algebra: "(1 - z) * a + z * b = a + z * (b - a)",
+    guard: "the one weight is one less the other, or both are sigmoids whose arguments have opposite signs",
+    find: blend,
+};
+
+fn blend(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if node.op != Op::Sum || node.operands.len() > LONGEST {
+        return;
+    }
+    let forms: Vec<Vec<Vec<Id>>> = node.operands.iter().map(|id| factors(graph, *id)).collect();
+    for (first, ones) in forms.iter().enumerate() {
+        for (second, others) in forms.iter().enumerate().filter(|o| o.0 != first) {
+            for (weight, a) in ones.iter().flat_map(|one| taken_apart(graph, one)) {
+                for (z, b) in others.iter().flat_map(|other| taken_apart(graph, other)) {
+                    if is_complement(graph, weight, z) {
+                        let difference = Term::Node(Op::Sum, vec![Term::product(b), scaled(-1.0, a.clone())]);
+                        let product = Term::Node(Op::Product, vec![Term::Class(z), difference]);
+                        let rest = without(node, &[first, second]).into_iter().map(Term::Class);
+                        found.push(Term::Node(
+                            Op::Sum,
+                            rest.chain([Term::product(a.clone()), product]).collect(),
+                        ));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A product as a factor and the rest.
+fn taken_apart<'a>(graph: &'a Graph, product: &'a [Id]) -> impl Iterator<Item = (Id, Vec<Id>)> + 'a {
+    product.iter().enumerate().filter(|(_, id)| product.len() > 1 && number(graph, **id).is_none()).map(
+        |(at, id)| {
+            let rest = product.iter().enumerate().filter(|other| other.0 != at).map(|other| *other.1);
+            (graph.find(*id), rest.collect())
+        },
+    )
+}
+
+fn scaled(factor: f64, of: Vec<Id>) -> Term {
+    Term::Node(Op::Product, of.into_iter().map(Term::Class).chain([Term::number(factor)]).collect())
+}
+
+/// Whether one class is one less another.
+fn is_complement(graph: &Graph, one: Id, other: Id) -> bool {
+    let is_difference = |sum: &Node| {
+        let [a, b] = sum.operands.as_slice() else { return false };
+        [(a, b), (b, a)].into_iter().any(|(constant, rest)| {
+            let is_other = |m: &(f64, Id)| near(m.0, -1.0) && m.1 == graph.find(other);
+            number(graph, *constant) == Some(1.0) && multiples(graph, *rest).iter().any(is_other)
+        })
+    };
+    let are_sigmoids = || {
+        arguments(graph, one, Map::Sigmoid)
+            .any(|x| arguments(graph, other, Map::Sigmoid).any(|y| is_multiple(graph, x, -1.0, y)))
+    };
+    nodes(graph, one, |op| *op == Op::Sum).any(is_difference) || are_sigmoids()
+}
+
+pub(super) const UNBLEND: Rule = Rule {
+    name: "blend taken apart",
+    algebra: "a + z * (b - a) = (1 - z) * a + z * b",
+    guard: "a is a term of the sum as it is subtracted in the product",
+    find: |graph, node, found| {
+        if node.op != Op::Sum || node.operands.len() > LONGEST {
+            return;
+        }
+        for (at, operand) in node.operands.iter().enumerate() {
+            for product in nodes(graph, *operand, |op| *op == Op::Product) {
+                for (place, factor) in product.operands.iter().enumerate() {
+                    for sum in nodes(graph, *factor, |op| *op == Op::Sum) {
+                        for (inner, term) in sum.operands.iter().enumerate() {
+                            let is_back = |id: &Id| is_multiple(graph, *term, -1.0, *id);
+                            let others = node.operands.iter().enumerate().filter(|o| o.0 != at);
+                            for (whole, a) in others.filter(|(_, id)| is_back(id)) {
+                                let z = without(product, &[place]);
+                                let less =
+                                    Term::Node(Op::Sum, vec![Term::number(1.0), scaled(-1.0, z.clone())]);
+                                let one = Term::Node(Op::Product, vec![Term::Class(*a), less]);
+                                let b = Term::sum(without(sum, &[inner]));
+                                let z = z.into_iter().map(Term::Class);
+                                let other = Term::Node(Op::Product, z.chain([b]).collect());
+                                let rest = without(node, &[at, whole]).into_iter().map(Term::Class);
+                                found.push(Term::Node(Op::Sum, rest.chain([one, other]).collect()));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    },
+};
+
+pub(super) const POLYNOMIAL: Rule = Rule {
+    name: "polynomial",
+    algebra: "x ^ n * (k + l * x ^ m) = k * x ^ n + l * x ^ (n + m)",
+    guard: "all terms are numbers times powers of x, with whole exponents",
+    find: |graph, node, found| {
+        if node.op != Op::Product {
+            return;
+        }
+        for (at, operand) in node.operands.iter().enumerate() {
+            for sum in nodes(graph, *operand, |op| *op == Op::Sum) {
+                for (place, other) in node.operands.iter().enumerate().filter(|o| o.0 != at) {
+                    for (base, _) in powers(graph, *other) {
+                        let is_power = |id: &Id| {
+                            let of_base = |m: &(f64, Id)| powers(graph, m.1).iter().any(|p| p.0 == base);
+                            number(graph, *id).is_some() || multiples(graph, *id).iter().any(of_base)
+                        };
+                        let is_base = graph.find(*operand) == base;
+                        if !is_base && sum.operands.iter().all(is_power) {
+                            let term = |id: &Id| {
+                                Term::Node(Op::Product, vec![Term::Class(*id), Term::Class(*other)])
+                            };
+                            let expanded = Term::Node(Op::Sum, sum.operands.iter().map(term).collect());
+                            found.push(with(Op::Product, without(node, &[at, place]), expanded));
+                        }
+                    }
+                }
+            }
+        }
+    },
+};
+
+/// A class as whole powers: of itself, and of what it is a power of.
+fn powers(graph: &Graph, id: Id) -> Vec<(Id, i16)> {
+    let of = |n: &Node| match n.op {
+        Op::Power(halves) if halves > 0 && halves % 2 == 0 => Some((graph.find(n.operands[0]), halves / 2)),
+        _ => None,
+    };
+    let itself = number(graph, id).is_none().then_some((graph.find(id), 1));
+    itself.into_iter().chain(graph[id].nodes.iter().filter_map(of)).collect()
+}
+
+pub(super) const GATHER: Rule = Rule {
+    name: "one sum of two",
+    algebra: "k * sum(x, over: A) + k * sum(y, over: A) = k * sum(x + y, over: A)",
+    guard: "x and y have the same axes; not both are products, which are matrix products of their own",
+    find: |graph, node, found| {
+        if node.op != Op::Sum || node.operands.len() > LONGEST {
+            return;
+        }
+        let parts: Vec<_> = node.operands.iter().map(|id| reduced(graph, *id)).collect();
+        for (first, ones) in parts.iter().enumerate() {
+            for (second, others) in parts.iter().enumerate().skip(first + 1) {
+                for (factor, over, x) in ones {
+                    let alike = |o: &&(f64, &Op, Id)| near(o.0.abs(), factor.abs()) && o.1 == *over;
+                    for (other, _, y) in others.iter().filter(alike) {
+                        let is_product =
+                            |id: &Id| nodes(graph, *id, |op| *op == Op::Product).next().is_some();
+                        let same = graph[*x].data.axes == graph[*y].data.axes;
+                        if !same || is_product(x) && is_product(y) || !has_all(graph, *x, over) {
+                            continue;
+                        }
+                        let y = times((other / factor).signum(), *y);
+                        let inner = Term::Node(Op::Sum, vec![Term::Class(*x), y]);
+                        let sum = Term::Node((*over).clone(), vec![inner]);
+                        let sum = Term::Node(Op::Product, vec![Term::number(*factor), sum]);
+                        found.push(with(Op::Sum, without(node, &[first, second]), sum));
+                    }
+                }
+            }
+        }
+    },
+};
+
+/// A class as numbers times reductions.
+fn reduced(graph: &Graph, id: Id) -> Vec<(f64, &Op, Id)> {
+    let sums = |(factor, of): (f64, Id)| {
+        let sums = nodes(graph, of, |op| matches!(op, Op::Reduce(Reduce::Sum, _)));
+        sums.map(move |n| (factor, &n.op, graph.find(n.operands[0])))
+    };
+    multiples(graph, id).into_iter().flat_map(sums).collect()
+}
+
+/// Whether a class has all axes that a reduction sums over.
+fn has_all(graph: &Graph, id: Id, reduce: &Op) -> bool {
+    match reduce {
+        Op::Reduce(_, over) => over.iter().all(|a| has_any(graph, id, &[*a])),
+        _ => false,
+    }
+}
