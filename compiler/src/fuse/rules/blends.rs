@@ -109,42 +109,92 @@ pub(super) const UNBLEND: Rule = Rule {
 pub(super) const POLYNOMIAL: Rule = Rule {
     name: "polynomial",
     algebra: "x ^ n * (k + l * x ^ m) = k * x ^ n + l * x ^ (n + m)",
-    guard: "all terms are numbers times powers of x, with whole exponents",
+    guard: "all terms are numbers times powers of x, which may be several factors",
     find: |graph, node, found| {
         if node.op != Op::Product {
             return;
         }
         for (at, operand) in node.operands.iter().enumerate() {
+            let others: Vec<Id> = without(node, &[at]);
+            let bases: Vec<Id> = others.iter().map(|id| base(graph, *id)).collect();
+            if bases.contains(&graph.find(*operand)) {
+                continue;
+            }
             for sum in nodes(graph, *operand, |op| *op == Op::Sum) {
-                for (place, other) in node.operands.iter().enumerate().filter(|o| o.0 != at) {
-                    for (base, _) in powers(graph, *other) {
-                        let is_power = |id: &Id| {
-                            let of_base = |m: &(f64, Id)| powers(graph, m.1).iter().any(|p| p.0 == base);
-                            number(graph, *id).is_some() || multiples(graph, *id).iter().any(of_base)
-                        };
-                        let is_base = graph.find(*operand) == base;
-                        if !is_base && sum.operands.iter().all(is_power) {
-                            let term = |id: &Id| {
-                                Term::Node(Op::Product, vec![Term::Class(*id), Term::Class(*other)])
-                            };
-                            let expanded = Term::Node(Op::Sum, sum.operands.iter().map(term).collect());
-                            found.push(with(Op::Product, without(node, &[at, place]), expanded));
-                        }
-                    }
+                let terms: Option<Vec<Vec<Id>>> =
+                    sum.operands.iter().map(|term| monomial(graph, *term, &bases)).collect();
+                let Some(used) = terms.map(|terms| terms.concat()) else { continue };
+                let (inside, outside): (Vec<Id>, Vec<Id>) =
+                    others.iter().copied().partition(|id| used.contains(&base(graph, *id)));
+                if !inside.is_empty() {
+                    let term = |id: &Id| Term::product(inside.iter().copied().chain([*id]));
+                    let expanded = Term::Node(Op::Sum, sum.operands.iter().map(term).collect());
+                    found.push(with(Op::Product, outside, expanded));
                 }
             }
         }
     },
 };
 
-/// A class as whole powers: of itself, and of what it is a power of.
-fn powers(graph: &Graph, id: Id) -> Vec<(Id, i16)> {
-    let of = |n: &Node| match n.op {
-        Op::Power(halves) if halves > 0 && halves % 2 == 0 => Some((graph.find(n.operands[0]), halves / 2)),
+pub(super) const FACTOR_POWER: Rule = Rule {
+    name: "factor a power",
+    algebra: "x ^ n * a + x ^ (n + m) * b = x ^ n * (a + x ^ m * b)",
+    guard: "x is a factor of all terms, by exponents of one sign that are not all the same",
+    find: |graph, node, found| {
+        if node.op != Op::Sum || node.operands.len() > LONGEST {
+            return;
+        }
+        let forms: Vec<Vec<Vec<Id>>> = node.operands.iter().map(|id| factors(graph, *id)).collect();
+        let mut bases: Vec<Id> = forms[0].iter().flatten().map(|id| base(graph, *id)).collect();
+        bases.sort_unstable();
+        bases.dedup();
+        for of in bases {
+            let terms: Option<Vec<(i16, Vec<Id>)>> =
+                forms.iter().map(|forms| forms.iter().find_map(|form| divided(graph, form, of))).collect();
+            let Some(terms) = terms else { continue };
+            let least = terms.iter().map(|t| t.0).min_by_key(|halves| halves.abs()).unwrap_or_default();
+            let alike = terms.iter().all(|t| t.0.signum() == least.signum());
+            if !alike || terms.iter().all(|t| t.0 == least) {
+                continue;
+            }
+            let power = |halves: i16| Term::Node(Op::Power(halves), vec![Term::Class(of)]);
+            let rest = |(halves, rest): (i16, Vec<Id>)| match halves == least {
+                true => Term::product(rest),
+                false => with(Op::Product, rest, power(halves - least)),
+            };
+            let sum = Term::Node(Op::Sum, terms.into_iter().map(rest).collect());
+            found.push(Term::Node(Op::Product, vec![power(least), sum]));
+        }
+    },
+};
+
+/// The exponent of a base in a product, in halves, and the other factors.
+fn divided(graph: &Graph, product: &[Id], of: Id) -> Option<(i16, Vec<Id>)> {
+    let at = product.iter().position(|id| base(graph, *id) == of)?;
+    let halves = graph[product[at]].nodes.iter().find_map(|n| match n.op {
+        Op::Power(halves) if graph.find(n.operands[0]) == of => Some(halves),
         _ => None,
-    };
-    let itself = number(graph, id).is_none().then_some((graph.find(id), 1));
-    itself.into_iter().chain(graph[id].nodes.iter().filter_map(of)).collect()
+    });
+    let rest = product.iter().enumerate().filter(|other| other.0 != at).map(|other| *other.1);
+    (number(graph, of).is_none()).then(|| (halves.unwrap_or(2), rest.collect()))
+}
+
+/// What a class is a power of; itself, if of nothing else.
+fn base(graph: &Graph, id: Id) -> Id {
+    let of = |n: &Node| matches!(n.op, Op::Power(_)).then(|| graph.find(n.operands[0]));
+    graph[id].nodes.iter().find_map(of).unwrap_or_else(|| graph.find(id))
+}
+
+/// Of which of some bases a class is a product of powers, beside numbers; of none, if it is a number.
+fn monomial(graph: &Graph, id: Id, bases: &[Id]) -> Option<Vec<Id>> {
+    if number(graph, id).is_some() {
+        return Some(Vec::new());
+    }
+    factors(graph, id).into_iter().find_map(|product| {
+        let letters = product.into_iter().filter(|factor| number(graph, *factor).is_none());
+        let of: Vec<Id> = letters.map(|factor| base(graph, factor)).collect();
+        of.iter().all(|base| bases.contains(base)).then_some(of)
+    })
 }
 
 pub(super) const GATHER: Rule = Rule {

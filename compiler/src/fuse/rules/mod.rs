@@ -43,6 +43,7 @@ pub(super) static RULES: &[Rule] = &[
     blends::BLEND,
     blends::UNBLEND,
     blends::POLYNOMIAL,
+    blends::FACTOR_POWER,
     blends::GATHER,
     sums::PULL,
     sums::NESTED,

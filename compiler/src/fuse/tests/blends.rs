@@ -93,6 +93,28 @@ pub(super) fn samples() -> Vec<Sample> {
             )),
         },
         Sample {
+            rule: "factor a power",
+            left: |f| {
+                let (x, y) = (f.input("x"), f.input("y"));
+                let square = f.mul(x, x);
+                let cube = f.mul(square, x);
+                let (a, b) = (f.mul(square, y), f.times(0.3, cube));
+                f.add(a, b)
+            },
+            beyond: Some((
+                |f| {
+                    let (x, y) = (f.input("x"), f.input("y"));
+                    let square = f.mul(x, x);
+                    f.add(square, y)
+                },
+                |f| {
+                    let (x, y) = (f.input("x"), f.input("y"));
+                    let s = f.add(x, y);
+                    f.mul(x, s)
+                },
+            )),
+        },
+        Sample {
             rule: "one sum of two",
             left: |f| {
                 let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
