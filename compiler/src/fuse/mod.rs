@@ -11,6 +11,7 @@
 mod apart;
 mod cost;
 mod extract;
+mod flats;
 mod flips;
 mod key;
 mod lang;
@@ -172,6 +173,14 @@ fn respell_function(
     canon::run(module, function)?;
     let source = module.function(function).clone();
     let source = apart::apart(module, &source)?.unwrap_or(source);
+    let source = match flats::outwards(module, &source)? {
+        Some(carried) => {
+            module.functions[function.0 as usize] = carried;
+            canon::run(module, function)?;
+            module.function(function).clone()
+        }
+        None => source,
+    };
     let source = match flips::outwards(module, &source)? {
         // What stood behind a reversal can be cleaned up once that is gone.
         Some(turned) => {

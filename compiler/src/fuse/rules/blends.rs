@@ -1,11 +1,11 @@
-//! Blends of two values, polynomials of one, and sums that are summed apart.
+//! Blends of two values, and polynomials of one.
 
-use super::super::lang::{Graph, Node, Op, has_any, number};
+use super::super::lang::{Graph, Node, Op, number};
 use super::super::terms::Term;
 use super::algebra::factors;
 use super::exponentials::arguments;
-use super::{Rule, is_multiple, multiples, near, nodes, times, with, without};
-use crate::ops::{Map, Reduce};
+use super::{Rule, is_multiple, multiples, near, nodes, with, without};
+use crate::ops::Map;
 use egg::Id;
 
 /// Longer sums are not tried in pairs.
@@ -195,53 +195,4 @@ fn monomial(graph: &Graph, id: Id, bases: &[Id]) -> Option<Vec<Id>> {
         let of: Vec<Id> = letters.map(|factor| base(graph, factor)).collect();
         of.iter().all(|base| bases.contains(base)).then_some(of)
     })
-}
-
-pub(super) const GATHER: Rule = Rule {
-    name: "one sum of two",
-    algebra: "k * sum(x, over: A) + k * sum(y, over: A) = k * sum(x + y, over: A)",
-    guard: "x and y have the same axes; not both are products, which are matrix products of their own",
-    find: |graph, node, found| {
-        if node.op != Op::Sum || node.operands.len() > LONGEST {
-            return;
-        }
-        let parts: Vec<_> = node.operands.iter().map(|id| reduced(graph, *id)).collect();
-        for (first, ones) in parts.iter().enumerate() {
-            for (second, others) in parts.iter().enumerate().skip(first + 1) {
-                for (factor, over, x) in ones {
-                    let alike = |o: &&(f64, &Op, Id)| near(o.0.abs(), factor.abs()) && o.1 == *over;
-                    for (other, _, y) in others.iter().filter(alike) {
-                        let is_product =
-                            |id: &Id| nodes(graph, *id, |op| *op == Op::Product).next().is_some();
-                        let same = graph[*x].data.axes == graph[*y].data.axes;
-                        if !same || is_product(x) && is_product(y) || !has_all(graph, *x, over) {
-                            continue;
-                        }
-                        let y = times((other / factor).signum(), *y);
-                        let inner = Term::Node(Op::Sum, vec![Term::Class(*x), y]);
-                        let sum = Term::Node((*over).clone(), vec![inner]);
-                        let sum = Term::Node(Op::Product, vec![Term::number(*factor), sum]);
-                        found.push(with(Op::Sum, without(node, &[first, second]), sum));
-                    }
-                }
-            }
-        }
-    },
-};
-
-/// A class as numbers times reductions.
-fn reduced(graph: &Graph, id: Id) -> Vec<(f64, &Op, Id)> {
-    let sums = |(factor, of): (f64, Id)| {
-        let sums = nodes(graph, of, |op| matches!(op, Op::Reduce(Reduce::Sum, _)));
-        sums.map(move |n| (factor, &n.op, graph.find(n.operands[0])))
-    };
-    multiples(graph, id).into_iter().flat_map(sums).collect()
-}
-
-/// Whether a class has all axes that a reduction sums over.
-fn has_all(graph: &Graph, id: Id, reduce: &Op) -> bool {
-    match reduce {
-        Op::Reduce(_, over) => over.iter().all(|a| has_any(graph, id, &[*a])),
-        _ => false,
-    }
 }

@@ -44,7 +44,6 @@ pub(super) static RULES: &[Rule] = &[
     blends::UNBLEND,
     blends::POLYNOMIAL,
     blends::FACTOR_POWER,
-    blends::GATHER,
     sums::PULL,
     sums::NESTED,
     sums::SPLIT,

@@ -1,4 +1,4 @@
-//! Samples of rules about blends, polynomials and sums of two.
+//! Samples of the rules on blends and polynomials.
 
 use super::{Formula, Sample};
 use crate::graph::ValueId;
@@ -111,28 +111,6 @@ pub(super) fn samples() -> Vec<Sample> {
                     let (x, y) = (f.input("x"), f.input("y"));
                     let s = f.add(x, y);
                     f.mul(x, s)
-                },
-            )),
-        },
-        Sample {
-            rule: "one sum of two",
-            left: |f| {
-                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
-                let p = f.mul(y, z);
-                let (a, b) = (f.sum(x), f.sum(p));
-                f.map(Map::Sub, &[a, b])
-            },
-            beyond: Some((
-                |f| {
-                    let (x, c) = (f.input("x"), f.input("c"));
-                    let (a, b) = (f.sum(x), f.sum(c));
-                    let b = f.times(2.0, b);
-                    f.add(a, b)
-                },
-                |f| {
-                    let (x, c) = (f.input("x"), f.input("c"));
-                    let s = f.add(x, c);
-                    f.sum(s)
                 },
             )),
         },
