@@ -6,7 +6,7 @@
 //! alone or is a product with weights: these can be read under any axes. Anything else stays as it is.
 
 use crate::canon::rewrite;
-use crate::graph::{AxisId, Builder, Function, InputKind, Module, Node, ValueId};
+use crate::graph::{AxisId, Builder, Function, Input, InputKind, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 
 /// How deep an operand is looked through for weights.
@@ -46,7 +46,7 @@ impl<'a> Apart<'a> {
     fn of(function: &'a Function) -> Self {
         let mut free = vec![true; function.values.len()];
         for node in &function.nodes {
-            if !matches!(node.op, Op::Map(_) | Op::View(View::Unflatten { .. })) {
+            if !matches!(node.op, Op::Map(_) | Op::View(View::Unflatten { .. } | View::Rename { .. })) {
                 node.inputs.iter().for_each(|v| free[v.0 as usize] = false);
             }
         }
@@ -64,6 +64,10 @@ impl<'a> Apart<'a> {
         };
         match &node.op {
             Op::View(View::Flatten { to, .. }) => *to == whole,
+            Op::View(View::Rename { from, to }) => {
+                let whole = if *to == whole { *from } else { whole };
+                depth > 0 && self.allows(node.inputs[0], whole, depth - 1)
+            }
             Op::Input => self
                 .function
                 .inputs
@@ -104,6 +108,17 @@ impl Split<'_, '_> {
                     .transpose()
             }
             Op::Contract(over) => self.contraction(over, inputs),
+            Op::View(View::Rename { from, to }) => {
+                let Some((inner, parts, whole)) = self.flattened(inputs[0]) else { return Ok(None) };
+                if parts.contains(to) {
+                    return Ok(None);
+                }
+                let (inner, whole) = match whole == *from {
+                    true => (inner, *to),
+                    false => (self.b.add1(node.op.clone(), &[inner])?, whole),
+                };
+                self.b.add1(Op::View(View::Flatten { from: parts, to: whole }), &[inner]).map(Some)
+            }
             _ => Ok(None),
         }
     }
@@ -155,6 +170,17 @@ impl Split<'_, '_> {
         let node = self.b.function.producer(value).clone();
         match &node.op {
             Op::View(View::Flatten { from, to }) if *to == whole => self.renamed(node.inputs[0], from, parts),
+            Op::View(View::Rename { from, to }) => {
+                let whole = if *to == whole { *from } else { whole };
+                let Some(inner) = self.split(node.inputs[0], whole, parts)? else { return Ok(None) };
+                if whole == *from {
+                    return Ok(Some(inner));
+                }
+                match parts.contains(to) {
+                    true => Ok(None),
+                    false => self.b.add1(node.op.clone(), &[inner]).map(Some),
+                }
+            }
             Op::Input => {
                 self.b.add1(Op::View(View::Unflatten { from: whole, to: parts.to_vec() }), &[value]).map(Some)
             }
@@ -224,4 +250,87 @@ impl Split<'_, '_> {
             false => self.b.add1(Op::View(View::Flatten { from: parts, to: whole }), &[product]).map(Some),
         }
     }
+}
+
+/// A weight that is read with one of its axes taken apart and in no other way: for a while, an input of that shape, so that it
+/// counts as one wherever ties are broken.
+pub(super) struct Weight {
+    name: String,
+    shape: Vec<AxisId>,
+    apart: Op,
+}
+
+/// Makes inputs of weights that are taken apart. [`restore`] is the way back.
+pub(super) fn as_inputs(source: &Function) -> (Function, Vec<Weight>) {
+    let (mut function, mut weights) = (source.clone(), Vec::new());
+    let results = || source.outputs.iter().map(|o| o.1).chain(source.updates.iter().flat_map(|u| [u.0, u.1]));
+    for input in &source.inputs {
+        let readers: Vec<&Node> = source.nodes.iter().filter(|n| n.inputs.contains(&input.value)).collect();
+        let Some((first, rest)) = readers.split_first() else { continue };
+        let is_apart = matches!(first.op, Op::View(View::Unflatten { .. }));
+        let is_weight = matches!(input.kind, InputKind::Parameter | InputKind::Buffer);
+        if !is_weight
+            || !is_apart
+            || rest.iter().any(|n| n.op != first.op)
+            || results().any(|v| v == input.value)
+        {
+            continue;
+        }
+        let shape = source.value(first.outputs[0]).shape.clone();
+        weights.push(Weight {
+            name: input.name.clone(),
+            shape: source.value(input.value).shape.clone(),
+            apart: first.op.clone(),
+        });
+        function.values[input.value.0 as usize].shape.clone_from(&shape);
+        for reader in readers {
+            let apart = reader.outputs[0];
+            function.nodes[source.value(apart).node as usize].op = Op::View(View::Transpose(shape.clone()));
+            let replace = |v: &mut ValueId| *v = if *v == apart { input.value } else { *v };
+            function.nodes.iter_mut().flat_map(|n| &mut n.inputs).for_each(replace);
+            function.outputs.iter_mut().map(|o| &mut o.1).for_each(replace);
+            function.updates.iter_mut().map(|u| &mut u.1).for_each(replace);
+        }
+    }
+    (function, weights)
+}
+
+/// The same function with weights as they are stored.
+pub(super) fn restore(
+    module: &mut Module,
+    source: Function,
+    weights: &[Weight],
+) -> Result<Function, ShapeError> {
+    if weights.is_empty() {
+        return Ok(source);
+    }
+    let mut b = Builder::new(module, source.name.clone());
+    let mut values = vec![ValueId(u32::MAX); source.values.len()];
+    for node in &source.nodes {
+        b.origin = node.origin;
+        let operands: Vec<ValueId> = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
+        let input = source.inputs.iter().find(|i| node.op == Op::Input && i.value == node.outputs[0]);
+        let new = match input {
+            Some(Input { name, kind, value }) => {
+                let (value, weight) = (source.value(*value), weights.iter().find(|w| w.name == *name));
+                let shape = weight.map_or(&value.shape, |w| &w.shape);
+                let stored = b.input(name, kind.clone(), shape.clone(), value.storage);
+                match weight {
+                    Some(weight) => b.add(weight.apart.clone(), &[stored])?,
+                    None => vec![stored],
+                }
+            }
+            None => b.copy(&source, node, operands),
+        };
+        for (old, new) in node.outputs.iter().zip(new) {
+            values[old.0 as usize] = new;
+        }
+    }
+    let new = |id: ValueId| values[id.0 as usize];
+    let outputs = source.outputs.iter().map(|(name, id)| (name.clone(), new(*id))).collect();
+    let updates = source.updates.iter().map(|(state, id)| (new(*state), new(*id))).collect();
+    let mut function = Function { outputs, updates, ..b.function };
+    let place = |name: &str| source.inputs.iter().position(|i| i.name == name);
+    function.inputs.sort_by_key(|i| place(&i.name));
+    Ok(function)
 }

@@ -190,12 +190,13 @@ fn respell_function(
         }
         None => source,
     };
+    let (source, weights) = flats::as_inputs(&source);
     let (mut graph, classes) = load::load(module, &source);
     graph.analysis.chaos = chaos;
     let saturated = saturate::saturate(&mut graph);
     match store::store(module, &source, &mut graph, &classes)? {
         Some(respelled) => {
-            module.functions[function.0 as usize] = respelled;
+            module.functions[function.0 as usize] = flats::restore(module, respelled, &weights)?;
             canon::run(module, function)?;
             if !saturated.complete {
                 result.incomplete.push(source.name);
