@@ -66,6 +66,7 @@ impl Session<'_> {
         if !self.fits_step(&s, level, a.span) || !self.fits_step(&t, level, b.span) {
             return Val::Error;
         }
+        self.remember_exchanged(op, (&s, &t), (a.span, b.span), span);
         self.tensor_binary(op, &s, &t, span).map_or(Val::Error, Val::Tensor)
     }
 
