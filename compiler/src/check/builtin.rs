@@ -542,7 +542,10 @@ impl Session<'_> {
             Some(ExprKind::Arrow(a, b)) => Some((a, b)),
             _ => {
                 let d = Diagnostic::error("A0401", format!("`{what}` takes `from -> to`"), given.span);
-                self.report(with_usage(d, what));
+                let d = with_usage(d, what);
+                let elsewhere =
+                    "it puts positions along one axis in another order; axes have names and need no order";
+                self.report(if what == "permute" { d.help(elsewhere) } else { d });
                 None
             }
         }
