@@ -145,7 +145,7 @@ impl Output {
 /// Which item of a file, with which sizes.
 #[derive(Args, Clone)]
 pub struct ModelArgs {
-    /// The model or block; may be left out where the file has one model.
+    /// The model or block; may be left out where the file has one model, or no model and one block.
     #[arg(long, value_name = "NAME")]
     pub item: Option<String>,
     /// A preset, and after a slash the value of the config that it leaves open: XL/2.

@@ -73,7 +73,7 @@ use std::collections::BTreeMap;
 /// What to make of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The model or block; may be left out where the file has one model.
+    /// The model or block; may be left out where the file has one model, or no model and one block.
     pub item: Option<String>,
     /// `XL/2`: a preset, and after the slash the value of the config marked `@preset_suffix`.
     pub preset: Option<String>,
