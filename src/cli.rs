@@ -145,7 +145,7 @@ impl Output {
 /// Which item of a file, with which sizes.
 #[derive(Args, Clone)]
 pub struct ModelArgs {
-    /// The model or block; may be left out where the file has one model.
+    /// The model or block; may be left out where the file has one model, or no model and one block.
     #[arg(long, value_name = "NAME")]
     pub item: Option<String>,
     /// A preset, and after a slash the value of the config that it leaves open: XL/2.
@@ -544,13 +544,15 @@ pub struct RunArgs {
     /// Parameters and buffers by their names in the checkpoint.
     #[arg(long, value_name = "SAFETENSORS")]
     pub weights: PathBuf,
-    /// Inputs by the names of `forward`, batch first; `output.grad` is the gradient that --grad starts from.
+    /// Inputs by the names of `forward`, batch first; `NAME.grad` (`output.grad` where a result has no name) is the
+    /// gradient of a result that --grad starts from.
     #[arg(long, value_name = "SAFETENSORS")]
     pub inputs: PathBuf,
     /// Where results go: `output` or the results' names, and with --grad `grad.NAME`.
     #[arg(long, value_name = "SAFETENSORS")]
     pub outputs: PathBuf,
-    /// Gradients of sum(output * output.grad), or of mean(output^2) where that is not given.
+    /// Gradients of the sum of NAME * NAME.grad over results whose NAME.grad is among the inputs; where none is, of
+    /// mean(NAME^2) of the first result.
     #[arg(long)]
     pub grad: bool,
     /// In which form.

@@ -41,7 +41,7 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     session.run("forward")?;
     read_outputs(&program, session.as_ref(), batch, &mut results)?;
     if args.grad {
-        seed(&program, &inputs, &results, session.as_mut())?;
+        seed(&program, &inputs, &results, session.as_mut(), output)?;
         session.run("grad")?;
         read_gradients(&program, &wrt, session.as_ref(), batch, &mut results)?;
     }
@@ -219,8 +219,19 @@ fn seed(
     inputs: &Tensors,
     results: &BTreeMap<String, (Vec<usize>, Vec<f32>)>,
     session: &mut dyn Execute,
+    output: &Output,
 ) -> Result<(), Failure> {
     let given = program.outputs.iter().any(|(n, _)| inputs.contains_key(&format!("{n}.grad")));
+    if let [(first, _), (second, _), ..] = &program.outputs[..]
+        && !given
+        && !output.quiet
+    {
+        eprintln!(
+            "note: gradients are those of mean({first}^2): `{first}` is the first of {} results",
+            program.outputs.len()
+        );
+        eprintln!("help: to start from others, give `NAME.grad` among the inputs, such as `{second}.grad`");
+    }
     for (i, (name, _)) in program.outputs.iter().enumerate() {
         let key = format!("{name}.grad");
         let (shape, data) = &results[name];

@@ -93,6 +93,32 @@ fn tensors_of_another_name_or_shape() {
 }
 
 #[test]
+fn gradients_of_several_results() {
+    let base = folder();
+    let (file, weights) = (base.path().join("two.arch"), base.path().join("w.safetensors"));
+    let (inputs, out) = (base.path().join("i.safetensors"), base.path().join("o.safetensors"));
+    let text = "edition 2026\n\nblock Two(D) {\n  param w: [D] = ones\n  param v: [D] = ones\n\
+                \n  forward(x: [D]) -> (near: [D], far: [D]) { (w * x, v * x) }\n}\n";
+    std::fs::write(&file, text).unwrap();
+    let two = |a: f64, b: f64| Tensor::floats(&[2], vec![a, b]);
+    write(&weights, &Tensors::from([("w".to_string(), two(1.0, 1.0)), ("v".to_string(), two(1.0, 1.0))]));
+    let x = Tensor::floats(&[1, 2], vec![3.0, 4.0]);
+    let gradients = |words: &str, given: &[&str]| {
+        let starts = given.iter().map(|n| (n.to_string(), Tensor::floats(&[1, 2], vec![1.0, 1.0])));
+        write(&inputs, &starts.chain([("x".to_string(), x.clone())]).collect());
+        let paths = [("", &file), ("--weights", &weights), ("--inputs", &inputs), ("--outputs", &out)];
+        let said = archc(&format!("run --form interpreter --grad {words}"), &paths).fine().stderr;
+        let found = read(&out);
+        (said, found["grad.w"].data.clone(), found["grad.v"].data.clone())
+    };
+    let (said, w, v) = gradients("", &[]);
+    assert!(said.contains("`near` is the first of 2 results") && said.contains("`far.grad`"), "{said}");
+    assert_eq!((w, v), (vec![9.0, 16.0], vec![0.0, 0.0]));
+    assert_eq!(gradients("--quiet", &[]).0, "");
+    assert_eq!(gradients("", &["far.grad"]), (String::new(), vec![0.0, 0.0], vec![3.0, 4.0]));
+}
+
+#[test]
 fn inputs_of_another_name_or_shape() {
     let base = folder();
     let good = read(&fixture("mamba_mixer", "inputs.safetensors"));

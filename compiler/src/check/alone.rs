@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::block::{Given, TemplateId};
+use super::events::{Event, events};
 use super::forward::{ArgShape, CallShape};
 use super::matching::Slot;
 use super::scope::Env;
@@ -79,11 +80,7 @@ impl Session<'_> {
             Some(tie) => Diagnostic::error("A0202", format!("config `{tie}` has no value"), param.span)
                 .label(format!("`{name}` is as long as `{tie}` says"))
                 .help(format!("give it with `--set {tie}=…` or `--dim {name}=…`")),
-            None => Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), param.span)
-                .help(format!(
-                    "`{}` stands alone here: give the size with `--dim {name}=16`",
-                    block.name.name
-                )),
+            None => size_not_known(block, param),
         });
         None
     }
@@ -193,4 +190,31 @@ impl Session<'_> {
         open.push((name.to_string(), size));
         Some(open.len() - 1)
     }
+}
+
+/// Says that nobody gives an axis parameter a size, and whether anything would come of one.
+fn size_not_known(block: &ast::BlockItem, param: &ast::AxisParam) -> Diagnostic {
+    let (name, shown) = (&param.name.name, &block.name.name);
+    if is_named(block, name) {
+        return Diagnostic::error("A0210", format!("the size of axis `{name}` is not known"), param.span)
+            .help(format!("`{shown}` stands alone here: give the size with `--dim {name}=16`"));
+    }
+    let title = format!("the size of axis `{name}` is not known, and nothing in `{shown}` uses it");
+    Diagnostic::error("A0210", title, param.span).label("no shape, size or value names it").help(format!(
+        "take `{name}` out of the parentheses behind `{shown}`, or give it any size: `--dim {name}=1`"
+    ))
+}
+
+/// Whether anything in a block names one of its axis parameters.
+fn is_named(block: &ast::BlockItem, axis: &str) -> bool {
+    let item = ast::Item::Block(block.clone());
+    let mut named = 0;
+    events(&item, &mut |e| {
+        let (Event::Use(n, _) | Event::Axis(n, _) | Event::Braced(n, _) | Event::Declare(n)) = e else {
+            return;
+        };
+        named += usize::from(n == axis);
+    });
+    // The parameter itself is one of these, but not in a variant, which has no members of its own.
+    named > 1 || block.variant.is_some()
 }

@@ -66,6 +66,7 @@ impl Session<'_> {
         if !self.fits_step(&s, level, a.span) || !self.fits_step(&t, level, b.span) {
             return Val::Error;
         }
+        self.remember_exchanged(op, (&s, &t), (a.span, b.span), span);
         self.tensor_binary(op, &s, &t, span).map_or(Val::Error, Val::Tensor)
     }
 
@@ -288,30 +289,32 @@ impl Session<'_> {
             d = d.also(entry.span, text);
         }
         let (p, q) = (only_a[0].0, only_b[0].0);
+        let lacking = only_b.iter().map(|(a, _)| self.axis_name(*a)).collect::<Vec<_>>().join(", ");
+        let lacking = if only_b.len() > 1 { format!("({lacking})") } else { lacking };
+        let outer = format!(
+            "if the outer {} is meant: `broadcast(x, {lacking})` for the left side `x`",
+            word(symbol)
+        );
+        // Sides that meet in one axis are rather meant to be spread over the others than to meet in these, too, but
+        // where they differ at one place alone a `rename` is more likely to have been forgotten.
+        let differ = a.ids().iter().zip(b.ids()).filter(|(x, y)| *x != y).count();
+        let meet = only_a.len() < a.axes.len() && (a.axes.len() != b.axes.len() || differ != 1);
+        if meet {
+            d = d.help(outer.clone());
+        }
         let alike = self.size_of(p) == self.size_of(q);
-        if alike && (self.is_made_up(p) || self.is_made_up(q)) {
-            let (p, q) = (self.axis_name(p), self.axis_name(q));
-            d = d.help(format!("if they are meant to meet: `rename(…, {q} -> {p})`"));
-        } else if alike {
-            let n = self.size_of(p);
-            let text = format!(
-                "`{}` and `{}` are both {n} long, but equal size does not make them one axis",
-                self.axis_name(p),
-                self.axis_name(q)
-            );
-            d = d.remark(text);
-            d = d.help(format!(
-                "if they are meant to meet: `rename(…, {} -> {})`",
-                self.axis_name(q),
-                self.axis_name(p)
+        let certain = !self.is_made_up(p) && !self.is_made_up(q);
+        let (left, right, n) = (self.axis_name(p), self.axis_name(q), self.size_of(p));
+        if alike && certain {
+            d = d.remark(format!(
+                "`{left}` and `{right}` are both {n} long, but equal size does not make them one axis"
             ));
         }
-        let text = format!(
-            "if the outer {} is meant: `broadcast(x, {})` on one side",
-            word(symbol),
-            self.axis_name(q)
-        );
-        self.report(d.help(text));
+        if alike && (certain || !meet) {
+            d = d.help(format!("if they are meant to meet: `rename(…, {right} -> {left})`"));
+        }
+        let d = if meet { d } else { d.help(outer) };
+        self.report(d);
         false
     }
 }

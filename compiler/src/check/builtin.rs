@@ -542,9 +542,39 @@ impl Session<'_> {
             Some(ExprKind::Arrow(a, b)) => Some((a, b)),
             _ => {
                 let d = Diagnostic::error("A0401", format!("`{what}` takes `from -> to`"), given.span);
-                self.report(with_usage(d, what));
+                let d = with_usage(d, what);
+                let elsewhere =
+                    "it puts positions along one axis in another order; axes have names and need no order";
+                self.report(if what == "permute" { d.help(elsewhere) } else { d });
                 None
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arch_grammar::ast::Item;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn the_language_page_lists_what_is_always_in_scope() {
+        let page = include_str!("../../../docs/language.md");
+        let (_, table) =
+            page.split_once("| always in scope | |\n").expect("the page has a table of operations");
+        let (table, _) = table.split_once("\n\n").expect("the table ends");
+        let code = table.split('`').skip(1).step_by(2);
+        let listed: BTreeSet<&str> = code.filter_map(|c| c.split('(').next()).collect();
+        let prelude = crate::library::STD.iter().find(|(name, _)| *name == crate::library::PRELUDE);
+        let (_, text) = prelude.expect("the library has functions that are in scope everywhere");
+        let (prelude, _) = arch_grammar::parse(arch_grammar::FileId(0), text);
+        let functions = prelude.items.iter().filter_map(|i| match i {
+            Item::Fn(f) => Some(f.name.name.as_str()),
+            _ => None,
+        });
+        let known: BTreeSet<&str> = super::NAMES.iter().copied().chain(functions).collect();
+        let (missing, unknown): (Vec<_>, Vec<_>) =
+            (known.difference(&listed).collect(), listed.difference(&known).collect());
+        assert!(missing.is_empty() && unknown.is_empty(), "missing: {missing:?}, unknown: {unknown:?}");
     }
 }

@@ -102,7 +102,7 @@ impl Session<'_> {
                 _ => inner.bind(&param.name.name, value, param.name.span),
             }
         }
-        let to = Called { name: &function.name.name, layer: None, span };
+        let to = Called { name: &function.name.name, env, layer: None, span };
         let bound = self.bind(to, &shaped, &tensors, &explicit)?;
         self.remember_bindings(&bound);
         let back = self.own_open_axes(&mut inner, &bound);

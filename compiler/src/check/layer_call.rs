@@ -108,7 +108,7 @@ impl Session<'_> {
                 },
             }
         }
-        let to = Called { name: shown, layer: Some(layer.declared), span };
+        let to = Called { name: shown, env, layer: Some(layer.declared), span };
         let bound = self.bind(to, &shaped, &tensors, &explicit)?;
         self.emit_call(layer, shown, &bound, &tensors, args, span)
     }

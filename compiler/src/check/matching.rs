@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::scope::Env;
+use super::transposed::Transposed;
 use super::value::{Entry, Tensor};
 use crate::graph::AxisId;
 use arch_grammar::ast::{ExprKind, Shape};
@@ -28,6 +29,8 @@ pub(super) struct Bound {
     pub args: Vec<Vec<(AxisId, Slot)>>,
     /// For each open axis what bound it.
     pub by: Vec<Binder>,
+    /// Arguments whose axes stand in another order than the signature's, by their names.
+    pub transposed: Vec<Transposed>,
 }
 
 /// What bound an open axis: an argument, by the name of its parameter, or the call by name.
@@ -41,6 +44,8 @@ pub(super) struct Binder {
 #[derive(Clone, Copy)]
 pub(super) struct Called<'c> {
     pub name: &'c str,
+    /// The names that are known at the call.
+    pub env: &'c Env,
     /// Where the layer is declared, if it is one.
     pub layer: Option<Span>,
     /// The place of the call.
@@ -48,13 +53,13 @@ pub(super) struct Called<'c> {
 }
 
 /// An argument beside the parameter that it goes to.
-struct Handed<'m> {
-    to: Called<'m>,
-    parameter: &'m str,
+pub(super) struct Handed<'m> {
+    pub to: Called<'m>,
+    pub parameter: &'m str,
     pattern: &'m [Pattern],
-    declared: Span,
-    value: &'m Tensor,
-    span: Span,
+    pub declared: Span,
+    pub value: &'m Tensor,
+    pub span: Span,
 }
 
 /// What an axis of an argument is for the callee.
@@ -117,6 +122,7 @@ impl Session<'_> {
             let slots = self.bind_one(&handed, &mut bound)?;
             bound.args.push(slots);
         }
+        self.warn_of_transposed(to.env, to.name, &bound);
         Some(bound)
     }
 
@@ -156,6 +162,7 @@ impl Session<'_> {
             self.ambiguous(handed, &unbound, &rest, bound);
             return None;
         }
+        bound.transposed.extend(self.transposed(handed, &unbound, &rest[lifted..]));
         for (axis, open) in rest[lifted..].iter().zip(unbound) {
             let (i, _) = bound.open.insert_full(open.clone(), *axis);
             bound.by.push(Binder { parameter: Some(handed.parameter.to_string()), span: handed.span });
@@ -238,6 +245,11 @@ impl Session<'_> {
         };
         let surplus: Vec<AxisId> = arg.ids().into_iter().filter(|a| !known(a)).collect();
         d = self.with_bindings(d, bound);
+        if let Some(t) = self.transposed_to_blame(shown, arg, bound) {
+            d = self.blamed(d, handed, t);
+            self.report(d);
+            return;
+        }
         let ways = d.help.len();
         d = self.way_to_axis(d, arg, axis, &surplus);
         if d.help.len() == ways {

@@ -50,6 +50,7 @@ mod statement;
 mod static_names;
 mod structure;
 pub mod tests;
+mod transposed;
 mod value;
 mod variants;
 mod whole;
@@ -61,7 +62,7 @@ pub use value::Scalar;
 use crate::graph::{FuncId, Module};
 use crate::ops::ShapeError;
 use crate::program::Program;
-use arch_grammar::{Diagnostic, Sources};
+use arch_grammar::{Diagnostic, Sources, Span};
 use axes::AxisInfo;
 use block::Template;
 use context::Context;
@@ -72,7 +73,7 @@ use std::collections::BTreeMap;
 /// What to make of a file.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
-    /// The model or block; may be left out where the file has one model.
+    /// The model or block; may be left out where the file has one model, or no model and one block.
     pub item: Option<String>,
     /// `XL/2`: a preset, and after the slash the value of the config marked `@preset_suffix`.
     pub preset: Option<String>,
@@ -123,7 +124,7 @@ pub(crate) struct Session<'p> {
     templates: Vec<Template>,
     template_keys: FxHashMap<String, block::TemplateId>,
     /// Items that are being declared, outermost first: a cycle is endless recursion.
-    declaring: Vec<(String, arch_grammar::Span)>,
+    declaring: Vec<(String, Span)>,
     /// Functions under construction, innermost last.
     contexts: Vec<Context>,
     training: bool,
@@ -132,6 +133,8 @@ pub(crate) struct Session<'p> {
     request: Request,
     /// Sizes for axes that nobody gave one, where a block is only checked.
     made_up: Option<made_up::MadeUp>,
+    /// Products and sums, by place, whose axes would stand in another order with their sides exchanged.
+    exchanged: FxHashMap<Span, transposed::Exchanged>,
 }
 
 impl<'p> Session<'p> {
@@ -158,6 +161,7 @@ impl<'p> Session<'p> {
             dims: request.dims.iter().cloned().collect(),
             request: request.clone(),
             made_up: None,
+            exchanged: FxHashMap::default(),
         };
         session.axes.push(AxisInfo::batch());
         session
