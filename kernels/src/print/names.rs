@@ -22,8 +22,14 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn new(kernel: &Kernel) -> Self {
+        Names::beside(kernel, &[])
+    }
+
+    /// The same, where the printer calls other things by these names.
+    pub(super) fn beside(kernel: &Kernel, taken: &[&str]) -> Self {
         let mut names = Names::default();
-        names.visit(&kernel.body, &kernel.axes, &mut Vec::new());
+        let mut around = taken.iter().map(|n| (*n).to_string()).collect();
+        names.visit(&kernel.body, &kernel.axes, &mut around);
         names
     }
 

@@ -32,9 +32,9 @@ use crate::print::Target;
 /// Who computes a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Server {
-    /// A kernel of ours.
+    /// A kernel of ours: on CUDA always.
     Kernel,
-    /// The `gemm` crate; on CUDA a kernel that is printed for its shape.
+    /// The `gemm` crate.
     Library,
 }
 
@@ -49,7 +49,8 @@ pub(super) fn server(target: Target, (m, n, k): (usize, usize, usize), along: bo
     let vectors = match target {
         Target::Avx2 | Target::Avx512 => n >= target.lanes(),
         // The library knows machines that there are no figures of.
-        Target::Generic | Target::Cuda => false,
+        Target::Generic => false,
+        Target::Cuda => return Server::Kernel,
     };
     if vectors && along && m >= ROWS && k >= TERMS { Server::Kernel } else { Server::Library }
 }

@@ -5,13 +5,15 @@
 //!
 //! Outside of vectors all lanes of a warp compute the same; lane 0 alone writes it to memory. Lanes meet
 //! (`__syncwarp`) where one needs what another wrote: see [`sync`].
+//!
+//! Matrix products are cut into tiles, a block each, whose threads have some elements each: see [`tiles`].
 
-mod gemm;
 mod launch;
 mod layout;
 mod loops;
 mod source;
 mod sync;
+mod tiles;
 mod values;
 
 pub use launch::Launch;
@@ -24,6 +26,7 @@ use crate::ir::{Acc, Elem, Extent, Join, Kernel, Math, Operand, Role, Scalar, St
 use layout::{Home, Layout, Mode};
 use std::fmt::{self, Write};
 use sync::{Shared, Since};
+use tiles::Product;
 
 /// Why a plan has no text for CUDA.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,14 +77,18 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
     let layout = Layout::of(kernel)?;
     let mut printer = Printer::new(&kernel.scalars, &kernel.accs, layout);
     printer.kernel = Some(kernel);
-    printer.names = Names::new(kernel);
+    let product = Product::of(kernel);
+    printer.names = Names::beside(kernel, if product.is_some() { &tiles::TAKEN } else { &[] });
     printer.names.wide = wide;
     printer.names.tight = true;
     printer.wide = wide;
     for line in heading(kernel) {
         printer.line(&format!("// {line}"));
     }
-    printer.launch_line(kernel);
+    match &product {
+        Some(product) => printer.tiles_line(product),
+        None => printer.launch_line(kernel),
+    }
     printer.signature(kernel);
     let head = std::mem::take(&mut printer.text);
     printer.indent += 1;
@@ -89,7 +96,10 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
         printer.line("const long long batch = samples;");
     }
     printer.arrays();
-    printer.top(&kernel.body);
+    match &product {
+        Some(product) => printer.tile(product),
+        None => printer.top(&kernel.body),
+    }
     printer.indent -= 1;
     printer.line("}");
     let body = std::mem::replace(&mut printer.text, head);

@@ -1,0 +1,255 @@
+//! Matrix products in CUDA: a block computes a tile of the result from tiles of both operands in shared memory, with the
+//! sums of each thread in its registers; what follows the product is computed of these.
+
+use super::Printer;
+use crate::ir::{Expr, Index, Kernel, Loop, Scalar, Stmt};
+use crate::print::{names, pieces};
+
+/// The part of the sums that is in shared memory at a time.
+const DEPTH: i64 = 16;
+/// Threads along each side of a tile.
+const SIDE: i64 = 16;
+/// Rows or columns that a thread computes of a long side.
+const EACH: i64 = 4;
+/// Threads of a block.
+pub(super) const THREADS: i64 = SIDE * SIDE;
+
+/// What the text calls other things than axes.
+pub(super) const TAKEN: [&str; 13] = [
+    "across", "at", "column0", "columns", "down", "left", "right", "row0", "rows", "sums", "term0", "x", "y",
+];
+
+/// The parts of a kernel that computes a matrix product.
+pub(super) struct Product<'k> {
+    /// The loops around columns and rows, outermost first.
+    repeats: Vec<&'k Loop>,
+    column: &'k Loop,
+    row: &'k Loop,
+    term: &'k Loop,
+    /// The argument that the left and the right factor are read from, and where.
+    factors: [(u32, &'k Index); 2],
+    sum: Scalar,
+    /// What follows that is the same for all elements, what is the same for those of a column, and the rest.
+    follows: [Vec<&'k Stmt>; 3],
+}
+
+impl<'k> Product<'k> {
+    /// Takes a kernel apart, if it has a loop over terms.
+    pub(super) fn of(kernel: &'k Kernel) -> Option<Self> {
+        let first = kernel.body.iter().find_map(|s| match s {
+            Stmt::Loop(l) if l.multiplies() => Some(l),
+            _ => None,
+        })?;
+        let mut repeats = pieces::nest(first);
+        let (row, column) = (repeats.pop()?, repeats.pop()?);
+        let around = [&kernel.body].into_iter().chain(repeats.iter().map(|l| &l.body)).flatten();
+        let [Stmt::Acc(..), Stmt::Loop(term), Stmt::Let(sum, Expr::Acc(_)), rest @ ..] = row.body.as_slice()
+        else {
+            return None;
+        };
+        let [
+            Stmt::Let(_, Expr::Load(left, left_at)),
+            Stmt::Let(_, Expr::Load(right, right_at)),
+            Stmt::Let(..),
+            Stmt::Accumulate(..),
+        ] = term.body.as_slice()
+        else {
+            return None;
+        };
+        let own = |s: &&Stmt| !matches!(s, Stmt::Loop(l) if l.multiplies());
+        Some(Product {
+            column,
+            row,
+            term,
+            factors: [(*left, left_at), (*right, right_at)],
+            sum: *sum,
+            follows: [
+                around.filter(own).collect(),
+                column.body.iter().filter(own).collect(),
+                rest.iter().collect(),
+            ],
+            repeats,
+        })
+    }
+
+    /// The blocks that all tiles take.
+    pub(super) fn tiles(&self, cut: Cut) -> u64 {
+        let [down, across] = self.sides(cut);
+        let tiles = self.repeats.iter().map(|l| count(l)).fold(down as u64, |all, n| all * n as u64);
+        tiles * across as u64
+    }
+
+    /// Tiles along rows and along columns.
+    fn sides(&self, cut: Cut) -> [i64; 2] {
+        [(self.row, cut.height()), (self.column, cut.width())]
+            .map(|(side, tile)| (count(side) as u64).div_ceil(tile as u64) as i64)
+    }
+
+    /// Rows, columns or terms, whatever there are most of.
+    pub(super) fn longest_side(&self) -> i64 {
+        [self.row, self.column, self.term].map(count).into_iter().max().unwrap_or(0)
+    }
+}
+
+fn count(l: &Loop) -> i64 {
+    l.extent.count
+}
+
+/// How a product is cut: elements of a thread along rows and along columns.
+#[derive(Clone, Copy)]
+pub(super) struct Cut {
+    rows: i64,
+    columns: i64,
+}
+
+impl Cut {
+    /// Short sides get tiles that are not much longer than they are.
+    pub(super) fn of(product: &Product<'_>) -> Self {
+        let each = |n: i64| if n <= 2 * SIDE { ((n + SIDE - 1) / SIDE).max(1) } else { EACH };
+        Cut { rows: each(count(product.row)), columns: each(count(product.column)) }
+    }
+
+    fn height(self) -> i64 {
+        self.rows * SIDE
+    }
+
+    fn width(self) -> i64 {
+        self.columns * SIDE
+    }
+
+    /// Bytes of shared memory.
+    pub(super) fn shared(self) -> i64 {
+        DEPTH * (self.height() + 1 + self.width() + 1) * 4
+    }
+}
+
+impl Printer<'_> {
+    /// What a block is for.
+    pub(super) fn tiles_line(&mut self, product: &Product<'_>) {
+        let cut = Cut::of(product);
+        let axis = |l: &Loop| format!("{}: {}", self.names.var(l.var), count(l));
+        let sides = [product.row, product.column].map(axis).join(", ");
+        let over = axis(product.term);
+        let times: Vec<String> = product.repeats.iter().map(|l| axis(l)).collect();
+        let often =
+            if times.is_empty() { String::new() } else { format!(" for each of {}", times.join(", ")) };
+        self.line(&format!("// {sides}, summed over {over}{often}"));
+        let (blocks, height, width) = (product.tiles(cut), cut.height(), cut.width());
+        self.line(&format!("// {blocks} blocks for tiles of {height} x {width}, {THREADS} threads a block"));
+    }
+
+    /// The statements of a block.
+    pub(super) fn tile(&mut self, product: &Product<'_>) {
+        let cut = Cut::of(product);
+        let int = self.int();
+        let (height, width) = (cut.height() + 1, cut.width() + 1);
+        self.line(&format!("__shared__ float rows[{DEPTH}][{height}], columns[{DEPTH}][{width}];"));
+        self.line(&format!("const int x = threadIdx.x % {SIDE}, y = threadIdx.x / {SIDE};"));
+        self.places(product, cut);
+        self.line(&format!("float sums[{}][{}] = {{}};", cut.rows, cut.columns));
+        let terms = count(product.term);
+        self.line(&format!("for ({int} term0 = 0; term0 < {terms}; term0 += {DEPTH}) {{"));
+        self.indent += 1;
+        self.load(product, ("rows", cut.height()), ("row0", product.row), product.factors[0]);
+        self.load(product, ("columns", cut.width()), ("column0", product.column), product.factors[1]);
+        self.line("__syncthreads();");
+        self.multiply(cut);
+        self.line("__syncthreads();");
+        self.indent -= 1;
+        self.line("}");
+        self.follow(product, cut);
+    }
+
+    /// Where the tile of this block begins, and which of the repeats it belongs to. Neighbouring blocks have
+    /// neighbouring columns.
+    fn places(&mut self, product: &Product<'_>, cut: Cut) {
+        let int = self.int();
+        let block = if self.wide { "(long long)blockIdx.x" } else { "blockIdx.x" };
+        let [down, across] = product.sides(cut);
+        let sides = [("column0".to_string(), across, cut.width()), ("row0".to_string(), down, cut.height())];
+        let repeats = product.repeats.iter().rev().map(|l| (self.names.var(l.var), count(l), 1));
+        let all: Vec<(String, i64, i64)> = sides.into_iter().chain(repeats).collect();
+        let mut below = 1;
+        for (i, (name, count, size)) in all.iter().enumerate() {
+            let by = if below == 1 { String::new() } else { format!(" / {below}") };
+            let rest = if i + 1 < all.len() { format!(" % {count}") } else { String::new() };
+            let size = if *size == 1 { String::new() } else { format!(" * {size}") };
+            let place = if *count == 1 { "0".into() } else { format!("{block}{by}{rest}{size}") };
+            self.line(&format!("const {int} {name} = {place};"));
+            below *= count;
+        }
+    }
+
+    /// A tile of an operand; threads go along the side that lies in memory as it is.
+    fn load(
+        &mut self,
+        product: &Product<'_>,
+        (to, size): (&str, i64),
+        (start, side): (&str, &Loop),
+        (arg, index): (u32, &Index),
+    ) {
+        let (v, k) = (self.names.var(side.var), self.names.var(product.term.var));
+        let (inner, depth) = if index.stride(product.term.var) == Some(1) {
+            (format!("at / {DEPTH}"), format!("at % {DEPTH}"))
+        } else {
+            (format!("at % {size}"), format!("at / {size}"))
+        };
+        self.line(&format!("for (int at = threadIdx.x; at < {}; at += {THREADS}) {{", DEPTH * size));
+        self.indent += 1;
+        self.line(&format!("const {} {v} = {start} + {inner}, {k} = term0 + {depth};", self.int()));
+        let inside = format!("{v} < {} && {k} < {}", count(side), count(product.term));
+        let element = format!("a{arg}[{}]", self.index(index));
+        self.line(&format!("{to}[{depth}][{inner}] = {inside} ? {element} : 0.0f;"));
+        self.indent -= 1;
+        self.line("}");
+    }
+
+    fn multiply(&mut self, cut: Cut) {
+        let Cut { rows, columns } = cut;
+        let lines = [
+            "#pragma unroll".to_string(),
+            format!("for (int at = 0; at < {DEPTH}; at++) {{"),
+            format!("  float left[{rows}], right[{columns}];"),
+            "  #pragma unroll".to_string(),
+            format!("  for (int down = 0; down < {rows}; down++) left[down] = rows[at][y + down * {SIDE}];"),
+            "  #pragma unroll".to_string(),
+            format!(
+                "  for (int across = 0; across < {columns}; across++) right[across] = columns[at][x + across * {SIDE}];"
+            ),
+            "  #pragma unroll".to_string(),
+            format!("  for (int down = 0; down < {rows}; down++)"),
+            "    #pragma unroll".to_string(),
+            format!(
+                "    for (int across = 0; across < {columns}; across++) sums[down][across] += left[down] * right[across];"
+            ),
+            "}".to_string(),
+        ];
+        lines.iter().for_each(|line| self.line(line));
+    }
+
+    /// What is computed of the sums, for each element of this thread.
+    fn follow(&mut self, product: &Product<'_>, cut: Cut) {
+        let [always, of_column, of_element] = &product.follows;
+        always.iter().for_each(|s| self.stmt(s));
+        self.each(("across", cut.columns), ("column0 + x", product.column));
+        of_column.iter().for_each(|s| self.stmt(s));
+        self.each(("down", cut.rows), ("row0 + y", product.row));
+        let sum = names::scalar(product.sum);
+        self.line(&format!("const float {sum} = sums[down][across];"));
+        of_element.iter().for_each(|s| self.stmt(s));
+        for _ in 0..2 {
+            self.indent -= 1;
+            self.line("}");
+        }
+    }
+
+    /// Opens the loop over the columns or rows of a thread; those behind the end are passed over.
+    fn each(&mut self, (at, times): (&str, i64), (start, side): (&str, &Loop)) {
+        let v = self.names.var(side.var);
+        self.line("#pragma unroll");
+        self.line(&format!("for (int {at} = 0; {at} < {times}; {at}++) {{"));
+        self.indent += 1;
+        self.line(&format!("const {} {v} = {start} + {at} * {SIDE};", self.int()));
+        self.line(&format!("if ({v} >= {}) continue;", count(side)));
+    }
+}
