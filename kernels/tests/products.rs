@@ -77,9 +77,7 @@ fn on_a_gpu_norms_are_kernels_beside_the_products() {
     let plan = dit(Target::Cuda, false);
     for layer in layers() {
         assert_eq!(readers(&plan, &format!("{layer}weight")), ["gemm"], "{plan}");
-        // Both residuals belong to the norm that follows.
-        let own = if layer.ends_with("proj.") || layer.ends_with("fc2.") { "row" } else { "gemm" };
-        assert_eq!(readers(&plan, &format!("{layer}bias")), [own], "{plan}");
+        assert_eq!(readers(&plan, &format!("{layer}bias")), ["gemm"], "{plan}");
     }
     // Two norms of each block, and the last one.
     assert_eq!((family(&plan, "row_"), family(&plan, "attention_")), (5, 2), "{plan}");

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 
 /// Buffers of more elements than this are indexed with 64 bits. Half of what 32 bits hold: sums on the way to an
 /// index may be larger than the index.
-const NARROW: usize = 1 << 30;
+pub(super) const NARROW: usize = 1 << 30;
 
 /// One function of a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,9 +64,9 @@ fn is_wide(plan: &Plan, kernel: usize) -> bool {
     let large = |s: &SlotId| plan.slot(*s).len > NARROW;
     plan.steps.iter().any(|step| match &step.action {
         Action::Kernel { kernel: k, args, pieces, .. } if *k == kernel => {
-            // The elements of a product have threads in common: its sides say how far an index goes.
+            // Elements of a product have threads in common: not their number counts, but its sides.
             let many = match Product::of(&plan.kernels[kernel]) {
-                Some(product) => product.longest_side() > NARROW as i64,
+                Some(product) => product.is_long(),
                 None => *pieces > NARROW / 32,
             };
             args.iter().any(large) || many

@@ -2,6 +2,7 @@
 //! sums of each thread in its registers; what follows the product is computed of these.
 
 use super::Printer;
+use super::source::NARROW;
 use crate::ir::{Expr, Index, Kernel, Loop, Scalar, Stmt};
 use crate::print::{names, pieces};
 
@@ -85,9 +86,9 @@ impl<'k> Product<'k> {
             .map(|(side, tile)| (count(side) as u64).div_ceil(tile as u64) as i64)
     }
 
-    /// Rows, columns or terms, whatever there are most of.
-    pub(super) fn longest_side(&self) -> i64 {
-        [self.row, self.column, self.term].map(count).into_iter().max().unwrap_or(0)
+    /// Whether there are more rows, columns or terms than 32 bits count with room to spare.
+    pub(super) fn is_long(&self) -> bool {
+        [self.row, self.column, self.term].map(count).into_iter().any(|n| n > NARROW as i64)
     }
 }
 
@@ -141,7 +142,9 @@ impl Printer<'_> {
     /// The statements of a block.
     pub(super) fn tile(&mut self, product: &Product<'_>) {
         let cut = Cut::of(product);
-        let int = self.int();
+        // Addresses may need 64 bits long before a row or column has so many elements.
+        self.names.wide_vars = self.wide && !product.is_long();
+        let int = self.coordinate();
         let (height, width) = (cut.height() + 1, cut.width() + 1);
         self.line(&format!("__shared__ float rows[{DEPTH}][{height}], columns[{DEPTH}][{width}];"));
         self.line(&format!("const int x = threadIdx.x % {SIDE}, y = threadIdx.x / {SIDE};"));
@@ -160,11 +163,16 @@ impl Printer<'_> {
         self.follow(product, cut);
     }
 
+    /// The type of rows, columns and terms.
+    fn coordinate(&self) -> &'static str {
+        if self.wide && !self.names.wide_vars { "long long" } else { "int" }
+    }
+
     /// Where the tile of this block begins, and which of the repeats it belongs to. Neighbouring blocks have
     /// neighbouring columns.
     fn places(&mut self, product: &Product<'_>, cut: Cut) {
-        let int = self.int();
-        let block = if self.wide { "(long long)blockIdx.x" } else { "blockIdx.x" };
+        let int = self.coordinate();
+        let block = if int == "long long" { "(long long)blockIdx.x" } else { "blockIdx.x" };
         let [down, across] = product.sides(cut);
         let sides = [("column0".to_string(), across, cut.width()), ("row0".to_string(), down, cut.height())];
         let repeats = product.repeats.iter().rev().map(|l| (self.names.var(l.var), count(l), 1));
@@ -196,10 +204,17 @@ impl Printer<'_> {
         };
         self.line(&format!("for (int at = threadIdx.x; at < {}; at += {THREADS}) {{", DEPTH * size));
         self.indent += 1;
-        self.line(&format!("const {} {v} = {start} + {inner}, {k} = term0 + {depth};", self.int()));
-        let inside = format!("{v} < {} && {k} < {}", count(side), count(product.term));
+        self.line(&format!("const {} {v} = {start} + {inner}, {k} = term0 + {depth};", self.coordinate()));
+        // Where tiles end with the operand, nothing lies behind it.
+        let ends = [(&v, count(side), size), (&k, count(product.term), DEPTH)];
+        let inside: Vec<String> =
+            ends.iter().filter(|(_, n, by)| n % by != 0).map(|(v, n, _)| format!("{v} < {n}")).collect();
         let element = format!("a{arg}[{}]", self.index(index));
-        self.line(&format!("{to}[{depth}][{inner}] = {inside} ? {element} : 0.0f;"));
+        let value = match inside.is_empty() {
+            true => element,
+            false => format!("{} ? {element} : 0.0f", inside.join(" && ")),
+        };
+        self.line(&format!("{to}[{depth}][{inner}] = {value};"));
         self.indent -= 1;
         self.line("}");
     }
@@ -249,7 +264,9 @@ impl Printer<'_> {
         self.line("#pragma unroll");
         self.line(&format!("for (int {at} = 0; {at} < {times}; {at}++) {{"));
         self.indent += 1;
-        self.line(&format!("const {} {v} = {start} + {at} * {SIDE};", self.int()));
-        self.line(&format!("if ({v} >= {}) continue;", count(side)));
+        self.line(&format!("const {} {v} = {start} + {at} * {SIDE};", self.coordinate()));
+        if count(side) % (times * SIDE) != 0 {
+            self.line(&format!("if ({v} >= {}) continue;", count(side)));
+        }
     }
 }
