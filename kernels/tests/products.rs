@@ -96,12 +96,35 @@ fn gradients_follow_products_too() {
     assert!(plan.steps.iter().any(|s| s.name == "gemm_512x128x512"), "{plan}");
 }
 
+#[test]
+fn on_a_gpu_all_shapes_take_in_what_follows() {
+    // One row, short sums, and a product for each head.
+    for (sizes, w, x) in [
+        ("T = 1, I = 3, H = 1, K = 5", "[K, I]", "[T, I]"),
+        ("T = 40, I = 3, H = 2, K = 5", "[H, K, I]", "[T, I]"),
+        ("T = 40, I = 24, H = 2, K = 33", "[H, I, K]", "[H, T, I]"),
+    ] {
+        let out = if w == "[K, I]" { "[T, K]" } else { "[T, H, K]" };
+        let text = format!(
+            "edition 2026\nmodel A {{\n  dims {sizes}\n  param w: {w} = normal(0.3)\n  param bias: [K] = zeros
+  forward(x: {x}) -> {out} {{\n    let y = sum(w * x, over: I) + bias\n    y * sigmoid(y)\n  }}\n}}\n"
+        );
+        let program = program("shapes", &text, &Request::default());
+        let entry = program.entry;
+        let plan = plan(program, entry, Target::Cuda);
+        // Where the result is stored otherwise than it is asked for, it is copied.
+        let first = &plan.steps[0].name;
+        assert!(first.starts_with("gemm_") && first.contains("_add_sigmoid_"), "{text}{plan}");
+        assert_eq!(family(&plan, "gemm_"), 1, "{text}{plan}");
+    }
+}
+
 /// What follows `y = sum(w * x, over: I)`, and why it is not computed with it.
 fn reason(target: Target, body: &str) -> Vec<Reason> {
     let text = format!(
         "edition 2026\nmodel A {{\n  dims T = 64, I = 32, O = 48\n  param w: [O, I] = normal(0.3)
   param v: [O, I] = normal(0.3)\n  param bias: [O] = zeros
-  forward(x: [T, I]) -> [T, O] {{\n    let y = sum(w * x, over: I)\n{body}\n  }}\n}}\n"
+  forward(x: [T, I], before: [T, O]) -> [T, O] {{\n    let y = sum(w * x, over: I)\n{body}\n  }}\n}}\n"
     );
     let program = program("reasons", &text, &Request::default());
     let entry = program.entry;
@@ -122,4 +145,7 @@ fn reasons_are_given() {
     }
     assert_eq!(reason(Target::Avx2, "    y - mean(y, over: O)"), []);
     assert_eq!(reason(Target::Cuda, "    y - mean(y, over: O)"), [Reason::Rows]);
+    // The sum of both is written for the norm and for what comes behind it, and the product is not.
+    let residual = "    let z = before + y\n    z + bias * (z - mean(z, over: O)) + flip(z, T)";
+    assert_eq!(reason(Target::Cuda, residual), [Reason::Rows]);
 }
