@@ -4,6 +4,7 @@
 //! first reduction can: bias, gate and residual. Where their result is written anyway, the sums need not be; so these
 //! operations, the head of the kernel, leave it and become a group of their own, which joins the product.
 
+use super::analysis::Role;
 use super::cones::{Cone, Unit, Uses};
 use super::group::{Group, Groups};
 use arch_compiler::graph::AxisId;
@@ -29,10 +30,13 @@ impl Uses<'_> {
                     && axes.len() == shape.len()
                     && axes.iter().all(|a| shape.contains(a))
             });
-            if !maps {
+            // A product that is read at another place is not what they are computed with.
+            let follows = nodes.iter().flat_map(|n| &self.reads[*n]).any(|(v, here)| {
+                *here && self.analysis.roles[self.function.value(*v).node as usize] == Role::Product
+            });
+            if !follows || !maps {
                 continue;
             }
-            // Without a product among what is read, nothing is saved.
             let new = Unit::Group(groups.groups.len());
             let after = |n: usize| if nodes.contains(&n) { new } else { self.unit(groups, n) };
             let saves = self.saves(groups, &nodes, after);

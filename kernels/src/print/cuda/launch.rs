@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::layout::{LANES, Layout, Mode};
-use super::tiles::{self, Cut, Product};
+use super::product::{self, Cut, Product};
 use crate::ir::{Extent, Kernel};
 
 /// The grid, the block, and the memory that goes with them.
@@ -30,7 +30,7 @@ impl Launch {
         if let Some(product) = Product::of(kernel) {
             let cut = Cut::of(&product);
             let grid = blocks(&kernel.name, product.tiles(cut))?;
-            let (block, shared) = (tiles::THREADS as u32, cut.shared() as u32);
+            let (block, shared) = (product::THREADS as u32, cut.shared() as u32);
             return Ok(Launch { grid, block, shared, dynamic: 0, local: layout.local() as u32 });
         }
         let pieces = pieces_extent(kernel).at(batch) as u64;

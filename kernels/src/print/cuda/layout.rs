@@ -1,6 +1,6 @@
 //! How a kernel lies on the machine: what a thread is, and where local arrays live.
 
-use super::{Refusal, tiles};
+use super::{Refusal, product};
 use crate::ir::{Acc, Atom, Elem, Expr, Index, IndexVar, Kernel, Local, Loop, LoopKind, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,7 +74,7 @@ impl Layout {
             .map(|(l, u)| (*l, Array { elem: u.elem, len: u.len, home: u.home() }))
             .collect();
         spare_registers(&mut arrays, &seen);
-        let mut warps = if multiplies(kernel) { tiles::THREADS / LANES } else { WARPS };
+        let mut warps = if multiplies(kernel) { product::THREADS / LANES } else { WARPS };
         while bytes(&arrays) * warps > SHARED {
             if warps > 1 {
                 warps /= 2;

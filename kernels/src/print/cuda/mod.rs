@@ -11,6 +11,7 @@
 mod launch;
 mod layout;
 mod loops;
+mod product;
 mod source;
 mod sync;
 mod tiles;
@@ -24,9 +25,9 @@ use super::{ALL_MATH, Target, heading};
 use crate::ir::math::{self, Definition};
 use crate::ir::{Acc, Elem, Extent, Join, Kernel, Math, Operand, Role, Scalar, Stmt, Type};
 use layout::{Home, Layout, Mode};
+use product::Product;
 use std::fmt::{self, Write};
 use sync::{Shared, Since};
-use tiles::Product;
 
 /// Why a plan has no text for CUDA.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! A whole plan as CUDA: every kernel and every matrix product once, with its launch.
 
-use super::tiles::Product;
+use super::product::Product;
 use super::{Launch, Refusal, print_cuda};
 use crate::plan::{Action, Plan, SlotId};
 use indexmap::IndexMap;
