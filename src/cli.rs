@@ -485,7 +485,8 @@ pub struct DevArgs {
     /// Which luminal graph.
     #[arg(long, value_enum, default_value = "executing")]
     pub form: Form,
-    /// For the stage of kernels: print their texts for `c`, `c:avx2` ... or `cuda`, after the plan.
+    /// `c`, `c:avx2` ... or `cuda`: for the stage of kernels print their texts, too, after the plan; with --why, say what
+    /// becomes of the text there (else for `c`).
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.

@@ -29,6 +29,23 @@ fn each_kernel_says_what_is_in_it_and_what_is_not_and_why() {
 }
 
 #[test]
+fn on_a_gpu_norms_say_why_they_are_not_in_the_product() {
+    let base = folder();
+    let file = base.path().join("after.arch");
+    std::fs::write(
+        &file,
+        "edition 2026\n\nblock After(D, O) {\n  param w: [O, D] = normal(0.3)\n  forward(x: [T, D]) -> [T, O] {\n    \
+         let y = sum(w * x, over: D)\n    y / sqrt(mean(y * y, over: O) + 1e-5)\n  }\n}\n",
+    )
+    .unwrap();
+    let words = "dev --dim T=32 --dim D=16 --dim O=24 --stage fused --why --target cuda";
+    let said = archc(words, &[("", &file)]).fine().stdout;
+    assert!(said.contains("not in it   gemm_32x24x16"), "{said}");
+    assert!(said.contains("on a GPU no block computes whole rows"), "{said}");
+    assert!(!said.contains("predicted"), "{said}");
+}
+
+#[test]
 fn a_softmax_that_is_no_attention_kernel_says_why() {
     let base = folder();
     let file = base.path().join("scores.arch");

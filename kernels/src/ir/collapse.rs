@@ -32,7 +32,8 @@ fn join_names(axes: &mut [String], outer: IndexVar, inner: IndexVar) {
 /// The loop and the only statement in it, a loop, as one loop.
 fn merge(outer: &Loop) -> Option<Loop> {
     let [Stmt::Loop(inner)] = outer.body.as_slice() else { return None };
-    if outer.stop.is_some() || inner.stop.is_some() {
+    // Rows and columns of a matrix product stay what they are.
+    if outer.stop.is_some() || inner.stop.is_some() || inner.multiplies() {
         return None;
     }
     let kind = match (outer.kind, inner.kind) {

@@ -120,6 +120,9 @@ pub enum LoopKind {
     Sequential,
     /// One after the other, written out.
     Unrolled,
+    /// One after the other: the terms of a matrix product, whose rows and columns are the two parallel loops around
+    /// it. On a GPU a block computes a tile of these together, and loads what they share once.
+    Terms,
 }
 
 /// An operand: a let-bound value or a number.
@@ -276,6 +279,14 @@ pub struct Loop {
     pub stop: Option<Index>,
     /// What it runs.
     pub body: Vec<Stmt>,
+}
+
+impl Loop {
+    /// Whether the terms of a matrix product are in it, or it is their loop.
+    #[must_use]
+    pub fn multiplies(&self) -> bool {
+        self.kind == LoopKind::Terms || self.body.iter().any(|s| matches!(s, Stmt::Loop(l) if l.multiplies()))
+    }
 }
 
 /// A kernel.

@@ -8,6 +8,7 @@ use super::group::Groups;
 use super::lowering::Lowering;
 use super::order::Unit;
 use crate::plan::{Neighbor, Separate, SlotId};
+use crate::print::Target;
 use arch_compiler::graph::{Function, ValueId};
 use arch_compiler::ops::Op;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,15 +106,25 @@ impl Lowering<'_> {
                 _ => Apart::Scatter,
             }),
         };
-        let group = |unit: Unit| match unit {
-            Unit::Group(g) => Some(g),
+        let follower = |unit: Unit| match unit {
             Unit::Node(n) => self.epilogues.group_of(n),
             _ => None,
+        };
+        let group = |unit: Unit| match unit {
+            Unit::Group(g) => Some(g),
+            unit => follower(unit),
         };
         if let (Unit::Node(n), Some(g)) = (from, group(to))
             && let Some(reason) = self.epilogues.reason(n, g)
         {
             return Apart::Follows(reason.clone());
+        }
+        // What is computed with a product may be read by rows that a GPU cannot compute with it.
+        if let (Some(_), Unit::Group(g)) = (follower(from), to)
+            && self.options.target == Target::Cuda
+            && !self.groups.groups[g].inner.is_empty()
+        {
+            return Apart::Follows(ProductReason::Rows);
         }
         match (from, to) {
             (Unit::Group(a), Unit::Group(b)) if !alone(from) && !alone(to) => self.groups.apart(a, b),

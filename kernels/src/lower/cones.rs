@@ -30,20 +30,28 @@ pub(super) struct Cone {
 /// Who reads what.
 pub(super) struct Uses<'a> {
     module: &'a Module,
-    function: &'a Function,
-    analysis: &'a Analysis,
+    pub function: &'a Function,
+    pub analysis: &'a Analysis,
+    /// Whether what needs whole rows of a product may be computed with it.
+    rows: bool,
     /// By node: the values in memory or of groups that it reads, and whether each is read where it is made.
-    reads: Vec<BTreeMap<ValueId, bool>>,
+    pub reads: Vec<BTreeMap<ValueId, bool>>,
     /// By value: its readers likewise.
-    readers: Vec<BTreeMap<usize, bool>>,
+    pub readers: Vec<BTreeMap<usize, bool>>,
 }
 
 impl<'a> Uses<'a> {
-    pub(super) fn new(module: &'a Module, function: &'a Function, analysis: &'a Analysis) -> Self {
+    pub(super) fn new(
+        module: &'a Module,
+        function: &'a Function,
+        analysis: &'a Analysis,
+        rows: bool,
+    ) -> Self {
         let mut uses = Uses {
             module,
             function,
             analysis,
+            rows,
             reads: vec![BTreeMap::new(); function.nodes.len()],
             readers: vec![BTreeMap::new(); function.values.len()],
         };
@@ -98,7 +106,7 @@ impl<'a> Uses<'a> {
 
     /// All bytes that values between kernels move.
     pub(super) fn all(&self, groups: &Groups) -> i64 {
-        let of = |n: usize| Unit::of(groups, n);
+        let of = |n: usize| self.unit(groups, n);
         let values = (0..self.function.values.len() as u32).map(ValueId);
         values.filter(|v| !self.readers[v.0 as usize].is_empty()).map(|v| self.moved(v, &of)).sum()
     }
@@ -111,6 +119,9 @@ impl<'a> Uses<'a> {
             let readers = outputs.flat_map(|v| self.readers[v.0 as usize].keys());
             let near: BTreeSet<usize> = readers.filter_map(|r| groups.of[*r]).filter(|h| *h != g).collect();
             cones.extend(near.into_iter().filter_map(|h| self.cone(groups, (g, h), chaos)));
+        }
+        if !self.rows {
+            cones.extend(self.heads(groups));
         }
         cones.sort_by_key(|c| (-c.saves, c.nodes.first().copied()));
         let mut taken = BTreeSet::new();
@@ -135,32 +146,48 @@ impl<'a> Uses<'a> {
         if nodes.is_empty() || nodes.len() == members.len() {
             return None;
         }
-        let outputs = nodes.iter().flat_map(|n| self.function.nodes[*n].outputs.iter().copied());
-        let read = nodes.iter().flat_map(|n| self.reads[*n].keys().copied());
-        let values: BTreeSet<ValueId> = outputs.chain(read).collect();
-        let before = |n: usize| Unit::of(groups, n);
-        let after = |n: usize| if nodes.contains(&n) { Unit::Group(to) } else { before(n) };
-        let saves: i64 = values.iter().map(|v| self.moved(*v, &before) - self.moved(*v, &after)).sum();
+        let with = groups.groups[to].members[0];
+        let there = self.unit(groups, with);
+        let after = |n: usize| if nodes.contains(&n) { there } else { self.unit(groups, n) };
+        let saves = self.saves(groups, &nodes, after);
         let apart = nodes.iter().flat_map(|n| {
             let sources = self.reads[*n].keys().map(|v| self.function.value(*v).node as usize);
             sources.map(move |s| (s, *n))
         });
         let apart = apart.filter(|(s, _)| !nodes.contains(s)).collect();
-        let with = groups.groups[to].members[0];
         let is_worth = saves > 0 || chaos.strikes("computes where it is read", with);
         is_worth.then_some(Cone { nodes, with, apart, saves })
+    }
+
+    /// How many bytes fewer move where some nodes are computed in another unit.
+    pub(super) fn saves(
+        &self,
+        groups: &Groups,
+        nodes: &BTreeSet<usize>,
+        after: impl Fn(usize) -> Unit,
+    ) -> i64 {
+        let outputs = nodes.iter().flat_map(|n| self.function.nodes[*n].outputs.iter().copied());
+        let read = nodes.iter().flat_map(|n| self.reads[*n].keys().copied());
+        let values: BTreeSet<ValueId> = outputs.chain(read).collect();
+        let before = |n: usize| self.unit(groups, n);
+        values.iter().map(|v| self.moved(*v, &before) - self.moved(*v, &after)).sum()
+    }
+
+    /// What a node is computed in.
+    pub(super) fn unit(&self, groups: &Groups, n: usize) -> Unit {
+        match groups.of[n] {
+            Some(g) if !self.rows && !groups.groups[g].inner.is_empty() => Unit::Rows(g),
+            Some(g) => Unit::Group(g),
+            None => Unit::Node(n),
+        }
     }
 }
 
 /// What runs at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Unit {
+pub(super) enum Unit {
     Group(usize),
+    /// A group that cannot be computed with a product, since it needs whole rows of it.
+    Rows(usize),
     Node(usize),
-}
-
-impl Unit {
-    fn of(groups: &Groups, n: usize) -> Self {
-        groups.of[n].map_or(Unit::Node(n), Unit::Group)
-    }
 }

@@ -60,13 +60,14 @@ struct Grouping<'a> {
     refused: Vec<(usize, usize, Apart)>,
 }
 
-/// Groups the members of a function, so that few bytes move between groups.
+/// Groups the members of a function, so that few bytes move between groups. `rows`: whether what needs whole rows of
+/// a product may be computed with it.
 pub(super) fn group(
     module: &Module,
     function: &Function,
     analysis: &Analysis,
     around: &[AxisId],
-    chaos: Chaos,
+    (rows, chaos): (bool, Chaos),
 ) -> Groups {
     let greedy = |apart: &BTreeSet<(usize, usize)>| {
         let of = vec![None; function.nodes.len()];
@@ -78,7 +79,7 @@ pub(super) fn group(
     if !around.is_empty() {
         return best;
     }
-    let uses = Uses::new(module, function, analysis);
+    let uses = Uses::new(module, function, analysis, rows);
     let mut least = uses.all(&best);
     let mut apart = BTreeSet::new();
     for round in 0..ROUNDS {

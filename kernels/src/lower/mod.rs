@@ -20,6 +20,7 @@ mod cones;
 mod element;
 mod gemm;
 mod group;
+mod heads;
 mod lowering;
 mod order;
 mod product;

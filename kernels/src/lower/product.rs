@@ -27,6 +27,9 @@ impl Matrix {
     }
 }
 
+/// A repeat, and the axes that it is made of, outermost first.
+type Repeated = (Repeat, Vec<AxisId>);
+
 /// Axes that run as one: length and strides in two matrices.
 #[derive(Clone, Debug)]
 struct Run {
@@ -72,18 +75,20 @@ impl Lowering<'_> {
                 b = self.packed(right, &[&both[..], &columns, &order].concat(), n);
             }
         }
-        let (row, mut repeats) = self.longest(&rows, &a, &c, |s| [s[0], 0, s[1]]);
+        let (row, mut repeated) = self.longest(&rows, &a, &c, |s| [s[0], 0, s[1]]);
         let (column, more) = self.longest(&columns, &b, &c, |s| [0, s[0], s[1]]);
-        repeats.extend(more);
+        repeated.extend(more);
         let sum = self.runs(over, &a, &b);
         let sum = sum.into_iter().next().unwrap_or_else(Run::none);
         for axis in both {
             let strides = [a.stride(axis), b.stride(axis), c.stride(axis)].map(|s| s as isize);
-            repeats.push(Repeat { count: self.module.size(axis, self.options.batch), strides });
+            let count = self.module.size(axis, self.options.batch);
+            repeated.push((Repeat { count, strides }, vec![axis]));
         }
-        repeats.retain(|r| r.count != 1);
-        repeats.sort_by_key(|r| std::cmp::Reverse(r.strides[2].abs()));
-        merge_repeats(&mut repeats);
+        repeated.retain(|r| r.0.count != 1);
+        repeated.sort_by_key(|r| std::cmp::Reverse(r.0.strides[2].abs()));
+        merge_repeats(&mut repeated);
+        let (repeats, repeated) = repeated.into_iter().unzip();
         let gemm = Gemm {
             m: row.size,
             n: column.size,
@@ -94,7 +99,7 @@ impl Lowering<'_> {
             repeats,
         };
         let (rows, columns) = (row.outermost_first(), column.outermost_first());
-        self.multiply(n, Product { gemm, rows, columns, operands: [left, right] });
+        self.multiply(n, Product { gemm, rows, columns, repeated, operands: [left, right] });
     }
 
     /// From one element of a value to the next along an axis, if it lies in memory with even steps.
@@ -165,7 +170,7 @@ impl Lowering<'_> {
         operand: &Matrix,
         out: &Matrix,
         place: impl Fn([i64; 2]) -> [i64; 3],
-    ) -> (Run, Vec<Repeat>) {
+    ) -> (Run, Vec<Repeated>) {
         let mut runs = self.runs(axes, operand, out);
         let Some(best) = (0..runs.len()).max_by_key(|i| runs[*i].size) else {
             return (Run::none(), Vec::new());
@@ -173,7 +178,10 @@ impl Lowering<'_> {
         let best = runs.remove(best);
         let repeats = runs
             .into_iter()
-            .map(|r| Repeat { count: r.size, strides: place(r.strides).map(|s| s as isize) })
+            .map(|r| {
+                let strides = place(r.strides).map(|s| s as isize);
+                (Repeat { count: r.size, strides }, r.outermost_first())
+            })
             .collect();
         (best, repeats)
     }
@@ -204,13 +212,14 @@ fn by_stride(axes: &[AxisId], of: &Matrix) -> Vec<AxisId> {
 }
 
 /// Repeats that continue one another in everything become one.
-fn merge_repeats(repeats: &mut Vec<Repeat>) {
+fn merge_repeats(repeats: &mut Vec<Repeated>) {
     let mut i = 1;
     while i < repeats.len() {
-        let (outer, inner) = (repeats[i - 1], repeats[i]);
+        let (outer, inner) = (repeats[i - 1].0, repeats[i].0);
         if (0..3).all(|s| outer.strides[s] == inner.strides[s] * inner.count as isize) {
-            repeats[i - 1] = Repeat { count: outer.count * inner.count, strides: inner.strides };
-            repeats.remove(i);
+            repeats[i - 1].0 = Repeat { count: outer.count * inner.count, strides: inner.strides };
+            let (_, axes) = repeats.remove(i);
+            repeats[i - 1].1.extend(axes);
         } else {
             i += 1;
         }

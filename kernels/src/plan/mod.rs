@@ -105,7 +105,7 @@ pub enum Action {
         /// How many of them to run at a time: from the shapes, never from the number of threads.
         grain: usize,
     },
-    /// A matrix product.
+    /// A matrix product that a library runs; there is none for CUDA.
     Gemm(Gemm),
 }
 

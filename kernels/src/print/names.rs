@@ -16,14 +16,22 @@ pub(super) struct Names {
     vars: BTreeMap<IndexVar, String>,
     /// Whether loaded integers must become wider before they are multiplied.
     pub wide: bool,
+    /// Whether variables must, too.
+    pub wide_vars: bool,
     /// Whether an index has no more brackets than it needs.
     pub tight: bool,
 }
 
 impl Names {
     pub(super) fn new(kernel: &Kernel) -> Self {
+        Names::beside(kernel, &[])
+    }
+
+    /// The same, where the printer calls other things by these names.
+    pub(super) fn beside(kernel: &Kernel, taken: &[&str]) -> Self {
         let mut names = Names::default();
-        names.visit(&kernel.body, &kernel.axes, &mut Vec::new());
+        let mut around = taken.iter().map(|n| (*n).to_string()).collect();
+        names.visit(&kernel.body, &kernel.axes, &mut around);
         names
     }
 
@@ -145,6 +153,7 @@ fn index_text(names: &Names, index: &Index, lane: Option<&Lane<'_>>) -> String {
         let atom = match atom {
             Atom::Var(v) => match lane {
                 Some(l) if l.var == *v => format!("({} + l)", names.var(*v)),
+                _ if names.wide_vars => format!("(long long){}", names.var(*v)),
                 _ => names.var(*v),
             },
             Atom::Data(s) => match lane {

@@ -21,6 +21,8 @@ mod mutants;
 mod ops;
 #[path = "../../../runtime/tests/executing/paper_blocks.rs"]
 mod paper_blocks;
+#[path = "../../../runtime/tests/executing/products.rs"]
+mod products;
 mod runner;
 mod sanitizers;
 #[path = "../../../runtime/tests/executing/scans.rs"]

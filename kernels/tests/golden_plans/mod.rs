@@ -142,14 +142,6 @@ fn recurrent_network(target: Target) -> Plan {
     })
 }
 
-fn matrix_product(target: Target) -> Plan {
-    plan(target, Module::default(), |b| {
-        let (t, i, o) = (b.module.add_axis("T", 40), b.module.add_axis("I", 24), b.module.add_axis("O", 72));
-        let (x, weight) = (float(b, "x", &[BATCH, t, i]), float(b, "weight", &[o, i]));
-        add(b, Op::Contract(vec![i]), &[x, weight])
-    })
-}
-
 /// The last block of queries is short.
 fn attention(target: Target) -> Plan {
     plan(target, Module::default(), |b| {
@@ -185,22 +177,16 @@ fn product_bias_silu(target: Target) -> Plan {
 
 /// Every golden kernel by its name, as a plan of one step; in C a product has one more, that copies the weight.
 pub fn all(target: Target) -> Vec<(&'static str, Plan)> {
-    let mut all = vec![
+    vec![
         ("silu_gate", silu_gate(target)),
         ("layer_norm", layer_norm(target)),
         ("softmax", softmax(target)),
         ("attention", attention(target)),
+        ("product_bias_silu", product_bias_silu(target)),
         ("bias_gradient", bias_gradient(target)),
         ("embedding_gradient", embedding_gradient(target)),
         ("window", window(target)),
         ("selective_scan", selective_scan(target)),
         ("recurrent_network", recurrent_network(target)),
-    ];
-    match target {
-        // In C it is a library's.
-        Target::Cuda => all.push(("matrix_product", matrix_product(target))),
-        // In CUDA what follows a product is a kernel of its own.
-        _ => all.push(("product_bias_silu", product_bias_silu(target))),
-    }
-    all
+    ]
 }

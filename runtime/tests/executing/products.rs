@@ -114,22 +114,61 @@ fn a_sum_of_two_products_is_computed_with_the_later_one() {
     check([32, 24, 40], "", body, 4, &terms(body));
 }
 
+/// A model of these dims, parameters and statements, forward and with gradients of `w` and `bias`.
+fn check_text(dims: &str, params: &str, forward: &str, batch: usize, targets: &Terms) {
+    let text = format!("edition 2026\nmodel A {{\n  dims {dims}\n{params}\n  forward{forward}\n}}\n");
+    let outcome = compile(&NoFiles, "products", &text, &Request::default());
+    let Program { mut module, entry, .. } =
+        outcome.program.unwrap_or_else(|| panic!("{text}\n{:?}", outcome.diagnostics));
+    compare(&format!("{text}\nforward"), &module, entry, batch, targets);
+    // Gradients are those of one result.
+    if module.function(entry).outputs.len() == 1 {
+        let both = grad::value_and_grad(&mut module, entry, &["w", "bias"]).expect("all have gradients");
+        compare(&format!("{text}\ngradients"), &module, both, batch, targets);
+    }
+}
+
 #[test]
 fn columns_and_rows_of_several_axes() {
     for (h, k, batch) in [(3, 16, 8), (4, 5, 9), (2, 40, 8)] {
-        let text = format!(
-            "edition 2026\nmodel A {{\n  dims R = 5, T = 4, I = 20, H = {h}, K = {k}\n  param w: [H, K, I] = normal(0.3)
-  param bias: [H, K] = normal(1.0)\n  param scale: [R, K] = ones
-  forward(x: [R, T, I]) -> [R, T, H, K] {{
+        let dims = format!("R = 5, T = 4, I = 20, H = {h}, K = {k}");
+        let params = "
+  param w: [H, K, I] = normal(0.3)
+  param bias: [H, K] = normal(1.0)
+  param scale: [R, K] = ones";
+        let forward = "(x: [R, T, I]) -> [R, T, H, K] {
     let y = sum(w * x, over: I) + bias
-    y * sigmoid(scale * y)\n  }}\n}}\n"
-        );
-        let outcome = compile(&NoFiles, "columns", &text, &Request::default());
-        let Program { mut module, entry, .. } =
-            outcome.program.unwrap_or_else(|| panic!("{text}\n{:?}", outcome.diagnostics));
-        let both = grad::value_and_grad(&mut module, entry, &["x", "w", "bias"]).expect("all have gradients");
+    y * sigmoid(scale * y)\n  }";
         let terms = Terms::everywhere(&PRODUCTS, Fill::Signed, 1);
-        compare(&format!("{h} by {k}, forward"), &module, entry, batch, &terms);
-        compare(&format!("{h} by {k}, gradients"), &module, both, batch, &terms);
+        check_text(&dims, params, forward, batch, &terms);
+    }
+}
+
+/// A product for each head, and one whose columns lie apart from one another.
+#[test]
+fn what_follows_products_that_are_repeated() {
+    for (h, k, batch) in [(3, 16, 3), (4, 5, 1), (2, 33, 2)] {
+        let dims = format!("T = 19, I = 20, H = {h}, K = {k}");
+        let params = "
+  param w: [H, I, K] = normal(0.3)
+  param bias: [H, K] = normal(1.0)";
+        let forward = "(x: [H, T, I], gate: [H]) -> [T, H, K] {
+    let y = sum(w * x, over: I) + bias
+    gate * silu(y)\n  }";
+        check_text(&dims, params, forward, batch, &terms(&format!("{h} heads of {k}")));
+    }
+}
+
+#[test]
+fn a_result_that_is_asked_for_is_stored_beside_what_follows() {
+    for (t, o, batch) in [(1, 1, 1), (63, 65, 1), (29, 31, 3)] {
+        let dims = format!("T = {t}, I = 20, O = {o}");
+        let params = "
+  param w: [O, I] = normal(0.3)
+  param bias: [O] = normal(1.0)";
+        let forward = "(x: [T, I], r: [T, O]) -> (sums: [T, O], y: [T, O]) {
+    let y = sum(w * x, over: I)
+    (y, r + gelu(y + bias))\n  }";
+        check_text(&dims, params, forward, batch, &terms(&format!("{t} by {o}")));
     }
 }

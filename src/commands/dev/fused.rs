@@ -2,6 +2,7 @@
 
 use super::why;
 use crate::cli::{DevArgs, Fuse};
+use crate::commands::kernels;
 use crate::failure::Failure;
 use crate::lowered;
 use arch_compiler::graph;
@@ -34,6 +35,7 @@ fn planned(
     fuse: Fuse,
 ) -> Result<(Plan, Vec<Chosen>), Failure> {
     let entry = lowered::entry(program, args.grad, Fuse::Off, args.memory)?;
-    let options = Options { target: Target::PINNED, batch: args.batch, sources: Some(sources) };
+    let target = args.target.as_deref().map_or(Ok(Target::PINNED), kernels::target)?;
+    let options = Options { target, batch: args.batch, sources: Some(sources) };
     lowered::plan_and_scans(program, entry, &options, fuse)
 }

@@ -4,10 +4,11 @@ use arch_compiler::cost::grouped;
 use arch_compiler::fuse::{Canonical, Fired};
 use arch_compiler::schedule::{Chosen, Form};
 use arch_grammar::Sources;
+use arch_kernels::Target;
 use arch_kernels::plan::{Machine, Plan, Step};
 use std::collections::BTreeMap;
 
-/// What is predicted is for this machine, whatever machine it is asked on.
+/// What is predicted is for this machine, whatever machine it is asked on; of a GPU nothing is.
 const MACHINE: Machine = Machine::TWO_CORES;
 
 /// Prints the rules, the sums of both plans and each kernel.
@@ -25,12 +26,14 @@ pub fn print(canonical: &Canonical, (before, after): (&Plan, &Plan), in_time: &[
     products(canonical, sources);
     scans(canonical, in_time, sources);
     println!("\nThe whole, at batch {}:", after.batch);
-    total("each operation by itself", after.separate.iter().map(|s| s.bytes).sum(), seconds(after).1, None);
-    total("as written, fused", before.bytes_moved(), seconds(before).0, Some(before.counts()));
-    total("canonical, fused", after.bytes_moved(), seconds(after).0, Some(after.counts()));
-    println!(
-        "  (predicted from bytes and operations for two cores with AVX-512; `archc bench --profile` measures)"
-    );
+    total("each operation by itself", after.separate.iter().map(|s| s.bytes).sum(), &times(after).1, None);
+    total("as written, fused", before.bytes_moved(), &times(before).0, Some(before.counts()));
+    total("canonical, fused", after.bytes_moved(), &times(after).0, Some(after.counts()));
+    if after.target != Target::Cuda {
+        println!(
+            "  (predicted from bytes and operations for two cores with AVX-512; `archc bench --profile` measures)"
+        );
+    }
     println!("\nWhat is run, in order; equal kernels are shown once:");
     let rules = Rules::new(canonical, sources);
     for (at, times) in distinct(after) {
@@ -77,16 +80,21 @@ fn rule(fired: &Fired) -> String {
     format!("{:<24} {}{guard}", fired.rule, fired.algebra)
 }
 
-fn seconds(plan: &Plan) -> (f64, f64) {
+/// What all steps are predicted to take, and their operations one by one, as text.
+fn times(plan: &Plan) -> (String, String) {
     let each = (0..plan.steps.len()).map(|at| plan.predicted_seconds(at, &MACHINE));
-    each.fold((0.0, 0.0), |(fused, separate), (f, s)| (fused + f, separate + s))
+    let (fused, separate) = each.fold((0.0, 0.0), |(fused, separate), (f, s)| (fused + f, separate + s));
+    match plan.target {
+        Target::Cuda => (String::new(), String::new()),
+        _ => (time(fused), time(separate)),
+    }
 }
 
-fn total(what: &str, bytes: u64, seconds: f64, counts: Option<(usize, usize)>) {
+fn total(what: &str, bytes: u64, time: &str, counts: Option<(usize, usize)>) {
     let counts = counts.map_or_else(String::new, |(kernels, products)| {
         format!("   {kernels} kernels, {products} matrix products")
     });
-    println!("  {what:<26} {:>18} bytes {:>12}{counts}", grouped(bytes), time(seconds));
+    println!("  {what:<26} {:>18} bytes {time:>12}{counts}", grouped(bytes));
 }
 
 fn time(seconds: f64) -> String {
@@ -150,6 +158,11 @@ fn kernel(plan: &Plan, at: usize, times: usize, rules: &Rules<'_>) {
     }
     let separate = plan.separate[at];
     let (own, apart) = plan.predicted_seconds(at, &MACHINE);
+    let predicted = |text: String| {
+        if plan.target != Target::Cuda {
+            println!("  predicted   {text}");
+        }
+    };
     if separate.operations > 1 {
         let before = grouped(separate.bytes);
         println!(
@@ -157,10 +170,10 @@ fn kernel(plan: &Plan, at: usize, times: usize, rules: &Rules<'_>) {
             grouped(step.bytes),
             separate.operations
         );
-        println!("  predicted   {}, in place of {}", time(own), time(apart));
+        predicted(format!("{}, in place of {}", time(own), time(apart)));
     } else {
         println!("  bytes       {}", grouped(step.bytes));
-        println!("  predicted   {}", time(own));
+        predicted(time(own));
     }
     for fired in rules.of(&step.origins) {
         println!("  rule        {}", rule(fired));

@@ -73,14 +73,14 @@ impl Kernel<'_> {
         }
         if let Some(epilogue) = &self.epilogue {
             let row = enter(p, LoopKind::Sequential, &rows);
-            let mut env = self.position(p, &self.product.rows, &first.plus(&row, 1));
+            let mut env = position(p, &self.product.rows, self.batch, &first.plus(&row, 1));
             if !along {
                 let columns = &self.product.columns;
                 let names: Vec<&str> = columns.iter().map(|a| p.module.axis(*a).name.as_str()).collect();
                 let count = if behind { n } else { cut.width };
                 let lane = enter(p, LoopKind::Vector, &Span::of(count, &names.join("_")));
                 let at = if behind { lane } else { column.plus(&lane, 1) };
-                env.extend(self.position(p, columns, &at));
+                env.extend(position(p, columns, self.batch, &at));
             }
             epilogue.rows().emit_at(p, &env);
         }
@@ -140,24 +140,6 @@ impl Kernel<'_> {
         .emit(p);
     }
 
-    /// Where a row or column stands on the axes that rows or columns are made of.
-    fn position(&self, p: &Puller<'_, '_>, axes: &[AxisId], at: &Index) -> Env {
-        let extent = |v| p.body.extent(v);
-        let mut rest = at.clone();
-        let mut env = Env::new();
-        for (i, axis) in axes.iter().enumerate().rev() {
-            // The outermost axis takes what is left.
-            let size = p.module.size(*axis, self.batch) as i64;
-            if i == 0 {
-                env.push((*axis, rest.clone()));
-            } else {
-                env.push((*axis, rest.modulo(size, &extent)));
-                rest = rest.div(size, &extent);
-            }
-        }
-        env
-    }
-
     /// From one element to the next along each axis, in rows of a width.
     fn strides(&self, p: &Puller<'_, '_>, width: i64) -> Strides {
         let mut strides = Strides::new();
@@ -171,9 +153,27 @@ impl Kernel<'_> {
     }
 }
 
+/// Where a row or column stands on the axes that rows or columns are made of.
+pub(super) fn position(p: &Puller<'_, '_>, axes: &[AxisId], batch: usize, at: &Index) -> Env {
+    let extent = |v| p.body.extent(v);
+    let mut rest = at.clone();
+    let mut env = Env::new();
+    for (i, axis) in axes.iter().enumerate().rev() {
+        // The outermost axis takes what is left.
+        let size = p.module.size(*axis, batch) as i64;
+        if i == 0 {
+            env.push((*axis, rest.clone()));
+        } else {
+            env.push((*axis, rest.modulo(size, &extent)));
+            rest = rest.div(size, &extent);
+        }
+    }
+    env
+}
+
 /// What is joined to one product is emitted like any group, but at a place that is given.
 impl<'k> Epilogue<'k> {
-    fn rows(&self) -> Rows<'k> {
+    pub(super) fn rows(&self) -> Rows<'k> {
         Rows {
             sweeps: false,
             frame: 0,

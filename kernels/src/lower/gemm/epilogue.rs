@@ -124,6 +124,9 @@ impl Search<'_> {
         if moved {
             return Err(Reason::Moved);
         }
+        if self.target == Target::Cuda && !group.inner.is_empty() {
+            return Err(Reason::Rows);
+        }
         if group.outer.len() + group.inner.len() != shape.len()
             || !shape.iter().all(own)
             || !along
@@ -144,6 +147,10 @@ impl Search<'_> {
 
     /// Who computes a product, as far as its shape tells.
     fn server(&self, n: usize) -> Result<Server, Reason> {
+        // There rows and columns may lie in any way.
+        if self.target == Target::Cuda {
+            return Ok(Server::Kernel);
+        }
         let node = &self.function.nodes[n];
         let Op::Contract(over) = &node.op else { return Ok(Server::Library) };
         let shape = |v: ValueId| &self.function.value(v).shape;

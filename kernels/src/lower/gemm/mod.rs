@@ -6,6 +6,7 @@
 //! - [`pack`]: the right operand, copied into panels as the kernel reads it; once for all products that share it.
 //! - [`epilogue`]: which group of maps and row reductions joins a product; or the [`Reason`] why it may not.
 //! - [`emit`]: the kernel.
+//! - [`tiled`]: the kernel on a GPU, where all products are ours and what follows is computed of a thread's sums.
 //!
 //! The loops are those of Goto and van de Geijn (Anatomy of High-Performance Matrix Multiplication, ACM TOMS
 //! 34(3), 2008) without their copy of the left operand: its rows are read number by number, which costs nothing
@@ -17,6 +18,7 @@ mod epilogue;
 mod pack;
 mod reason;
 mod table;
+mod tiled;
 mod tiles;
 
 pub(super) use epilogue::{Epilogues, find};
@@ -24,8 +26,9 @@ pub(super) use pack::Packs;
 pub use reason::Reason;
 
 use super::lowering::Lowering;
-use super::pull::Place;
+use super::pull::{Place, Puller};
 use crate::plan::{self, Gemm};
+use crate::print::Target;
 use arch_compiler::graph::{AxisId, ValueId};
 use arch_compiler::ops::Op;
 use table::Server;
@@ -37,6 +40,8 @@ pub(super) struct Product {
     pub gemm: Gemm,
     pub rows: Vec<AxisId>,
     pub columns: Vec<AxisId>,
+    /// The axes that each repeat is made of, outermost first.
+    pub repeated: Vec<Vec<AxisId>>,
     /// What the left and the right operand are read from.
     pub operands: [ValueId; 2],
 }
@@ -59,7 +64,13 @@ impl Product {
             ..*g
         };
         let [left, right] = self.operands;
-        Product { gemm, rows: self.columns, columns: self.rows, operands: [right, left] }
+        Product {
+            gemm,
+            rows: self.columns,
+            columns: self.rows,
+            repeated: Vec::new(),
+            operands: [right, left],
+        }
     }
 }
 
@@ -74,10 +85,24 @@ enum Sums {
     Rows,
 }
 
-impl Lowering<'_> {
+/// What the kernel of a product is emitted with.
+struct Around<'k> {
+    /// The result of the product.
+    value: ValueId,
+    /// Where it lies, if it has a place in memory.
+    place: Option<&'k Place>,
+    /// The name of the axis that is summed over.
+    terms: &'k str,
+    epilogue: Option<emit::Epilogue<'k>>,
+}
+
+impl<'a> Lowering<'a> {
     /// A product, and the group that joins it, by a kernel of ours or by the library.
     pub(super) fn multiply(&mut self, n: usize, product: Product) {
         let group = self.epilogues.group_of(n);
+        if self.options.target == Target::Cuda {
+            return self.tiled(n, &product.oriented(), group);
+        }
         let given = product.gemm.clone();
         let product = product.oriented();
         let g = &product.gemm;
@@ -97,25 +122,41 @@ impl Lowering<'_> {
             one && product.columns.iter().all(|c| axes.contains(c))
         });
         let along = joined.is_some_and(|g| !self.groups.groups[g].inner.is_empty());
-        let value = self.function.nodes[n].outputs[0];
-        let stored = joined.is_none_or(|g| self.groups.leaves(self.function, &self.analysis, g, value));
         let cut = Cut::choose(self.options.target, (g.m, g.n, g.k), along);
-        let sums = match stored {
+        let sums = match self.stores_product(n, joined) {
             true => Sums::Memory,
             false if along || cut.holds_rows(g.n) => Sums::Rows,
             false => Sums::Panel,
         };
         let packed = self.packed_panels(n, &product, &cut);
-        self.gemm_kernel(n, &product, (&cut, packed, sums), joined);
+        let (cut, batch) = (&cut, self.options.batch);
+        self.gemm_kernel(n, &product, joined, |p, around| {
+            let Around { value, place, terms, epilogue } = around;
+            if let (Sums::Memory, Some(place)) = (sums, place) {
+                p.frames[0].places.insert(value, place.clone());
+            }
+            let terms = terms.to_string();
+            emit::Kernel { value, product: &product, batch, cut, packed, sums, terms, epilogue }.emit(p);
+        });
+        if let Some(step) = self.plan.steps.last_mut() {
+            step.flops = 2 * (g.m * g.n * g.k) as u64;
+        }
         group.filter(|_| joined.is_none()).into_iter().for_each(|g| self.group(g));
     }
 
+    /// Whether the result of a product is read elsewhere than in the group that is computed with it.
+    fn stores_product(&self, n: usize, joined: Option<usize>) -> bool {
+        let value = self.function.nodes[n].outputs[0];
+        joined.is_none_or(|g| self.groups.leaves(self.function, &self.analysis, g, value))
+    }
+
+    /// The kernel of a product and of the group that is computed with it.
     fn gemm_kernel(
         &mut self,
         n: usize,
         product: &Product,
-        (cut, packed, sums): (&Cut, plan::SlotId, Sums),
         group: Option<usize>,
+        emit: impl FnOnce(&mut Puller<'a, '_>, Around<'_>),
     ) {
         let node = &self.function.nodes[n];
         let (value, Op::Contract(over)) = (node.outputs[0], &node.op) else { return };
@@ -132,19 +173,13 @@ impl Lowering<'_> {
         }
         let place = self.places.get(&value).cloned();
         let analysis = self.analysis.clone();
-        let (gemm, batch) = (&product.gemm, self.options.batch);
+        let gemm = &product.gemm;
         let shape = format!("{}x{}x{}", gemm.m, gemm.n, gemm.k);
         self.named_kernel("gemm", &[shape], &nodes, &own, |p| {
-            if let (Sums::Memory, Some(place)) = (sums, &place) {
-                p.frames[0].places.insert(value, place.clone());
-            }
             let epilogue =
                 group.as_ref().map(|(group, targets)| emit::Epilogue { group, targets, analysis: &analysis });
-            emit::Kernel { value, product, batch, cut, packed, sums, terms, epilogue }.emit(p);
+            emit(p, Around { value, place: place.as_ref(), terms: &terms, epilogue });
         });
-        if let Some(step) = self.plan.steps.last_mut() {
-            step.flops = 2 * (gemm.m * gemm.n * gemm.k) as u64;
-        }
     }
 
     /// Where the values go that leave a group.

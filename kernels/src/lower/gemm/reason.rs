@@ -21,6 +21,8 @@ pub enum Reason {
     Later,
     /// A product serves one group, and another one was first.
     Taken,
+    /// The group reads whole rows, of which a block of a GPU computes a part.
+    Rows,
     /// Whole rows of the result do not fit into the cache of a core: the bytes of those computed together.
     Width(usize),
 }
@@ -40,6 +42,12 @@ impl fmt::Display for Reason {
             Reason::State => write!(f, "what follows writes over state that it reads"),
             Reason::Later => write!(f, "what follows waits for a later product and is computed with that"),
             Reason::Taken => write!(f, "something else that follows is computed with the product"),
+            Reason::Rows => {
+                write!(
+                    f,
+                    "what follows reads whole rows, and on a GPU no block computes whole rows of a product"
+                )
+            }
             Reason::Width(bytes) => write!(f, "whole rows of the result take {bytes} bytes at a time"),
         }
     }

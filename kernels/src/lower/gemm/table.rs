@@ -47,9 +47,9 @@ use arch_compiler::ops::Op;
 /// Who computes a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Server {
-    /// A kernel of ours.
+    /// A kernel of ours: on CUDA always.
     Kernel,
-    /// The `gemm` crate; on CUDA a kernel that is printed for its shape.
+    /// The `gemm` crate.
     Library,
 }
 
@@ -65,7 +65,8 @@ pub(super) fn server(target: Target, (m, n, k): (usize, usize, usize), along: bo
     let vectors = match target {
         Target::Avx2 | Target::Avx512 => n >= target.lanes(),
         // The library knows machines that there are no figures of.
-        Target::Generic | Target::Cuda => false,
+        Target::Generic => false,
+        Target::Cuda => return Server::Kernel,
     };
     if vectors && along && (kept || m >= ROWS) && k >= TERMS { Server::Kernel } else { Server::Library }
 }

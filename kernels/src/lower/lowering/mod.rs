@@ -68,7 +68,7 @@ impl<'a> Lowering<'a> {
         let attentions = attention::find(module, function, options.target, chaos);
         let refused = attentions.refusals(function, options.sources);
         let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top, attentions));
-        let groups = group::group(module, function, &analysis, &[], chaos);
+        let groups = group::group(module, function, &analysis, &[], (options.target != Target::Cuda, chaos));
         let around = (&*analysis, &groups);
         let epilogues = gemm::find(module, function, around, (options.target, options.batch));
         let plan = Plan {

@@ -104,7 +104,7 @@ impl<'a> Step<'a> {
         if frame == 1 {
             sums.iter().for_each(|n| analysis.roles[*n] = Role::LaneSum);
         }
-        let groups = group::group(module, body, &analysis, free, chaos);
+        let groups = group::group(module, body, &analysis, free, (true, chaos));
         let units = order::order(body, &analysis, &groups, &Epilogues::default()).units;
         let (free, style, sums) = (free.clone(), *style, Vec::new());
         Step { frame, scan, body, inputs, free, style, sums, lanes, analysis, groups, units }

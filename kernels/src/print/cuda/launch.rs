@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use super::layout::{LANES, Layout, Mode};
+use super::product::{self, Cut, Product};
 use crate::ir::{Extent, Kernel};
 
 /// The grid, the block, and the memory that goes with them.
@@ -26,6 +27,12 @@ impl Launch {
     /// If it does not fit on a GPU.
     pub fn of(kernel: &Kernel, batch: usize) -> Result<Self, Refusal> {
         let layout = Layout::of(kernel)?;
+        if let Some(product) = Product::of(kernel) {
+            let cut = Cut::of(&product);
+            let grid = blocks(&kernel.name, product.tiles(cut))?;
+            let (block, shared) = (product::THREADS as u32, cut.shared() as u32);
+            return Ok(Launch { grid, block, shared, dynamic: 0, local: layout.local() as u32 });
+        }
         let pieces = pieces_extent(kernel).at(batch) as u64;
         let each = match layout.mode {
             Mode::Thread => layout.warps * LANES,

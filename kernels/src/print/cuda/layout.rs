@@ -1,6 +1,6 @@
 //! How a kernel lies on the machine: what a thread is, and where local arrays live.
 
-use super::Refusal;
+use super::{Refusal, product};
 use crate::ir::{Acc, Atom, Elem, Expr, Index, IndexVar, Kernel, Local, Loop, LoopKind, Stmt};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,8 @@ const REGISTERS: i64 = 160;
 /// What a piece of the kernel is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// One thread: its iteration of all parallel loops, of those also whose lanes are shared out.
+    /// One thread: its iteration of all parallel loops, of those also whose lanes are shared out. Of a matrix product
+    /// it has several.
     Thread,
     /// A warp, of which vector loops make use.
     Warp,
@@ -73,7 +74,7 @@ impl Layout {
             .map(|(l, u)| (*l, Array { elem: u.elem, len: u.len, home: u.home() }))
             .collect();
         spare_registers(&mut arrays, &seen);
-        let mut warps = WARPS;
+        let mut warps = if multiplies(kernel) { product::THREADS / LANES } else { WARPS };
         while bytes(&arrays) * warps > SHARED {
             if warps > 1 {
                 warps /= 2;
@@ -152,12 +153,16 @@ fn spare_registers(arrays: &mut BTreeMap<Local, Array>, seen: &Seen) {
     }
 }
 
+fn multiplies(kernel: &Kernel) -> bool {
+    kernel.body.iter().any(|s| matches!(s, Stmt::Loop(l) if l.multiplies()))
+}
+
 fn mode(kernel: &Kernel) -> Mode {
     fn vectors(stmts: &[Stmt]) -> bool {
         stmts.iter().any(|s| matches!(s, Stmt::Loop(l) if l.kind == LoopKind::Vector || vectors(&l.body)))
     }
     let lanes = kernel.parallel().iter().any(|p| p.0 == LoopKind::ParallelLanes);
-    if !lanes && vectors(&kernel.body) { Mode::Warp } else { Mode::Thread }
+    if !lanes && !multiplies(kernel) && vectors(&kernel.body) { Mode::Warp } else { Mode::Thread }
 }
 
 /// Which row of 32 elements an index is in, where that does not depend on the lane.

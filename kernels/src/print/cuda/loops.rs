@@ -30,7 +30,7 @@ impl Printer<'_> {
         self.block(&l.body);
     }
 
-    fn int(&self) -> &'static str {
+    pub(super) fn int(&self) -> &'static str {
         if self.wide { "long long" } else { "int" }
     }
 

@@ -5,13 +5,16 @@
 //!
 //! Outside of vectors all lanes of a warp compute the same; lane 0 alone writes it to memory. Lanes meet
 //! (`__syncwarp`) where one needs what another wrote: see [`sync`].
+//!
+//! Matrix products are cut into tiles, a block each, whose threads have some elements each: see [`tiles`].
 
-mod gemm;
 mod launch;
 mod layout;
 mod loops;
+mod product;
 mod source;
 mod sync;
+mod tiles;
 mod values;
 
 pub use launch::Launch;
@@ -22,6 +25,7 @@ use super::{ALL_MATH, Target, heading};
 use crate::ir::math::{self, Definition};
 use crate::ir::{Acc, Elem, Extent, Join, Kernel, Math, Operand, Role, Scalar, Stmt, Type};
 use layout::{Home, Layout, Mode};
+use product::Product;
 use std::fmt::{self, Write};
 use sync::{Shared, Since};
 
@@ -74,14 +78,18 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
     let layout = Layout::of(kernel)?;
     let mut printer = Printer::new(&kernel.scalars, &kernel.accs, layout);
     printer.kernel = Some(kernel);
-    printer.names = Names::new(kernel);
+    let product = Product::of(kernel);
+    printer.names = Names::beside(kernel, if product.is_some() { &tiles::TAKEN } else { &[] });
     printer.names.wide = wide;
     printer.names.tight = true;
     printer.wide = wide;
     for line in heading(kernel) {
         printer.line(&format!("// {line}"));
     }
-    printer.launch_line(kernel);
+    match &product {
+        Some(product) => printer.tiles_line(product),
+        None => printer.launch_line(kernel),
+    }
     printer.signature(kernel);
     let head = std::mem::take(&mut printer.text);
     printer.indent += 1;
@@ -89,7 +97,10 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
         printer.line("const long long batch = samples;");
     }
     printer.arrays();
-    printer.top(&kernel.body);
+    match &product {
+        Some(product) => printer.tile(product),
+        None => printer.top(&kernel.body),
+    }
     printer.indent -= 1;
     printer.line("}");
     let body = std::mem::replace(&mut printer.text, head);

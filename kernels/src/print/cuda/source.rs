@@ -1,7 +1,8 @@
 //! A whole plan as CUDA: every kernel and every matrix product once, with its launch.
 
-use super::{Launch, Refusal, gemm, print_cuda};
-use crate::plan::{Action, Gemm, Plan, SlotId};
+use super::product::Product;
+use super::{Launch, Refusal, print_cuda};
+use crate::plan::{Action, Plan, SlotId};
 use indexmap::IndexMap;
 
 /// Buffers of more elements than this are indexed with 64 bits. Half of what 32 bits hold: sums on the way to an
@@ -36,7 +37,7 @@ pub fn sources(plan: &Plan) -> Result<(Vec<Source>, Vec<usize>), Refusal> {
     for step in &plan.steps {
         let source = match &step.action {
             Action::Kernel { kernel, .. } => of_kernel(plan, *kernel, wide[*kernel])?,
-            Action::Gemm(gemm) => of_gemm(plan, gemm)?,
+            Action::Gemm(_) => unreachable!("on a GPU no library runs products"),
         };
         let entry = found.entry(source.name.clone());
         calls.push(entry.index());
@@ -47,12 +48,7 @@ pub fn sources(plan: &Plan) -> Result<(Vec<Source>, Vec<usize>), Refusal> {
             }
         }
     }
-    let mut sources: Vec<Source> = found.into_values().collect();
-    for source in sources.iter_mut().filter(|s| s.family == "gemm") {
-        let lines: String = source.origins.iter().map(|o| format!("// {o}\n")).collect();
-        source.text = lines + &source.text;
-    }
-    Ok((sources, calls))
+    Ok((found.into_values().collect(), calls))
 }
 
 /// The buffers of a step in the order of its function's arguments.
@@ -68,7 +64,12 @@ fn is_wide(plan: &Plan, kernel: usize) -> bool {
     let large = |s: &SlotId| plan.slot(*s).len > NARROW;
     plan.steps.iter().any(|step| match &step.action {
         Action::Kernel { kernel: k, args, pieces, .. } if *k == kernel => {
-            args.iter().any(large) || *pieces > NARROW / 32
+            // Elements of a product have threads in common: not their number counts, but its sides.
+            let many = match Product::of(&plan.kernels[kernel]) {
+                Some(product) => product.is_long(),
+                None => *pieces > NARROW / 32,
+            };
+            args.iter().any(large) || many
         }
         _ => false,
     })
@@ -86,20 +87,5 @@ fn of_kernel(plan: &Plan, at: usize, wide: bool) -> Result<Source, Refusal> {
         family: kernel.family,
         origins: kernel.origins,
         shapes: kernel.shapes,
-    })
-}
-
-fn of_gemm(plan: &Plan, product: &Gemm) -> Result<Source, Refusal> {
-    let slots = [product.left.slot, product.right.slot, product.out.slot];
-    let wide = slots.iter().any(|s| plan.slot(*s).len > NARROW);
-    let hash = blake3::hash(gemm::print("gemm", product, wide).as_bytes()).to_hex();
-    let name = format!("gemm_{}x{}x{}_{}", product.m, product.n, product.k, &hash[..6]);
-    Ok(Source {
-        text: gemm::print(&name, product, wide),
-        launch: gemm::launch(&name, product)?,
-        name,
-        family: "gemm".into(),
-        origins: Vec::new(),
-        shapes: slots.iter().map(|s| plan.slot(*s).shape.clone()).collect(),
     })
 }
