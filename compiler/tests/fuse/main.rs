@@ -1,5 +1,6 @@
 //! The canon e-graph changes how a function says what it says, and nothing else.
 
+mod heads;
 mod support;
 
 use arch_compiler::graph::verify;

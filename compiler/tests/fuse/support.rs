@@ -65,7 +65,21 @@ pub fn zoo() -> Vec<Case> {
         program: model_of(model, item, set),
         batch: 2,
     };
-    items.iter().map(case).collect()
+    items.iter().map(case).chain(heads()).collect()
+}
+
+/// Blocks that take axes apart and put them together, with no size twice but where that is the point.
+fn heads() -> impl Iterator<Item = Case> {
+    let sizes: [(&str, &[(&str, usize)]); 3] = [
+        ("Heads", &[("T", 5), ("H", 2), ("P", 3), ("N", 4)]),
+        ("Apart", &[("T", 5), ("H", 2), ("P", 3)]),
+        ("Blend", &[("T", 5), ("D", 3)]),
+    ];
+    sizes.into_iter().map(|(item, sizes)| {
+        let dims = sizes.iter().map(|(axis, size)| ((*axis).to_string(), *size)).collect();
+        let request = Request { item: Some(item.into()), dims, ..Request::default() };
+        Case { name: item.into(), program: program("heads", super::heads::TEXT, &request), batch: 2 }
+    })
 }
 
 fn model_of(model: &str, item: &str, set: Settings) -> Program {

@@ -8,6 +8,7 @@ mod newcomers;
 mod respell;
 mod seeds;
 mod strangers;
+mod third;
 mod ways;
 
 use arch_compiler::check::{NoFiles, Request, compile};
@@ -195,6 +196,22 @@ strangers! {
     s4d_by_strangers: s4d_both_ways, S4D,
     mamba_by_strangers: mamba, MAMBA,
     mamba2_by_strangers: mamba2, MAMBA2,
+}
+
+#[test]
+fn a_blend_of_a_state_and_what_is_new() {
+    check_alike("blend", &third::BLEND);
+}
+
+#[test]
+fn heads_taken_apart_and_put_together() {
+    check_alike("heads", &third::HEADS);
+    check_alike("projections", &third::PROJECTIONS);
+}
+
+#[test]
+fn a_polynomial_however_it_is_bracketed() {
+    check_alike("polynomial", &third::POLYNOMIAL);
 }
 
 macro_rules! newcomers {
