@@ -1,28 +1,31 @@
-//! Flattened axes are carried outwards: `flatten(a) * flatten(b)` is `flatten(a * b)`, and a product to all heads in one
-//! axis that is taken apart into heads is one to heads. So it does not matter where a text takes heads apart and where
-//! it puts them together again: each of these views stands as late as it can, and most of them meet and cancel.
+//! Flattened axes are carried outwards: `flatten(a) * flatten(b)` is `flatten(a * b)`, and a product with flattened weights
+//! that is taken apart into heads is one with the weights as they are. So it does not matter where a text puts heads
+//! together: each of these views stands as late as it can, and most of them meet and cancel.
 //!
-//! Where one operand of a map is flattened and another is not, that one is taken apart if it is made of weights
-//! alone or is a product with weights: these can be read under any axes. Anything else stays as it is.
+//! Where one operand of a map is flattened and another is not, that one is taken apart if it is made of weights alone: these
+//! can be read under any axes. Anything else stays as it is: a product to all heads in one axis that is taken apart
+//! behind it could be made to heads, but the same holds of a convolution before a group norm, whose kernels are slower then.
 
 use crate::canon::rewrite;
 use crate::graph::{AxisId, Builder, Function, Input, InputKind, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
+use std::collections::BTreeSet;
 
 /// How deep an operand is looked through for weights.
 const DEEPEST: usize = 16;
 
-/// The same function with its flattened axes as far outside as they go; `None` if there was nothing to carry.
+/// The same function with its flattened axes as far outside as they go; `None` if none of them met another: a view that is
+/// only late keeps what follows it from sharing a kernel with what stands before.
 pub(super) fn outwards(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    let is_flat = |n: &Node| matches!(n.op, Op::View(View::Flatten { .. } | View::Unflatten { .. }));
-    if !source.nodes.iter().any(is_flat) {
+    let before = views(source);
+    if before == 0 {
         return Ok(None);
     }
     let mut found: Option<Function> = None;
     // A view moves past one operation a round, so there are no more rounds than operations in a row.
     for _ in 0..source.nodes.len() {
         let current = found.as_ref().unwrap_or(source).clone();
-        let apart = Apart::of(&current);
+        let apart = Apart { function: &current };
         let next = rewrite(module, &current, &mut |b, node, inputs| {
             let mut split = Split { b, apart: &apart };
             Ok(split.carried(node, inputs)?.map(|value| vec![value]))
@@ -32,27 +35,43 @@ pub(super) fn outwards(module: &mut Module, source: &Function) -> Result<Option<
             None => break,
         }
     }
-    Ok(found)
+    Ok(found.filter(|found| views(found) < before))
 }
 
-/// What may be taken apart in a function: its products only where nothing reads them but maps and views that take axes
-/// apart, since else a second product would be computed beside the first.
+/// How many views put axes together or take them apart, but for those of weights, that something reads.
+fn views(function: &Function) -> usize {
+    let mut read: BTreeSet<ValueId> = function.outputs.iter().map(|o| o.1).collect();
+    read.extend(function.updates.iter().map(|u| u.1));
+    let mut count = 0;
+    for node in function.nodes.iter().rev() {
+        if node.outputs.iter().any(|v| read.contains(v)) {
+            read.extend(&node.inputs);
+            let is_flat = matches!(node.op, Op::View(View::Flatten { .. } | View::Unflatten { .. }));
+            let of_weight = || function.inputs.iter().any(|i| i.value == node.inputs[0] && is_weight(i));
+            count += usize::from(is_flat && !of_weight());
+        }
+    }
+    count
+}
+
+fn is_weight(input: &Input) -> bool {
+    matches!(input.kind, InputKind::Parameter | InputKind::Buffer)
+}
+
+/// What may be taken apart in a function.
 struct Apart<'a> {
     function: &'a Function,
-    free: Vec<bool>,
 }
 
-impl<'a> Apart<'a> {
-    fn of(function: &'a Function) -> Self {
-        let mut free = vec![true; function.values.len()];
-        for node in &function.nodes {
-            if !matches!(node.op, Op::Map(_) | Op::View(View::Unflatten { .. } | View::Rename { .. })) {
-                node.inputs.iter().for_each(|v| free[v.0 as usize] = false);
-            }
+impl Apart<'_> {
+    /// Whether a value is made of weights alone.
+    fn is_of_weights(&self, value: ValueId) -> bool {
+        let node = self.function.producer(value);
+        match node.op {
+            Op::Input => self.function.inputs.iter().any(|i| i.value == value && is_weight(i)),
+            Op::Map(_) | Op::View(_) => node.inputs.iter().all(|v| self.is_of_weights(*v)),
+            _ => false,
         }
-        let results = function.outputs.iter().map(|o| o.1).chain(function.updates.iter().map(|u| u.1));
-        results.for_each(|v| free[v.0 as usize] = false);
-        Apart { function, free }
     }
 
     /// Whether a value may be made with one of its axes taken apart.
@@ -73,8 +92,7 @@ impl<'a> Apart<'a> {
                 .inputs
                 .iter()
                 .any(|i| i.value == value && matches!(i.kind, InputKind::Parameter | InputKind::Buffer)),
-            Op::Map(_) => all(),
-            Op::Contract(over) => !over.contains(&whole) && self.free[value.0 as usize] && all(),
+            Op::Map(_) | Op::View(View::Transpose(_)) => all(),
             _ => false,
         }
     }
@@ -107,7 +125,7 @@ impl Split<'_, '_> {
                     .map(|inner| self.b.add1(Op::View(View::Flatten { from: parts, to: whole }), &[inner]))
                     .transpose()
             }
-            Op::Contract(over) => self.contraction(over, inputs),
+            Op::Contract(over) => self.contraction(node, over, inputs),
             Op::View(View::Rename { from, to }) => {
                 let Some((inner, parts, whole)) = self.flattened(inputs[0]) else { return Ok(None) };
                 if parts.contains(to) {
@@ -127,6 +145,7 @@ impl Split<'_, '_> {
     fn flattened(&self, value: ValueId) -> Option<(ValueId, Vec<AxisId>, AxisId)> {
         let node = self.b.function.producer(value);
         match &node.op {
+            Op::View(View::Transpose(_)) => self.flattened(node.inputs[0]),
             Op::View(View::Flatten { from, to }) => Some((node.inputs[0], from.clone(), *to)),
             _ => None,
         }
@@ -184,21 +203,8 @@ impl Split<'_, '_> {
             Op::Input => {
                 self.b.add1(Op::View(View::Unflatten { from: whole, to: parts.to_vec() }), &[value]).map(Some)
             }
+            Op::View(View::Transpose(_)) => self.split(node.inputs[0], whole, parts),
             Op::Map(_) => self.mapped(&node.op, &node.inputs, whole, parts),
-            Op::Contract(over) if !over.contains(&whole) => {
-                let mut inputs = node.inputs.clone();
-                for input in &mut inputs {
-                    let shape = self.b.shape(*input);
-                    if shape.iter().any(|a| parts.contains(a)) {
-                        return Ok(None);
-                    }
-                    if shape.contains(&whole) {
-                        let Some(apart) = self.split(*input, whole, parts)? else { return Ok(None) };
-                        *input = apart;
-                    }
-                }
-                self.b.add1(node.op.clone(), &inputs).map(Some)
-            }
             _ => Ok(None),
         }
     }
@@ -225,11 +231,21 @@ impl Split<'_, '_> {
 
     /// A product of which a flattened axis stays is flattened itself; one over such an axis is one over its parts, if
     /// both factors are flattened.
-    fn contraction(&mut self, over: &[AxisId], inputs: &[ValueId]) -> Result<Option<ValueId>, ShapeError> {
+    fn contraction(
+        &mut self,
+        node: &Node,
+        over: &[AxisId],
+        inputs: &[ValueId],
+    ) -> Result<Option<ValueId>, ShapeError> {
         let Some((inner, parts, whole)) = inputs.iter().find_map(|v| self.flattened(*v)) else {
             return Ok(None);
         };
         let is_summed = over.contains(&whole);
+        // Tokens that were put together stay so: attention and products over them want one axis.
+        let has = |v: &&ValueId| self.apart.function.value(**v).shape.contains(&whole);
+        if !node.inputs.iter().filter(has).any(|v| self.apart.is_of_weights(*v)) {
+            return Ok(None);
+        }
         let mut apart = Vec::with_capacity(inputs.len());
         for input in inputs {
             let shape = self.b.shape(*input);
