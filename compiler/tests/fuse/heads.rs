@@ -31,7 +31,7 @@ block Apart(H, P) {
   dims E = H * P
   xp = linear(E -> E)
   scale = linear(E -> H)
-  forward(w: [T, E]) -> (a: [T, E, H], b: [T, E], c: [T, P, H]) {
+  forward(w: [T, E]) -> (a: [T, E, H], b: [T, E], c: [T, P, H], d: [T, H, P]) {
     let x = xp(w)
     let s = scale(w)
     let heads = unflatten(x, E -> (H, P))
@@ -39,7 +39,7 @@ block Apart(H, P) {
     let a = joined * s
     let n = joined * rsqrt(mean(joined * joined, over: E) + 1e-3)
     let c = unflatten(tanh(joined) * x, E -> (P, H))
-    (a, n + w, c)
+    (a, n + w, c, unflatten(exp(joined), E -> (H, P)))
   }
 }
 
