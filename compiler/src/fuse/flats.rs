@@ -25,7 +25,7 @@ pub(super) fn outwards(module: &mut Module, source: &Function) -> Result<Option<
     // A view moves past one operation a round, so there are no more rounds than operations in a row.
     for _ in 0..source.nodes.len() {
         let current = found.as_ref().unwrap_or(source).clone();
-        let apart = Apart { function: &current };
+        let apart = Apart::new(&current);
         let next = rewrite(module, &current, &mut |b, node, inputs| {
             let mut split = Split { b, apart: &apart };
             Ok(split.carried(node, inputs)?.map(|value| vec![value]))
@@ -61,17 +61,21 @@ fn is_weight(input: &Input) -> bool {
 /// What may be taken apart in a function.
 struct Apart<'a> {
     function: &'a Function,
+    /// By value: whether it is made of weights alone.
+    of_weights: Vec<bool>,
 }
 
-impl Apart<'_> {
-    /// Whether a value is made of weights alone.
-    fn is_of_weights(&self, value: ValueId) -> bool {
-        let node = self.function.producer(value);
-        match node.op {
-            Op::Input => self.function.inputs.iter().any(|i| i.value == value && is_weight(i)),
-            Op::Map(_) | Op::View(_) => node.inputs.iter().all(|v| self.is_of_weights(*v)),
-            _ => false,
+impl<'a> Apart<'a> {
+    fn new(function: &'a Function) -> Self {
+        let mut of_weights = vec![false; function.values.len()];
+        for input in function.inputs.iter().filter(|i| is_weight(i)) {
+            of_weights[input.value.0 as usize] = true;
         }
+        for node in function.nodes.iter().filter(|n| matches!(n.op, Op::Map(_) | Op::View(_))) {
+            let made = node.inputs.iter().all(|v| of_weights[v.0 as usize]);
+            node.outputs.iter().for_each(|v| of_weights[v.0 as usize] = made);
+        }
+        Apart { function, of_weights }
     }
 
     /// Whether a value may be made with one of its axes taken apart.
@@ -87,11 +91,7 @@ impl Apart<'_> {
                 let whole = if *to == whole { *from } else { whole };
                 depth > 0 && self.allows(node.inputs[0], whole, depth - 1)
             }
-            Op::Input => self
-                .function
-                .inputs
-                .iter()
-                .any(|i| i.value == value && matches!(i.kind, InputKind::Parameter | InputKind::Buffer)),
+            Op::Input => self.of_weights[value.0 as usize],
             Op::Map(_) | Op::View(View::Transpose(_)) => all(),
             _ => false,
         }
@@ -237,13 +237,13 @@ impl Split<'_, '_> {
         over: &[AxisId],
         inputs: &[ValueId],
     ) -> Result<Option<ValueId>, ShapeError> {
-        let Some((inner, parts, whole)) = inputs.iter().find_map(|v| self.flattened(*v)) else {
+        let Some((_, parts, whole)) = inputs.iter().find_map(|v| self.flattened(*v)) else {
             return Ok(None);
         };
         let is_summed = over.contains(&whole);
         // Tokens that were put together stay so: attention and products over them want one axis.
         let has = |v: &&ValueId| self.apart.function.value(**v).shape.contains(&whole);
-        if !node.inputs.iter().filter(has).any(|v| self.apart.is_of_weights(*v)) {
+        if !node.inputs.iter().filter(has).any(|v| self.apart.of_weights[v.0 as usize]) {
             return Ok(None);
         }
         let mut apart = Vec::with_capacity(inputs.len());
@@ -258,7 +258,6 @@ impl Split<'_, '_> {
                 _ => apart.push(*input),
             }
         }
-        debug_assert!(self.b.shape(inner).len() >= parts.len(), "what was flattened has the axes");
         let over = over.iter().flat_map(|a| if *a == whole { parts.clone() } else { vec![*a] }).collect();
         let product = self.b.add1(Op::Contract(over), &apart)?;
         match is_summed {
@@ -266,87 +265,4 @@ impl Split<'_, '_> {
             false => self.b.add1(Op::View(View::Flatten { from: parts, to: whole }), &[product]).map(Some),
         }
     }
-}
-
-/// A weight that is read with one of its axes taken apart and in no other way: for a while, an input of that shape, so that it
-/// counts as one wherever ties are broken.
-pub(super) struct Weight {
-    name: String,
-    shape: Vec<AxisId>,
-    apart: Op,
-}
-
-/// Makes inputs of weights that are taken apart. [`restore`] is the way back.
-pub(super) fn as_inputs(source: &Function) -> (Function, Vec<Weight>) {
-    let (mut function, mut weights) = (source.clone(), Vec::new());
-    let results = || source.outputs.iter().map(|o| o.1).chain(source.updates.iter().flat_map(|u| [u.0, u.1]));
-    for input in &source.inputs {
-        let readers: Vec<&Node> = source.nodes.iter().filter(|n| n.inputs.contains(&input.value)).collect();
-        let Some((first, rest)) = readers.split_first() else { continue };
-        let is_apart = matches!(first.op, Op::View(View::Unflatten { .. }));
-        let is_weight = matches!(input.kind, InputKind::Parameter | InputKind::Buffer);
-        if !is_weight
-            || !is_apart
-            || rest.iter().any(|n| n.op != first.op)
-            || results().any(|v| v == input.value)
-        {
-            continue;
-        }
-        let shape = source.value(first.outputs[0]).shape.clone();
-        weights.push(Weight {
-            name: input.name.clone(),
-            shape: source.value(input.value).shape.clone(),
-            apart: first.op.clone(),
-        });
-        function.values[input.value.0 as usize].shape.clone_from(&shape);
-        for reader in readers {
-            let apart = reader.outputs[0];
-            function.nodes[source.value(apart).node as usize].op = Op::View(View::Transpose(shape.clone()));
-            let replace = |v: &mut ValueId| *v = if *v == apart { input.value } else { *v };
-            function.nodes.iter_mut().flat_map(|n| &mut n.inputs).for_each(replace);
-            function.outputs.iter_mut().map(|o| &mut o.1).for_each(replace);
-            function.updates.iter_mut().map(|u| &mut u.1).for_each(replace);
-        }
-    }
-    (function, weights)
-}
-
-/// The same function with weights as they are stored.
-pub(super) fn restore(
-    module: &mut Module,
-    source: Function,
-    weights: &[Weight],
-) -> Result<Function, ShapeError> {
-    if weights.is_empty() {
-        return Ok(source);
-    }
-    let mut b = Builder::new(module, source.name.clone());
-    let mut values = vec![ValueId(u32::MAX); source.values.len()];
-    for node in &source.nodes {
-        b.origin = node.origin;
-        let operands: Vec<ValueId> = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
-        let input = source.inputs.iter().find(|i| node.op == Op::Input && i.value == node.outputs[0]);
-        let new = match input {
-            Some(Input { name, kind, value }) => {
-                let (value, weight) = (source.value(*value), weights.iter().find(|w| w.name == *name));
-                let shape = weight.map_or(&value.shape, |w| &w.shape);
-                let stored = b.input(name, kind.clone(), shape.clone(), value.storage);
-                match weight {
-                    Some(weight) => b.add(weight.apart.clone(), &[stored])?,
-                    None => vec![stored],
-                }
-            }
-            None => b.copy(&source, node, operands),
-        };
-        for (old, new) in node.outputs.iter().zip(new) {
-            values[old.0 as usize] = new;
-        }
-    }
-    let new = |id: ValueId| values[id.0 as usize];
-    let outputs = source.outputs.iter().map(|(name, id)| (name.clone(), new(*id))).collect();
-    let updates = source.updates.iter().map(|(state, id)| (new(*state), new(*id))).collect();
-    let mut function = Function { outputs, updates, ..b.function };
-    let place = |name: &str| source.inputs.iter().position(|i| i.name == name);
-    function.inputs.sort_by_key(|i| place(&i.name));
-    Ok(function)
 }

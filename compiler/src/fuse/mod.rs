@@ -172,31 +172,21 @@ fn respell_function(
     let mut result = Canonical::default();
     canon::run(module, function)?;
     let source = module.function(function).clone();
-    let source = apart::apart(module, &source)?.unwrap_or(source);
-    let source = match flats::outwards(module, &source)? {
-        Some(carried) => {
+    let mut source = apart::apart(module, &source)?.unwrap_or(source);
+    for outwards in [flats::outwards, flips::outwards] {
+        // What stood behind a view can be cleaned up once that is gone.
+        if let Some(carried) = outwards(module, &source)? {
             module.functions[function.0 as usize] = carried;
             canon::run(module, function)?;
-            module.function(function).clone()
+            source = module.function(function).clone();
         }
-        None => source,
-    };
-    let source = match flips::outwards(module, &source)? {
-        // What stood behind a reversal can be cleaned up once that is gone.
-        Some(turned) => {
-            module.functions[function.0 as usize] = turned;
-            canon::run(module, function)?;
-            module.function(function).clone()
-        }
-        None => source,
-    };
-    let (source, weights) = flats::as_inputs(&source);
+    }
     let (mut graph, classes) = load::load(module, &source);
     graph.analysis.chaos = chaos;
     let saturated = saturate::saturate(&mut graph);
     match store::store(module, &source, &mut graph, &classes)? {
         Some(respelled) => {
-            module.functions[function.0 as usize] = flats::restore(module, respelled, &weights)?;
+            module.functions[function.0 as usize] = respelled;
             canon::run(module, function)?;
             if !saturated.complete {
                 result.incomplete.push(source.name);

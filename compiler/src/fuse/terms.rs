@@ -311,7 +311,7 @@ pub(super) fn negated(graph: &Graph, node: &Node) -> Option<Id> {
 }
 
 /// A class as a power of another. Of two that are powers of each other, one is the base of both.
-fn base(graph: &Graph, id: Id) -> (Id, i16) {
+pub(super) fn base(graph: &Graph, id: Id) -> (Id, i16) {
     let powers = |id: Id| {
         graph[id].nodes.iter().filter_map(|n| match n.op {
             Op::Power(halves) => Some((graph.find(n.operands[0]), halves)),

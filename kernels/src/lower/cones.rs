@@ -121,7 +121,7 @@ impl<'a> Uses<'a> {
             cones.extend(near.into_iter().filter_map(|h| self.cone(groups, (g, h), chaos)));
         }
         if !self.rows {
-            cones.extend(self.heads(groups));
+            cones.extend(self.fronts(groups));
         }
         cones.sort_by_key(|c| (-c.saves, c.nodes.first().copied()));
         let mut taken = BTreeSet::new();

@@ -1,7 +1,7 @@
 //! Blends of two values, and polynomials of one.
 
 use super::super::lang::{Graph, Node, Op, number};
-use super::super::terms::Term;
+use super::super::terms::{Term, base};
 use super::algebra::factors;
 use super::exponentials::arguments;
 use super::{Rule, is_multiple, multiples, near, nodes, with, without};
@@ -14,7 +14,7 @@ const LONGEST: usize = 8;
 pub(super) const BLEND: Rule = Rule {
     name: "blend",
     algebra: "(1 - z) * a + z * b = a + z * (b - a)",
-    guard: "the one weight is one less the other, or both are sigmoids whose arguments have opposite signs",
+    guard: "the one weight is one less the other, or both are sigmoids whose arguments have opposite signs; at most 8 terms",
     find: blend,
 };
 
@@ -28,13 +28,10 @@ fn blend(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
             for (weight, a) in ones.iter().flat_map(|one| taken_apart(graph, one)) {
                 for (z, b) in others.iter().flat_map(|other| taken_apart(graph, other)) {
                     if is_complement(graph, weight, z) {
-                        let difference = Term::Node(Op::Sum, vec![Term::product(b), scaled(-1.0, a.clone())]);
+                        let difference = Term::Node(Op::Sum, vec![Term::product(b), negative(a.clone())]);
                         let product = Term::Node(Op::Product, vec![Term::Class(z), difference]);
-                        let rest = without(node, &[first, second]).into_iter().map(Term::Class);
-                        found.push(Term::Node(
-                            Op::Sum,
-                            rest.chain([Term::product(a.clone()), product]).collect(),
-                        ));
+                        let rest = without(node, &[first, second]);
+                        found.push(sum_of(rest, [Term::product(a.clone()), product]));
                     }
                 }
             }
@@ -52,8 +49,12 @@ fn taken_apart<'a>(graph: &'a Graph, product: &'a [Id]) -> impl Iterator<Item = 
     )
 }
 
-fn scaled(factor: f64, of: Vec<Id>) -> Term {
-    Term::Node(Op::Product, of.into_iter().map(Term::Class).chain([Term::number(factor)]).collect())
+fn negative(of: Vec<Id>) -> Term {
+    with(Op::Product, of, Term::number(-1.0))
+}
+
+fn sum_of(kept: Vec<Id>, terms: [Term; 2]) -> Term {
+    Term::Node(Op::Sum, kept.into_iter().map(Term::Class).chain(terms).collect())
 }
 
 /// Whether one class is one less another.
@@ -75,36 +76,37 @@ fn is_complement(graph: &Graph, one: Id, other: Id) -> bool {
 pub(super) const UNBLEND: Rule = Rule {
     name: "blend taken apart",
     algebra: "a + z * (b - a) = (1 - z) * a + z * b",
-    guard: "a is a term of the sum as it is subtracted in the product",
-    find: |graph, node, found| {
-        if node.op != Op::Sum || node.operands.len() > LONGEST {
-            return;
-        }
-        for (at, operand) in node.operands.iter().enumerate() {
-            for product in nodes(graph, *operand, |op| *op == Op::Product) {
-                for (place, factor) in product.operands.iter().enumerate() {
-                    for sum in nodes(graph, *factor, |op| *op == Op::Sum) {
-                        for (inner, term) in sum.operands.iter().enumerate() {
-                            let is_back = |id: &Id| is_multiple(graph, *term, -1.0, *id);
-                            let others = node.operands.iter().enumerate().filter(|o| o.0 != at);
-                            for (whole, a) in others.filter(|(_, id)| is_back(id)) {
-                                let z = without(product, &[place]);
-                                let less =
-                                    Term::Node(Op::Sum, vec![Term::number(1.0), scaled(-1.0, z.clone())]);
-                                let one = Term::Node(Op::Product, vec![Term::Class(*a), less]);
-                                let b = Term::sum(without(sum, &[inner]));
-                                let z = z.into_iter().map(Term::Class);
-                                let other = Term::Node(Op::Product, z.chain([b]).collect());
-                                let rest = without(node, &[at, whole]).into_iter().map(Term::Class);
-                                found.push(Term::Node(Op::Sum, rest.chain([one, other]).collect()));
-                            }
-                        }
-                    }
+    guard: "a is a term of the sum as it is subtracted in the product; at most 8 terms",
+    find: unblend,
+};
+
+fn unblend(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if node.op != Op::Sum || node.operands.len() > LONGEST {
+        return;
+    }
+    for (at, operand) in node.operands.iter().enumerate() {
+        for (z, sum) in times_sums(graph, *operand) {
+            for (inner, term) in sum.operands.iter().enumerate() {
+                let is_back = |o: &(usize, &Id)| o.0 != at && is_multiple(graph, *term, -1.0, *o.1);
+                for (whole, a) in node.operands.iter().enumerate().filter(is_back) {
+                    let less = Term::Node(Op::Sum, vec![Term::number(1.0), negative(z.clone())]);
+                    let one = Term::Node(Op::Product, vec![Term::Class(*a), less]);
+                    let other = with(Op::Product, z.clone(), Term::sum(without(sum, &[inner])));
+                    found.push(sum_of(without(node, &[at, whole]), [one, other]));
                 }
             }
         }
-    },
-};
+    }
+}
+
+/// A class as products with a sum: the other factors, and that sum.
+fn times_sums(graph: &Graph, id: Id) -> impl Iterator<Item = (Vec<Id>, &Node)> {
+    nodes(graph, id, |op| *op == Op::Product).flat_map(move |product| {
+        product.operands.iter().enumerate().flat_map(move |(place, factor)| {
+            nodes(graph, *factor, |op| *op == Op::Sum).map(move |sum| (without(product, &[place]), sum))
+        })
+    })
+}
 
 pub(super) const POLYNOMIAL: Rule = Rule {
     name: "polynomial",
@@ -116,7 +118,7 @@ pub(super) const POLYNOMIAL: Rule = Rule {
         }
         for (at, operand) in node.operands.iter().enumerate() {
             let others: Vec<Id> = without(node, &[at]);
-            let bases: Vec<Id> = others.iter().map(|id| base(graph, *id)).collect();
+            let bases: Vec<Id> = others.iter().map(|id| base(graph, *id).0).collect();
             if bases.contains(&graph.find(*operand)) {
                 continue;
             }
@@ -125,7 +127,7 @@ pub(super) const POLYNOMIAL: Rule = Rule {
                     sum.operands.iter().map(|term| monomial(graph, *term, &bases)).collect();
                 let Some(used) = terms.map(|terms| terms.concat()) else { continue };
                 let (inside, outside): (Vec<Id>, Vec<Id>) =
-                    others.iter().copied().partition(|id| used.contains(&base(graph, *id)));
+                    others.iter().copied().partition(|id| used.contains(&base(graph, *id).0));
                 if !inside.is_empty() {
                     let term = |id: &Id| Term::product(inside.iter().copied().chain([*id]));
                     let expanded = Term::Node(Op::Sum, sum.operands.iter().map(term).collect());
@@ -139,13 +141,13 @@ pub(super) const POLYNOMIAL: Rule = Rule {
 pub(super) const FACTOR_POWER: Rule = Rule {
     name: "factor a power",
     algebra: "x ^ n * a + x ^ (n + m) * b = x ^ n * (a + x ^ m * b)",
-    guard: "x is a factor of all terms, by exponents of one sign that are not all the same",
+    guard: "x is a factor of all terms, by exponents of one sign that are not all the same; at most 8 terms",
     find: |graph, node, found| {
         if node.op != Op::Sum || node.operands.len() > LONGEST {
             return;
         }
         let forms: Vec<Vec<Vec<Id>>> = node.operands.iter().map(|id| factors(graph, *id)).collect();
-        let mut bases: Vec<Id> = forms[0].iter().flatten().map(|id| base(graph, *id)).collect();
+        let mut bases: Vec<Id> = forms[0].iter().flatten().map(|id| base(graph, *id).0).collect();
         bases.sort_unstable();
         bases.dedup();
         for of in bases {
@@ -170,19 +172,10 @@ pub(super) const FACTOR_POWER: Rule = Rule {
 
 /// The exponent of a base in a product, in halves, and the other factors.
 fn divided(graph: &Graph, product: &[Id], of: Id) -> Option<(i16, Vec<Id>)> {
-    let at = product.iter().position(|id| base(graph, *id) == of)?;
-    let halves = graph[product[at]].nodes.iter().find_map(|n| match n.op {
-        Op::Power(halves) if graph.find(n.operands[0]) == of => Some(halves),
-        _ => None,
-    });
+    let at = product.iter().position(|id| base(graph, *id).0 == of)?;
+    let halves = base(graph, product[at]).1;
     let rest = product.iter().enumerate().filter(|other| other.0 != at).map(|other| *other.1);
-    (number(graph, of).is_none()).then(|| (halves.unwrap_or(2), rest.collect()))
-}
-
-/// What a class is a power of; itself, if of nothing else.
-fn base(graph: &Graph, id: Id) -> Id {
-    let of = |n: &Node| matches!(n.op, Op::Power(_)).then(|| graph.find(n.operands[0]));
-    graph[id].nodes.iter().find_map(of).unwrap_or_else(|| graph.find(id))
+    (number(graph, of).is_none()).then(|| (halves, rest.collect()))
 }
 
 /// Of which of some bases a class is a product of powers, beside numbers; of none, if it is a number.
@@ -192,7 +185,7 @@ fn monomial(graph: &Graph, id: Id, bases: &[Id]) -> Option<Vec<Id>> {
     }
     factors(graph, id).into_iter().find_map(|product| {
         let letters = product.into_iter().filter(|factor| number(graph, *factor).is_none());
-        let of: Vec<Id> = letters.map(|factor| base(graph, factor)).collect();
+        let of: Vec<Id> = letters.map(|factor| base(graph, factor).0).collect();
         of.iter().all(|base| bases.contains(base)).then_some(of)
     })
 }

@@ -1,7 +1,7 @@
 //! The rules of the canon e-graph: one table. A rule gives terms that equal a node; the smaller one wins.
 //!
-//! Every rule goes one way, and its right side is the smaller by the measure of `extract`: so the canonical
-//! spelling does not depend on what a text happened to contain. Forbidden, because f32 is no field: taking
+//! A rule goes one way, and its right side is the smaller by the measure of `extract`, or there is a rule for the way back
+//! (`blends`) and the measure decides: so the canonical spelling does not depend on what a text happened to contain. Forbidden, because f32 is no field: taking
 //! `center` apart (its moments cancel), distributing a sum into a matrix product, `exp(a + b)` into two.
 
 pub(super) mod algebra;

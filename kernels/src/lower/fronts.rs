@@ -2,7 +2,7 @@
 //!
 //! On a GPU no block has whole rows of a product, so that a norm cannot be computed with it. What stands in front of its
 //! first reduction can: bias, gate and residual. Where their result is written anyway, the sums need not be; so these
-//! operations, the head of the kernel, leave it and become a group of their own, which joins the product.
+//! operations, the front of the kernel, leave it and become a group of their own, which joins the product.
 
 use super::analysis::Role;
 use super::cones::{Cone, Unit, Uses};
@@ -12,13 +12,13 @@ use arch_compiler::ops::Op;
 use std::collections::BTreeSet;
 
 impl Uses<'_> {
-    /// The heads that are worth it: at most one a group.
-    pub(super) fn heads(&self, groups: &Groups) -> Vec<Cone> {
+    /// The fronts that are worth it: at most one a group.
+    pub(super) fn fronts(&self, groups: &Groups) -> Vec<Cone> {
         let rows = groups.groups.iter().enumerate().filter(|(_, group)| !group.inner.is_empty());
-        rows.filter_map(|(g, group)| self.head(groups, g, group)).collect()
+        rows.filter_map(|(g, group)| self.front(groups, g, group)).collect()
     }
 
-    fn head(&self, groups: &Groups, g: usize, group: &Group) -> Option<Cone> {
+    fn front(&self, groups: &Groups, g: usize, group: &Group) -> Option<Cone> {
         let shape: BTreeSet<AxisId> = group.outer.iter().chain(&group.inner).copied().collect();
         let mut best: Option<Cone> = None;
         for last in &group.members {
