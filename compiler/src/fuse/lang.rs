@@ -180,6 +180,10 @@ pub(super) struct Problem {
 pub(super) struct Facts {
     pub axes: Axes,
     pub number: Option<f64>,
+    /// Whether it is a new carry: no rule looks into it from outside.
+    pub sealed: bool,
+    /// The recurrences whose carries it depends on, sorted.
+    pub scans: Arc<[usize]>,
 }
 
 impl Problem {
@@ -223,9 +227,17 @@ impl Analysis<Node> for Problem {
             [one] => of(one).axes.clone(),
             many => axes(many.iter().flat_map(|id| of(id).axes.iter().copied())),
         };
-        let facts = |axes| Facts { axes, number: None };
+        let carry = graph.analysis.carry(node);
+        let sealed = carry.is_some_and(|carry| carry.after);
+        let mut scans: Vec<usize> =
+            node.operands.iter().flat_map(|id| of(id).scans.iter().copied()).collect();
+        scans.extend(carry.map(|carry| carry.scan));
+        scans.sort_unstable();
+        scans.dedup();
+        let scans: Arc<[usize]> = scans.into();
+        let facts = |axes| Facts { axes, number: None, sealed, scans };
         match &node.op {
-            Op::Number(bits) => Facts { axes: axes([]), number: Some(f64::from_bits(*bits)) },
+            Op::Number(bits) => Facts { number: Some(f64::from_bits(*bits)), ..facts(axes([])) },
             Op::Reduce(_, over) => {
                 let inner = of(&node.operands[0]).axes.iter().copied();
                 facts(axes(inner.filter(|a| !over.contains(a))))
@@ -249,7 +261,13 @@ impl Analysis<Node> for Problem {
         if from_b {
             a.number = b.number;
         }
-        DidMerge(from_b, from_a)
+        let (sealed_b, sealed_a) = (b.sealed && !a.sealed, a.sealed && !b.sealed);
+        a.sealed |= b.sealed;
+        // What is the same without a scan does not depend on it.
+        let both: Arc<[usize]> = a.scans.iter().copied().filter(|scan| b.scans.contains(scan)).collect();
+        let (fewer_b, fewer_a) = (both.len() < a.scans.len(), both.len() < b.scans.len());
+        a.scans = both;
+        DidMerge(from_b || sealed_b || fewer_b, from_a || sealed_a || fewer_a)
     }
 }
 

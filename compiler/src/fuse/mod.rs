@@ -21,12 +21,14 @@ mod rules;
 mod saturate;
 mod settle;
 mod shares;
+mod signs;
 mod step;
 mod steps;
 mod store;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod uses;
 mod write;
 
 use crate::canon;

@@ -2,8 +2,9 @@
 //! `2 * a + 2 * b + c` as `2 * (a + b) + c`. The canonical terms have sums flat, so that no bracket of a text is left;
 //! which of them share a part is seen in all chosen terms at once.
 
-use super::extract::{Best, Key};
+use super::extract::Best;
 use super::lang::{Graph, Op, number};
+use super::signs::Key;
 use super::steps::Steps;
 use egg::Id;
 use rustc_hash::FxHashMap;

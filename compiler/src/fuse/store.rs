@@ -1,8 +1,9 @@
 //! The canonical spelling becomes a function again.
 
-use super::extract::{Best, Key};
+use super::extract::Best;
 use super::lang::{Graph, Node, Op, number};
 use super::shares::{Shared, shares};
+use super::signs::Key;
 use super::steps::{Steps, steps};
 use super::terms::rounded;
 use crate::canon::{elements, summed_product};
@@ -23,14 +24,17 @@ pub(super) fn store(
     graph: &mut Graph,
     classes: &[Option<Id>],
 ) -> Result<Option<Function>, ShapeError> {
+    let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
+    let roots: Option<Vec<Id>> = results.map(|id| classes[id.0 as usize]).collect();
+    let roots = roots.ok_or_else(|| ShapeError("a result has no class".into()))?;
+    let Some((graph, best, roots)) = Best::of(graph, &roots) else {
+        return Err(ShapeError("a result has no smallest term".into()));
+    };
+    let graph = &graph;
     let mut origins: FxHashMap<Id, Span> = FxHashMap::default();
     for (id, span) in &graph.analysis.origins {
         origins.entry(graph.find(*id)).or_insert(*span);
     }
-    let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
-    let roots: Vec<Id> = results.filter_map(|id| classes[id.0 as usize]).collect();
-    let best = Best::of(graph, &roots);
-    let graph = &*graph;
     let Some(steps) = steps(graph, &best, &roots) else { return Ok(None) };
     let shares = shares(graph, &best, &steps, &roots);
     let builder = Builder::new(module, source.name.clone());
@@ -58,8 +62,8 @@ pub(super) fn store(
         ));
     }
     let mut results = Vec::new();
-    for old in source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1)) {
-        let class = classes[old.0 as usize].ok_or_else(|| ShapeError("a result has no class".into()))?;
+    let old = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
+    for (old, class) in old.zip(roots) {
         let value = source.value(old);
         let mut new = match writer.value(class) {
             Err(_) if writer.is_stuck => return Ok(None),

@@ -3,7 +3,7 @@
 
 use super::{
     Acc, Arg, Atom, Binary, Elem, Expr, Extent, Index, IndexVar, Join, Local, Loop, LoopKind, Math, Operand,
-    Scalar, Stmt, Type, Unary,
+    Over, Scalar, Stmt, Type, Unary,
 };
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ pub struct Body {
     /// Extent and scope of every loop variable.
     vars: Vec<(Extent, usize)>,
     /// The name of the axis that each loop variable runs over.
-    axes: Vec<String>,
+    axes: Vec<Over>,
     /// Type and scope of every scalar.
     scalars: Vec<(Type, usize)>,
     /// Type and scope of every local array.
@@ -54,26 +54,26 @@ impl Body {
     pub fn open_until(&mut self, kind: LoopKind, extent: Extent, stop: Option<Index>) -> IndexVar {
         let var = IndexVar(self.vars.len() as u32);
         self.vars.push((extent, self.scopes.len()));
-        self.axes.push(String::new());
+        self.axes.push(Over::Nothing);
         self.scopes.push(Scope { head: Some((kind, var, extent, stop)), ..Scope::default() });
         var
     }
 
-    /// Opens a loop over an axis of this name.
-    pub fn open_axis(&mut self, kind: LoopKind, extent: Extent, name: &str) -> IndexVar {
+    /// Opens a loop over something that has a name.
+    pub fn open_over(&mut self, kind: LoopKind, extent: Extent, over: Over) -> IndexVar {
         let var = self.open(kind, extent);
-        self.name(var, name);
+        self.name(var, over);
         var
     }
 
-    /// Calls a loop's variable after what it runs over.
-    pub fn name(&mut self, var: IndexVar, name: &str) {
-        self.axes[var.0 as usize] = name.to_string();
+    /// Says what a loop runs over.
+    pub fn name(&mut self, var: IndexVar, over: Over) {
+        self.axes[var.0 as usize] = over;
     }
 
-    /// By loop variable: the name of its axis, empty where it has none.
+    /// By loop variable: what it runs over.
     #[must_use]
-    pub fn axes(&self) -> &[String] {
+    pub fn axes(&self) -> &[Over] {
         &self.axes
     }
 

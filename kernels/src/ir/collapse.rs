@@ -1,10 +1,10 @@
 //! Two loops, one directly in the other, become one where every index allows: long loops fill vectors.
 
-use super::{Atom, Expr, Extent, Index, IndexVar, Loop, LoopKind, Stmt};
+use super::{Atom, Expr, Extent, Index, IndexVar, Loop, LoopKind, Over, Stmt};
 
 /// Collapses loops of `stmts` wherever possible, and joins the names of their axes.
 #[must_use]
-pub fn collapse(stmts: Vec<Stmt>, axes: &mut [String]) -> Vec<Stmt> {
+pub fn collapse(stmts: Vec<Stmt>, axes: &mut [Over]) -> Vec<Stmt> {
     stmts
         .into_iter()
         .map(|stmt| match stmt {
@@ -21,10 +21,10 @@ pub fn collapse(stmts: Vec<Stmt>, axes: &mut [String]) -> Vec<Stmt> {
         .collect()
 }
 
-fn join_names(axes: &mut [String], outer: IndexVar, inner: IndexVar) {
+fn join_names(axes: &mut [Over], outer: IndexVar, inner: IndexVar) {
     let joined = match (&axes[outer.0 as usize], &axes[inner.0 as usize]) {
-        (a, b) if a.is_empty() || b.is_empty() => String::new(),
-        (a, b) => format!("{a}_{b}"),
+        (Over::Axes(a), Over::Axes(b)) => Over::Axes([a.as_slice(), b.as_slice()].concat()),
+        _ => Over::Nothing,
     };
     axes[inner.0 as usize] = joined;
 }

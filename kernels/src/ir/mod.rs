@@ -289,6 +289,18 @@ impl Loop {
     }
 }
 
+/// What a loop runs over, for readers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Over {
+    /// Nothing that has a name.
+    #[default]
+    Nothing,
+    /// Something of the kernel's own: blocks, rows of a tile.
+    Part(&'static str),
+    /// Axes of the text, each with its number there and its name.
+    Axes(Vec<(u32, String)>),
+}
+
 /// A kernel.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Kernel {
@@ -298,8 +310,8 @@ pub struct Kernel {
     pub family: String,
     /// The source lines that it was made for.
     pub origins: Vec<String>,
-    /// By loop variable: the name of its axis, for readers. What a kernel computes does not depend on it.
-    pub axes: Vec<String>,
+    /// By loop variable: what it runs over, for readers. What a kernel computes does not depend on it.
+    pub axes: Vec<Over>,
     /// By argument: the shape of the buffer that it was first called with, for readers.
     pub shapes: Vec<String>,
     /// The buffers, in the order of the arguments.

@@ -1,7 +1,7 @@
 //! A matrix product of tiles with its results in registers: each row of the left factor is read number by
 //! number and each row of the right one vector by vector. Attention and matrix products are made of it.
 
-use crate::ir::{Binary, Elem, Expr, Extent, Index, LoopKind, Operand, Stmt};
+use crate::ir::{Binary, Elem, Expr, Extent, Index, LoopKind, Operand, Over, Stmt};
 use crate::lower::pull::Puller;
 use arch_compiler::graph::AxisId;
 
@@ -15,25 +15,30 @@ pub(super) type Write<'f> = &'f dyn Fn(&mut Puller<'_, '_>, &Index, &Index, Oper
 pub(super) struct Span {
     pub count: i64,
     pub stop: Option<Index>,
-    pub name: String,
+    pub over: Over,
 }
 
 impl Span {
     /// Always so often.
-    pub(super) fn of(count: i64, name: &str) -> Self {
-        Span { count, stop: None, name: name.to_string() }
+    pub(super) fn of(count: i64, part: &'static str) -> Self {
+        Span::over(count, Over::Part(part))
+    }
+
+    /// Always so often, over this.
+    pub(super) fn over(count: i64, over: Over) -> Self {
+        Span { count, stop: None, over }
     }
 
     /// All of an axis.
     pub(super) fn axis(p: &Puller<'_, '_>, axis: AxisId) -> Self {
-        Span::of(p.module.size(axis, 1) as i64, &p.module.axis(axis).name)
+        Span::over(p.module.size(axis, 1) as i64, p.over(&[axis]))
     }
 
     /// In steps of several.
     fn steps(&self, by: i64) -> Self {
         let stop = self.stop.as_ref().map(|l| l.offset(by - 1).div(by, &|_| None));
         let count = (self.count as u64).div_ceil(by as u64) as i64;
-        Span { count, stop, name: format!("{}_rows", self.name) }
+        Span { count, stop, over: Over::Part("rows") }
     }
 }
 
@@ -121,7 +126,7 @@ pub(super) fn enter(p: &mut Puller<'_, '_>, kind: LoopKind, span: &Span) -> Inde
         return Index::default();
     }
     let var = p.body.open_until(kind, Extent::fixed(span.count), span.stop.clone());
-    p.body.name(var, &span.name);
+    p.body.name(var, span.over.clone());
     Index::var(var)
 }
 

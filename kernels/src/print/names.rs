@@ -1,19 +1,20 @@
 //! Names and numbers in C and CUDA.
 
-use crate::ir::{Atom, Extent, Index, IndexVar, Kernel, LoopKind, Math, Operand, Scalar, Stmt};
+use crate::ir::{Atom, Extent, Index, IndexVar, Kernel, LoopKind, Math, Operand, Over, Scalar, Stmt};
 use std::collections::BTreeMap;
 
-/// Words that a loop's variable cannot be called.
-const TAKEN: [&str; 29] = [
-    "args", "batch", "begin", "bool", "break", "case", "char", "const", "continue", "do", "double", "else",
-    "end", "float", "for", "goto", "if", "int", "l", "lane", "long", "p", "piece", "return", "stop",
-    "switch", "turn", "warp", "while",
-];
+/// What loops over axes are called, in the order in which they come up: axes have the same letters in every kernel, so
+/// that its text does not depend on what a program calls them. Left out are letters with another meaning: `a`, `m`, `r`
+/// and `x` stand before the numbers of arguments, arrays, sums and values, `b` is the batch, `l` a lane, `p` a piece, and
+/// the tiles of a product have `x` and `y`.
+const LETTERS: [&str; 16] = ["i", "j", "k", "n", "s", "t", "u", "v", "w", "q", "c", "d", "e", "f", "g", "h"];
 
-/// The names of the loops' variables: those of their axes, told apart where one loop stands in another.
+/// The names of the loops' variables, told apart where one loop stands in another.
 #[derive(Default)]
 pub(super) struct Names {
     vars: BTreeMap<IndexVar, String>,
+    /// What stands for which axes, and what these are called in the text.
+    letters: Vec<(Vec<u32>, String, String)>,
     /// Whether loaded integers must become wider before they are multiplied.
     pub wide: bool,
     /// Whether variables must, too.
@@ -23,24 +24,23 @@ pub(super) struct Names {
 }
 
 impl Names {
+    /// The names in a kernel.
     pub(super) fn new(kernel: &Kernel) -> Self {
-        Names::beside(kernel, &[])
-    }
-
-    /// The same, where the printer calls other things by these names.
-    pub(super) fn beside(kernel: &Kernel, taken: &[&str]) -> Self {
         let mut names = Names::default();
-        let mut around = taken.iter().map(|n| (*n).to_string()).collect();
-        names.visit(&kernel.body, &kernel.axes, &mut around);
+        names.visit(&kernel.body, &kernel.axes, &mut Vec::new());
         names
     }
 
     /// Parallel loops are one level whose names hold in everything that follows.
-    fn visit(&mut self, stmts: &[Stmt], axes: &[String], around: &mut Vec<String>) {
+    fn visit(&mut self, stmts: &[Stmt], axes: &[Over], around: &mut Vec<String>) {
         for stmt in stmts {
             let Stmt::Loop(l) = stmt else { continue };
-            let axis = axes.get(l.var.0 as usize).map_or("", String::as_str);
-            let name = distinct(&plain(axis, l.var), around);
+            let plain = match axes.get(l.var.0 as usize) {
+                None | Some(Over::Nothing) => format!("i{}", l.var.0),
+                Some(Over::Part(part)) => (*part).to_string(),
+                Some(Over::Axes(axes)) => self.letter(axes),
+            };
+            let name = distinct(&plain, around);
             around.push(name.clone());
             self.vars.insert(l.var, name);
             self.visit(&l.body, axes, around);
@@ -50,29 +50,35 @@ impl Names {
         }
     }
 
+    fn letter(&mut self, axes: &[(u32, String)]) -> String {
+        let ids: Vec<u32> = axes.iter().map(|(id, _)| *id).collect();
+        if let Some((_, letter, _)) = self.letters.iter().find(|known| known.0 == ids) {
+            return letter.clone();
+        }
+        let at = self.letters.len();
+        let letter = match LETTERS.get(at) {
+            Some(letter) => (*letter).to_string(),
+            None => format!("axis_{at}"),
+        };
+        let names: Vec<&str> = axes.iter().map(|(_, name)| name.as_str()).collect();
+        let meaning = if names.len() == 1 { names[0].to_string() } else { format!("({})", names.join(", ")) };
+        self.letters.push((ids, letter.clone(), meaning));
+        letter
+    }
+
+    /// Which axis each letter stands for, as a line for readers; `None` if there are none.
+    pub(super) fn legend(&self) -> Option<String> {
+        let all: Vec<String> =
+            self.letters.iter().map(|(_, letter, of)| format!("{letter} in {of}")).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    }
+
     pub(super) fn var(&self, v: IndexVar) -> String {
         self.vars.get(&v).cloned().unwrap_or_else(|| format!("i{}", v.0))
     }
 
     pub(super) fn index(&self, index: &Index, lane: Option<&Lane<'_>>) -> String {
         index_text(self, index, lane)
-    }
-}
-
-/// The name of an axis as a name in C; names of values and arguments are a letter and a number, so no axis may
-/// be called like that.
-fn plain(axis: &str, var: IndexVar) -> String {
-    let name: String =
-        axis.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).collect();
-    let numbered = |n: &str| {
-        let rest = n.trim_start_matches(|c: char| c.is_ascii_lowercase());
-        n.len() - rest.len() <= 1 && !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit())
-    };
-    match name.as_str() {
-        "" => format!("i{}", var.0),
-        n if n.starts_with(|c: char| c.is_ascii_digit() || c == '_') => format!("i{}", var.0),
-        n if TAKEN.contains(&n) || numbered(n) => format!("{n}_"),
-        n => n.to_string(),
     }
 }
 

@@ -48,6 +48,7 @@ pub(super) static RULES: &[Rule] = &[
     sums::NESTED,
     sums::SPLIT,
     sums::JOIN,
+    sums::GATHER,
     atoms::CENTER,
     atoms::CENTERED_MOMENT,
     atoms::SAFE_VARIANCE,
@@ -83,9 +84,9 @@ pub(super) static RULES: &[Rule] = &[
     flips::MIXED,
 ];
 
-/// The nodes of a class with one operation.
+/// The nodes of a class with one operation. A new carry is a leaf to those who read it.
 fn nodes<'a>(graph: &'a Graph, id: Id, is: impl Fn(&Op) -> bool + 'a) -> impl Iterator<Item = &'a Node> + 'a {
-    graph[id].nodes.iter().filter(move |n| is(&n.op))
+    graph[id].nodes.iter().filter(move |n| is(&n.op) && !graph[id].data.sealed)
 }
 
 /// The operands but for those at some places.
@@ -124,7 +125,7 @@ fn scaled_by(graph: &Graph, node: &Node) -> Option<f64> {
 
 /// A class as numbers times classes: itself, and every product of a number and one class in it.
 fn multiples(graph: &Graph, id: Id) -> Vec<(f64, Id)> {
-    let products = graph[id].nodes.iter().filter_map(|n| scaled(graph, n));
+    let products = nodes(graph, id, |op| *op == Op::Product).filter_map(|n| scaled(graph, n));
     [(1.0, graph.find(id))].into_iter().chain(products).collect()
 }
 

@@ -65,6 +65,67 @@ fn split(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
 }
 
+pub(super) const GATHER: Rule = Rule {
+    name: "one sum of two",
+    algebra: "sum(w * x, over: A) + sum(w * y, over: A) = sum(w * x + w * y, over: A)",
+    guard: "w has one of A; both are multiples of one size, have the same axes and read the same scans",
+    find: gather,
+};
+
+fn gather(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
+    if node.op != Op::Sum {
+        return;
+    }
+    let all: Vec<_> = node.operands.iter().map(|id| summed(graph, *id)).collect();
+    for (first, ones) in all.iter().enumerate() {
+        for (second, others) in all.iter().enumerate().skip(first + 1) {
+            for one in ones {
+                let axes = |s: &Summed<'_>| {
+                    super::super::lang::axes(
+                        s.product.operands.iter().flat_map(|id| axes_of(graph, *id).to_vec()),
+                    )
+                };
+                let alike = |o: &&Summed<'_>| {
+                    let same = o.over == one.over && o.outer == one.outer && axes(o) == axes(one);
+                    same && o.factor.abs() == one.factor.abs() && shares(graph, one, o)
+                };
+                for other in others.iter().filter(alike) {
+                    let scaled = |k: f64, product: &Node| {
+                        let factors = product.operands.iter().map(|id| Term::Class(*id));
+                        Term::Node(Op::Product, factors.chain([Term::number(k)]).collect())
+                    };
+                    let sign = other.factor / one.factor;
+                    let inner =
+                        Term::Node(Op::Sum, vec![scaled(1.0, one.product), scaled(sign, other.product)]);
+                    let sum = Term::Node(Op::Reduce(Reduce::Sum, one.over.clone()), vec![inner]);
+                    let factors = one.outer.iter().map(|id| Term::Class(*id));
+                    let factors = factors.chain([Term::number(one.factor), sum]).collect();
+                    let rest = super::without(node, &[first, second]);
+                    found.push(super::with(Op::Sum, rest, Term::Node(Op::Product, factors)));
+                }
+            }
+        }
+    }
+}
+
+/// Whether two products share a factor with one of the axes that they are summed over, so that their sum stays one.
+fn shares(graph: &Graph, one: &Summed<'_>, other: &Summed<'_>) -> bool {
+    let has = |id: &&Id| has_any(graph, **id, one.over);
+    let factors = |s: &Summed<'_>| -> Vec<Id> {
+        s.product.operands.iter().filter(has).map(|id| graph.find(*id)).collect()
+    };
+    let others = factors(other);
+    let scans = |s: &Summed<'_>| {
+        let mut all: Vec<usize> =
+            s.product.operands.iter().flat_map(|id| graph[*id].data.scans.to_vec()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    };
+    let is_same = one.product == other.product || scans(one) != scans(other);
+    !is_same && factors(one).iter().any(|id| others.contains(id))
+}
+
 /// Whether all terms are products that share no factor with one of some axes.
 fn is_of_different_products(graph: &Graph, terms: &[Id], over: &[AxisId]) -> bool {
     let mut seen: Vec<Id> = Vec::new();
@@ -101,8 +162,8 @@ struct Summed<'a> {
 fn summed(graph: &Graph, id: Id) -> Vec<Summed<'_>> {
     let mut found = Vec::new();
     let mut add = |of: Id, factor: f64, outer: &[Id]| {
-        for sum in &graph[of].nodes {
-            if let Op::Reduce(Reduce::Sum, over) = &sum.op {
+        for sum in nodes(graph, of, |op| matches!(op, Op::Reduce(Reduce::Sum, _))) {
+            if let Op::Reduce(_, over) = &sum.op {
                 let products = nodes(graph, sum.operands[0], |op| *op == Op::Product);
                 found.extend(products.map(|product| Summed { factor, outer: outer.to_vec(), over, product }));
             }
@@ -122,8 +183,15 @@ fn summed(graph: &Graph, id: Id) -> Vec<Summed<'_>> {
     found
 }
 
+/// Whether a sum has terms that are sums and could be one.
+pub(in crate::fuse) fn is_parted(graph: &Graph, node: &Node) -> bool {
+    let mut found = Vec::new();
+    gather(graph, node, &mut found);
+    !found.is_empty() || join(graph, node).is_some()
+}
+
 /// Two matrix products by one matrix, in a sum, as one.
-pub(in crate::fuse) fn join(graph: &Graph, node: &Node) -> Option<Term> {
+fn join(graph: &Graph, node: &Node) -> Option<Term> {
     if node.op != Op::Sum {
         return None;
     }

@@ -114,5 +114,30 @@ pub(super) fn samples() -> Vec<Sample> {
                 },
             )),
         },
+        Sample {
+            rule: "one sum of two",
+            left: |f| {
+                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                let e = f.exp(z);
+                let (a, b) = (f.mul(x, y), f.mul(x, e));
+                let (a, b) = (f.sum(a), f.sum(b));
+                f.map(Map::Sub, &[a, b])
+            },
+            beyond: Some((
+                |f| {
+                    let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                    let (a, b) = (f.mul(x, y), f.mul(x, z));
+                    let (a, b) = (f.sum(a), f.sum(b));
+                    let b = f.times(2.0, b);
+                    f.add(a, b)
+                },
+                |f| {
+                    let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                    let s = f.add(y, z);
+                    let p = f.mul(x, s);
+                    f.sum(p)
+                },
+            )),
+        },
     ]
 }

@@ -80,8 +80,8 @@ impl Block<'_> {
 
     /// Opens the loop over the lanes of the block.
     pub(super) fn lanes(&self, p: &mut Puller<'_, '_>) -> Index {
-        let name = p.module.axis(self.attention.axes.queries).name.clone();
-        enter(p, LoopKind::Vector, &Span::of(self.attention.tiles.block, &name))
+        let queries = p.over(&[self.attention.axes.queries]);
+        enter(p, LoopKind::Vector, &Span::over(self.attention.tiles.block, queries))
     }
 
     /// An array with a number for each query of the block.
@@ -253,12 +253,12 @@ fn clamped(p: &Puller<'_, '_>, index: &Index, count: i64) -> Index {
 
 /// So many places from `first` on, of `all` there are.
 fn span(p: &Puller<'_, '_>, (count, all): (i64, i64), first: &Index, axis: AxisId) -> Span {
-    let name = p.module.axis(axis).name.clone();
+    let over = p.over(&[axis]);
     if first.terms.is_empty() || all % count == 0 {
-        return Span { count: count.min(all), stop: None, name };
+        return Span { count: count.min(all), stop: None, over };
     }
     let left = Index::constant(all).plus(first, -1);
-    Span { count, stop: Some(left.clamped(1, count, &|v| p.body.extent(v))), name }
+    Span { count, stop: Some(left.clamped(1, count, &|v| p.body.extent(v))), over }
 }
 
 /// The number at a place of an array.

@@ -4,7 +4,7 @@
 use super::pack::first_column;
 use super::tiles::Cut;
 use super::{Product, Sums};
-use crate::ir::{Elem, Expr, Index, Local, LoopKind, Operand, Stmt};
+use crate::ir::{Elem, Expr, Index, Local, LoopKind, Operand, Over, Stmt};
 use crate::lower::analysis::Analysis;
 use crate::lower::element::Env;
 use crate::lower::group::Group;
@@ -33,8 +33,8 @@ pub(super) struct Kernel<'k> {
     /// The panels of the right operand.
     pub packed: SlotId,
     pub sums: Sums,
-    /// The name of the axis that is summed over.
-    pub terms: String,
+    /// The axes that are summed over.
+    pub terms: Over,
     pub epilogue: Option<Epilogue<'k>>,
 }
 
@@ -76,9 +76,8 @@ impl Kernel<'_> {
             let mut env = position(p, &self.product.rows, self.batch, &first.plus(&row, 1));
             if !along {
                 let columns = &self.product.columns;
-                let names: Vec<&str> = columns.iter().map(|a| p.module.axis(*a).name.as_str()).collect();
                 let count = if behind { n } else { cut.width };
-                let lane = enter(p, LoopKind::Vector, &Span::of(count, &names.join("_")));
+                let lane = enter(p, LoopKind::Vector, &Span::over(count, p.over(columns)));
                 let at = if behind { lane } else { column.plus(&lane, 1) };
                 env.extend(position(p, columns, self.batch, &at));
             }
@@ -104,7 +103,7 @@ impl Kernel<'_> {
         TileProduct {
             rows: rows.clone(),
             columns: cut.width,
-            terms: Span::of(k, &self.terms),
+            terms: Span::over(k, self.terms.clone()),
             lanes: cut.lanes,
             together: cut.together,
             begin: &|p, row| {

@@ -27,6 +27,7 @@ pub use reason::Reason;
 
 use super::lowering::Lowering;
 use super::pull::{Place, Puller};
+use crate::ir::Over;
 use crate::plan::{self, Gemm};
 use crate::print::Target;
 use arch_compiler::graph::{AxisId, ValueId};
@@ -91,8 +92,8 @@ struct Around<'k> {
     value: ValueId,
     /// Where it lies, if it has a place in memory.
     place: Option<&'k Place>,
-    /// The name of the axis that is summed over.
-    terms: &'k str,
+    /// The axes that are summed over.
+    terms: Over,
     epilogue: Option<emit::Epilogue<'k>>,
 }
 
@@ -135,7 +136,6 @@ impl<'a> Lowering<'a> {
             if let (Sums::Memory, Some(place)) = (sums, place) {
                 p.frames[0].places.insert(value, place.clone());
             }
-            let terms = terms.to_string();
             emit::Kernel { value, product: &product, batch, cut, packed, sums, terms, epilogue }.emit(p);
         });
         if let Some(step) = self.plan.steps.last_mut() {
@@ -160,10 +160,6 @@ impl<'a> Lowering<'a> {
     ) {
         let node = &self.function.nodes[n];
         let (value, Op::Contract(over)) = (node.outputs[0], &node.op) else { return };
-        let terms = match over.as_slice() {
-            [axis] => self.module.axis(*axis).name.clone(),
-            _ => "term".to_string(),
-        };
         let group = group.map(|g| (self.groups.groups[g].clone(), self.targets(g)));
         let mut nodes = vec![n];
         let mut own = vec![value];
@@ -178,7 +174,7 @@ impl<'a> Lowering<'a> {
         self.named_kernel("gemm", &[shape], &nodes, &own, |p| {
             let epilogue =
                 group.as_ref().map(|(group, targets)| emit::Epilogue { group, targets, analysis: &analysis });
-            emit(p, Around { value, place: place.as_ref(), terms: &terms, epilogue });
+            emit(p, Around { value, place: place.as_ref(), terms: p.over(over), epilogue });
         });
     }
 

@@ -6,7 +6,7 @@
 
 use super::Product;
 use super::emit::position;
-use crate::ir::{Binary, Elem, Expr, Extent, Index, Join, LoopKind, Operand, Stmt};
+use crate::ir::{Binary, Elem, Expr, Extent, Index, Join, LoopKind, Operand, Over, Stmt};
 use crate::lower::element::Env;
 use crate::lower::lowering::Lowering;
 use crate::lower::pull::{Place, Puller};
@@ -42,7 +42,7 @@ struct Tiled<'k> {
 
 impl Tiled<'_> {
     /// Opens the loops around an element; its place, and the sum there.
-    fn sum(&self, p: &mut Puller<'_, '_>, terms: &str) -> (Env, Operand) {
+    fn sum(&self, p: &mut Puller<'_, '_>, terms: Over) -> (Env, Operand) {
         let (product, g) = (self.product, &self.product.gemm);
         let mut env = Env::new();
         // Where the terms of this element begin in both operands.
@@ -59,7 +59,7 @@ impl Tiled<'_> {
         let left = (g.left, left.plus(&row, g.left.row as i64), g.left.column);
         let right = (g.right, right.plus(&column, g.right.column as i64), g.right.row);
         let sum = p.body.acc(Join::Sum);
-        let term = Index::var(p.body.open_axis(LoopKind::Terms, Extent::fixed(g.k as i64), terms));
+        let term = Index::var(p.body.open_over(LoopKind::Terms, Extent::fixed(g.k as i64), terms));
         // Bound in the loop even where it makes no difference: a printer takes it for what it is.
         let mut load = |(operand, start, step): (plan::Operand, Index, isize)| {
             let arg = p.arg(operand.slot, Elem::F32);
@@ -74,12 +74,8 @@ impl Tiled<'_> {
 
     /// Opens the loop over all places on some axes, and adds the place to `env`.
     fn along(&self, p: &mut Puller<'_, '_>, count: usize, axes: &[AxisId], env: &mut Env) -> Index {
-        let name = |axis: &AxisId| match *axis {
-            AxisId::BATCH => "b",
-            axis => p.module.axis(axis).name.as_str(),
-        };
-        let names: Vec<&str> = axes.iter().map(name).collect();
-        let at = p.body.open_axis(LoopKind::Parallel, Extent::fixed(count as i64), &names.join("_"));
+        let over = p.over(axes);
+        let at = p.body.open_over(LoopKind::Parallel, Extent::fixed(count as i64), over);
         env.extend(position(p, axes, self.batch, &Index::var(at)));
         Index::var(at)
     }

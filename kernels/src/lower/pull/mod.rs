@@ -10,7 +10,7 @@ use view::as_index;
 
 use super::element::{self, Env};
 use super::window;
-use crate::ir::{Arg, Binary, Body, Elem, Expr, Extent, Index, Local, LoopKind, Operand, Role, Stmt};
+use crate::ir::{Arg, Binary, Body, Elem, Expr, Extent, Index, Local, LoopKind, Operand, Over, Role, Stmt};
 use crate::plan::SlotId;
 use arch_compiler::graph::{AxisId, DType, Function, Module, Size, ValueId};
 use arch_compiler::ops::source::Literal;
@@ -103,8 +103,16 @@ impl<'a, 'c> Puller<'a, 'c> {
     /// Opens a loop over an axis.
     pub(super) fn open(&mut self, kind: LoopKind, axis: AxisId) -> Index {
         let extent = self.extent(axis);
-        let name = if axis == AxisId::BATCH { "b" } else { &self.module.axis(axis).name };
-        Index::var(self.body.open_axis(kind, extent, name))
+        let over = self.over(&[axis]);
+        Index::var(self.body.open_over(kind, extent, over))
+    }
+
+    /// Some axes, as a loop over all their places says it.
+    pub(super) fn over(&self, axes: &[AxisId]) -> Over {
+        match axes {
+            [AxisId::BATCH] => Over::Part("b"),
+            _ => Over::Axes(axes.iter().map(|a| (a.0, self.module.axis(*a).name.clone())).collect()),
+        }
     }
 
     /// Closes the innermost loop; what was pulled in it is forgotten.

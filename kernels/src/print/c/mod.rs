@@ -17,7 +17,7 @@ pub fn print_c(kernel: &Kernel, target: Target) -> String {
     let mut printer = Printer::new(&kernel.scalars, &kernel.accs, target.lanes() as i64);
     printer.names = Names::new(kernel);
     printer.args = kernel.args.iter().map(|a| a.elem).collect();
-    for line in heading(kernel) {
+    for line in heading(kernel).into_iter().chain(printer.names.legend()) {
         printer.line(&format!("/* {line} */"));
     }
     let name = &kernel.name;

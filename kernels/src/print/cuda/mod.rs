@@ -79,11 +79,11 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
     let mut printer = Printer::new(&kernel.scalars, &kernel.accs, layout);
     printer.kernel = Some(kernel);
     let product = Product::of(kernel);
-    printer.names = Names::beside(kernel, if product.is_some() { &tiles::TAKEN } else { &[] });
+    printer.names = Names::new(kernel);
     printer.names.wide = wide;
     printer.names.tight = true;
     printer.wide = wide;
-    for line in heading(kernel) {
+    for line in heading(kernel).into_iter().chain(printer.names.legend()) {
         printer.line(&format!("// {line}"));
     }
     match &product {

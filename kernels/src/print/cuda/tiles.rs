@@ -6,11 +6,6 @@ use super::product::{Cut, DEPTH, Product, SIDE, THREADS, count};
 use crate::ir::{Index, Loop};
 use crate::print::names;
 
-/// What the text calls other things than axes.
-pub(super) const TAKEN: [&str; 13] = [
-    "across", "at", "column0", "columns", "down", "left", "right", "row0", "rows", "sums", "term0", "x", "y",
-];
-
 impl Printer<'_> {
     /// What a block is for.
     pub(super) fn tiles_line(&mut self, product: &Product<'_>) {

@@ -1,0 +1,318 @@
+//! What a term is but for its sign, and where signs stand.
+//!
+//! `a - b` and `b - a` are one value and its negative, and which of the two a text has written says nothing. So terms are
+//! compared without their signs, and each value that is computed of others comes the same way round in every text: more
+//! of its terms are added than subtracted, else the first of them is added. A sign goes through products, sums and odd
+//! functions to the first that cannot do without it.
+
+use super::extract::Best;
+use super::lang::{Graph, Node, Op, Problem, number};
+use crate::graph::AxisId;
+use crate::ops::{Map, Reduce};
+use arch_grammar::Span;
+use egg::Id;
+use rustc_hash::{FxHashMap, FxHasher};
+use std::hash::{Hash, Hasher};
+
+/// What the term of a class is: values before sums, then a hash of the term. Sizes are no part of it, since those of
+/// parts depend on what else their classes may be; nor is its sign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Key {
+    kind: u8,
+    pub structure: u64,
+}
+
+/// What a term is, and which way round: -1 if it is the negative of what its key stands for, 0 if nothing is known that
+/// tells it from its negative.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Signed {
+    pub key: Key,
+    pub sign: i8,
+}
+
+/// What an operation does with the sign of its only operand.
+pub(super) enum Parity {
+    /// It passes it on.
+    Odd,
+    /// It loses it.
+    Even,
+    /// It gives something else.
+    Neither,
+}
+
+pub(super) fn parity(op: &Op) -> Parity {
+    match op {
+        Op::Power(halves) if halves % 4 == 0 => Parity::Even,
+        Op::Power(halves) if halves % 2 == 0 => Parity::Odd,
+        Op::Map(Map::Cos | Map::Abs) => Parity::Even,
+        Op::Map(Map::Sin | Map::Tanh | Map::Erf | Map::StopGradient) => Parity::Odd,
+        Op::Reduce(Reduce::Sum, _) | Op::Center(_) | Op::Broadcast(_) | Op::Flip(_) => Parity::Odd,
+        _ => Parity::Neither,
+    }
+}
+
+/// What a node is if its operands are these.
+pub(super) fn signed(graph: &Graph, node: &Node, operands: &[Signed]) -> Signed {
+    let own = structure(graph, &node.op);
+    let as_it_stands = |structure: u64| Signed { key: Key { kind: kind(&node.op), structure }, sign: 1 };
+    match &node.op {
+        Op::Number(bits) => {
+            let value = f64::from_bits(*bits);
+            let key = Key { kind: 0, structure: hashed(&(own, value.abs().to_bits())) };
+            Signed { key, sign: if value < 0.0 { -1 } else { 1 } }
+        }
+        Op::Product => {
+            let is_sign = |id: &Id| number(graph, *id).is_some_and(|k| k.abs() == 1.0);
+            let factors = node.operands.iter().zip(operands).filter(|(id, _)| !is_sign(id));
+            let mut keys: Vec<Key> = factors.map(|(_, signed)| signed.key).collect();
+            keys.sort_unstable();
+            let sign = operands.iter().map(|signed| signed.sign).product();
+            match keys.as_slice() {
+                [one] => Signed { key: *one, sign },
+                many => {
+                    let structures: Vec<u64> = many.iter().map(|key| key.structure).collect();
+                    Signed { sign, ..as_it_stands(hashed(&(own, structures))) }
+                }
+            }
+        }
+        Op::Sum => {
+            let sign = orientation(operands);
+            let mut terms: Vec<(u64, i8)> =
+                operands.iter().map(|o| (o.key.structure, if sign < 0 { -o.sign } else { o.sign })).collect();
+            terms.sort_unstable();
+            Signed { sign, ..as_it_stands(hashed(&(own, terms))) }
+        }
+        op => {
+            let parity = parity(op);
+            let of = |operand: &Signed| match (&parity, operand.sign) {
+                (Parity::Neither, -1) => hashed(&("negative", operand.key.structure)),
+                _ => operand.key.structure,
+            };
+            let mut structures: Vec<u64> = operands.iter().map(of).collect();
+            if matches!(op, Op::Map(Map::Min | Map::Max)) {
+                structures.sort_unstable();
+            }
+            let sign = if let (Parity::Odd, [one]) = (&parity, operands) { one.sign } else { 1 };
+            Signed { sign, ..as_it_stands(hashed(&(own, structures))) }
+        }
+    }
+}
+
+/// Which way round a sum of some terms is: 1 if most are added or else the first is; 0 if its terms do not tell.
+fn orientation(terms: &[Signed]) -> i8 {
+    let all: i64 = terms.iter().map(|t| i64::from(t.sign)).sum();
+    let mut sorted: Vec<(Key, i8)> = terms.iter().map(|t| (t.key, t.sign)).collect();
+    sorted.sort_unstable();
+    let alike = sorted.chunk_by(|a, b| a.0 == b.0);
+    let first = alike.map(|terms| terms.iter().map(|t| i64::from(t.1)).sum::<i64>()).find(|sum| *sum != 0);
+    if all != 0 { all.signum() as i8 } else { first.unwrap_or(0).signum() as i8 }
+}
+
+/// The order of the operands of sums and products, as one would write them: values, then what is computed of them.
+fn kind(op: &Op) -> u8 {
+    match op {
+        Op::Number(_) => 0,
+        Op::Other(_) => 1,
+        Op::Broadcast(_) | Op::Flip(_) => 2,
+        Op::Power(_) | Op::Map(_) => 3,
+        Op::Center(_) | Op::Softmax(_) => 4,
+        Op::Reduce(..) => 5,
+        Op::Product => 6,
+        Op::Sum => 7,
+    }
+}
+
+pub(super) fn hashed(of: &impl Hash) -> u64 {
+    let mut hasher = FxHasher::default();
+    of.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What an operation is, however axes are numbered; all numbers are one.
+pub(super) fn structure(graph: &Graph, op: &Op) -> u64 {
+    let problem = &graph.analysis;
+    let colors = |axes: &[AxisId]| {
+        let mut colors: Vec<u64> = axes.iter().map(|a| problem.colors[a.0 as usize]).collect();
+        colors.sort_unstable();
+        colors
+    };
+    match op {
+        Op::Number(_) => hashed(&0),
+        Op::Sum => hashed(&1),
+        Op::Product => hashed(&2),
+        Op::Power(halves) => hashed(&(3, halves)),
+        Op::Map(map) => hashed(&(4, map)),
+        Op::Reduce(reduce, axes) => hashed(&(5, reduce, colors(axes))),
+        Op::Center(axes) => hashed(&(6, colors(axes))),
+        Op::Softmax(axes) => hashed(&(7, colors(axes))),
+        Op::Broadcast(axes) => hashed(&(9, colors(axes))),
+        Op::Flip(axes) => hashed(&(10, colors(axes))),
+        Op::Other(at) => hashed(&(8, problem.others[*at as usize].key)),
+    }
+}
+
+impl Best {
+    /// The chosen terms that results depend on, in an e-graph that has nothing else, with signs in their places; and the
+    /// results there. `None` if a result has no term.
+    pub fn settled(&self, graph: &Graph, results: &[Id]) -> Option<(Graph, Vec<Id>)> {
+        let (mut order, mut roots) = (Vec::new(), results.to_vec());
+        self.alive(graph, &mut roots, &mut order);
+        let problem = Problem { origins: Vec::new(), ..graph.analysis.clone() };
+        let mut origins = FxHashMap::default();
+        for (id, span) in &graph.analysis.origins {
+            origins.entry(graph.find(*id)).or_insert(*span);
+        }
+        let known = FxHashMap::default();
+        let mut settling = Settling { from: graph, best: self, to: Graph::new(problem), origins, known };
+        for id in order {
+            settling.class(id)?;
+        }
+        let results: Option<Vec<Id>> = results.iter().map(|id| settling.exact(*id, 1)).collect();
+        settling.carries();
+        let mut to = settling.to;
+        to.rebuild();
+        Some((to, results?))
+    }
+}
+
+/// A term that is written anew.
+struct Settling<'a> {
+    from: &'a Graph,
+    best: &'a Best,
+    to: Graph,
+    /// Where classes were written first.
+    origins: FxHashMap<Id, Span>,
+    /// For each class what it is the same as, or the negative of.
+    known: FxHashMap<Id, (Id, i8)>,
+}
+
+impl Settling<'_> {
+    fn of(&self, id: Id) -> Option<(Id, i8)> {
+        self.known.get(&self.from.find(id)).copied()
+    }
+
+    /// A class as it is, times a sign.
+    fn exact(&mut self, id: Id, sign: i8) -> Option<Id> {
+        let (of, own) = self.of(id)?;
+        Some(self.turned(of, own * sign))
+    }
+
+    /// A settled class times a sign: a sum is turned term by term.
+    fn turned(&mut self, of: Id, sign: i8) -> Id {
+        if sign > 0 {
+            return of;
+        }
+        let node = self.to[of].nodes[0].clone();
+        if let Some(value) = number(&self.to, of) {
+            return self.number(-value);
+        }
+        match node.op {
+            Op::Sum => {
+                let terms = node.operands.iter().map(|term| self.turned(*term, -1)).collect();
+                self.add(Op::Sum, terms)
+            }
+            Op::Product => self.product(node.operands, -1.0),
+            _ => self.product(vec![of], -1.0),
+        }
+    }
+
+    /// A product of settled classes, the number among them times another.
+    fn product(&mut self, operands: Vec<Id>, times: f64) -> Id {
+        let (numbers, mut factors): (Vec<Id>, Vec<Id>) =
+            operands.into_iter().partition(|id| number(&self.to, *id).is_some());
+        let value = numbers.iter().filter_map(|id| number(&self.to, *id)).product::<f64>() * times;
+        if value != 1.0 || factors.is_empty() {
+            factors.push(self.number(value));
+        }
+        match factors.as_slice() {
+            [one] => *one,
+            _ => self.add(Op::Product, factors),
+        }
+    }
+
+    fn number(&mut self, value: f64) -> Id {
+        let id = self.add(Op::Number(value.to_bits()), Vec::new());
+        self.to[id].data.number = Some(value);
+        id
+    }
+
+    fn add(&mut self, op: Op, operands: Vec<Id>) -> Id {
+        self.to.add(Node::new(op, operands))
+    }
+
+    /// Writes the term of a class whose operands are known.
+    fn class(&mut self, id: Id) -> Option<()> {
+        let id = self.from.find(id);
+        let node = self.best.node(self.from, id)?.clone();
+        let (mut of, sign) = match &node.op {
+            Op::Number(_) => {
+                let value = number(self.from, id)?;
+                (self.number(value.abs()), if value < 0.0 { -1 } else { 1 })
+            }
+            Op::Product => {
+                let factors: Vec<(Id, i8)> =
+                    node.operands.iter().map(|o| self.of(*o)).collect::<Option<_>>()?;
+                let sign = factors.iter().map(|f| f.1).product();
+                (self.product(factors.into_iter().map(|f| f.0).collect(), 1.0), sign)
+            }
+            Op::Sum => self.sum(&node)?,
+            op => match (parity(op), node.operands.as_slice()) {
+                (Parity::Odd, [one]) => {
+                    let (of, sign) = self.of(*one)?;
+                    (self.add(op.clone(), vec![of]), sign)
+                }
+                (Parity::Even, [one]) => {
+                    let (of, _) = self.of(*one)?;
+                    (self.add(op.clone(), vec![of]), 1)
+                }
+                (_, operands) => {
+                    let operands = operands.iter().map(|o| self.exact(*o, 1)).collect::<Option<_>>()?;
+                    (self.add(op.clone(), operands), 1)
+                }
+            },
+        };
+        let is_new = |n: &&Node| self.from.analysis.carry(n).is_some_and(|carry| carry.after);
+        let leaf = self.from[id].nodes.iter().find(is_new).filter(|leaf| **leaf != node).cloned();
+        let mut sign = sign;
+        if let Some(leaf) = leaf {
+            // To their readers new carries are leaves, which have no sign.
+            let made = self.turned(of, sign);
+            (of, sign) = (self.to.add(leaf), 1);
+            self.to.union(of, made);
+        }
+        let origin = self.origins.get(&id).map(|span| (of, *span));
+        self.to.analysis.origins.extend(origin);
+        self.known.insert(id, (of, sign));
+        Some(())
+    }
+
+    /// A sum the way round that its terms tell; where they do not, as it stands unless it is there the other way round.
+    fn sum(&mut self, node: &Node) -> Option<(Id, i8)> {
+        let terms: Vec<(Id, i8)> = node.operands.iter().map(|o| self.of(*o)).collect::<Option<_>>()?;
+        let keys: Vec<Signed> =
+            node.operands.iter().map(|o| self.best.sign(self.from, *o)).collect::<Option<_>>()?;
+        let mut way = |sign: i8| -> Vec<Id> {
+            terms.iter().map(|(term, own)| self.turned(*term, own * sign)).collect()
+        };
+        let (plain, turned) = (way(1), way(-1));
+        let sign = match orientation(&keys) {
+            0 if self.to.lookup(Node::new(Op::Sum, turned.clone())).is_some() => -1,
+            0 => 1,
+            known => known,
+        };
+        Some((self.add(Op::Sum, if sign > 0 { plain } else { turned }), sign))
+    }
+
+    /// Says where the carries of scans are.
+    fn carries(&mut self) {
+        let mut scans = self.from.analysis.scans.clone();
+        for carry in scans.iter_mut().flat_map(|scan| &mut scan.carries) {
+            for id in [&mut carry.init, &mut carry.before, &mut carry.after] {
+                if let Some(settled) = self.exact(*id, 1) {
+                    *id = settled;
+                }
+            }
+        }
+        self.to.analysis.scans = scans;
+    }
+}
