@@ -4,6 +4,7 @@
 // a1: f32 [batch, S:40, H:2, K:16], read
 // a2: f32 [batch, S:40, H:2, K:16], read
 // a3: f32 [batch, T:20, H:2, K:16], written
+// i in H, j in K, k in T, n in S
 // a warp for each of batch * 2 rows, 128 threads a block
 // 64 bytes of a thread lie in local memory
 extern "C" __global__ void __launch_bounds__(128)
@@ -20,17 +21,17 @@ attention_dot_af5eb1(const float *__restrict__ a0, const float *__restrict__ a1,
   const int piece = blockIdx.x * 4 + threadIdx.x / 32;
   if (piece >= batch * 2) return;
   const int b = piece / 2;
-  const int h = piece % 2;
+  const int i = piece % 2;
   float m0[16];
-  for (int k = 0; k < 16; k++) {
+  for (int j = 0; j < 16; j++) {
     {
-      const int t = lane;
-      const float x0 = a0[b * 640 + h * 16 + k + clamp(t, 0, 19) * 32];
-      m0[k] = x0;
+      const int k = lane;
+      const float x0 = a0[b * 640 + i * 16 + j + clamp(k, 0, 19) * 32];
+      m0[j] = x0;
     }
   }
   float m1[1];
-  for (int s_rows = 0; s_rows < 5; s_rows++) {
+  for (int rows = 0; rows < 5; rows++) {
     __syncwarp();
     {
       const int column = lane;
@@ -39,11 +40,11 @@ attention_dot_af5eb1(const float *__restrict__ a0, const float *__restrict__ a1,
       for (int row = 0; row < 8; row++) {
         m5[row] = 0.0f;
       }
-      for (int k = 0; k < 16; k++) {
-        const float x1 = m0[k];
+      for (int j = 0; j < 16; j++) {
+        const float x1 = m0[j];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
-          const float x2 = a1[b * 1280 + h * 16 + s_rows * 256 + k + row * 32];
+          const float x2 = a1[b * 1280 + i * 16 + rows * 256 + j + row * 32];
           const float x3 = m5[row];
           const float x4 = x2 * x1;
           const float x5 = x3 + x4;
@@ -53,33 +54,33 @@ attention_dot_af5eb1(const float *__restrict__ a0, const float *__restrict__ a1,
       #pragma unroll
       for (int row = 0; row < 8; row++) {
         const float x6 = m5[row];
-        m4[s_rows * 256 + column + row * 32] = x6;
+        m4[rows * 256 + column + row * 32] = x6;
       }
     }
   }
   __syncwarp();
   {
-    const int t = lane;
+    const int k = lane;
     float r0 = (-INFINITY_F32);
-    for (int s = 0; s < 40; s++) {
-      const float x7 = m4[t + s * 32];
+    for (int n = 0; n < 40; n++) {
+      const float x7 = m4[k + n * 32];
       const float x8 = x7 * 0.25f;
       r0 = max_f32(r0, x8);
     }
     const float x9 = r0;
     float r1 = 0.0f;
-    for (int s = 0; s < 40; s++) {
-      const float x10 = m4[t + s * 32];
+    for (int n = 0; n < 40; n++) {
+      const float x10 = m4[k + n * 32];
       const float x11 = x10 * 0.25f;
       const float x12 = x11 - x9;
       const float x13 = exp_f32(x12);
       r1 += x13;
-      m4[t + s * 32] = x13;
+      m4[k + n * 32] = x13;
     }
     const float x14 = r1;
     m1[0] = x14;
   }
-  for (int t_rows = 0; t_rows < 3; t_rows++) {
+  for (int rows = 0; rows < 3; rows++) {
     __syncwarp();
     for (int column = lane; column < 32; column += 32) {
       float m6[8];
@@ -87,11 +88,11 @@ attention_dot_af5eb1(const float *__restrict__ a0, const float *__restrict__ a1,
       for (int row = 0; row < 8; row++) {
         m6[row] = 0.0f;
       }
-      for (int s = 0; s < 40; s++) {
-        const float x15 = a2[b * 1280 + h * 16 + s * 32 + clamp(column, 0, 15)];
+      for (int n = 0; n < 40; n++) {
+        const float x15 = a2[b * 1280 + i * 16 + n * 32 + clamp(column, 0, 15)];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
-          const float x16 = m4[s * 32 + clamp(t_rows * 8 + row, 0, 19)];
+          const float x16 = m4[n * 32 + clamp(rows * 8 + row, 0, 19)];
           const float x17 = m6[row];
           const float x18 = x16 * x15;
           const float x19 = x17 + x18;
@@ -101,23 +102,23 @@ attention_dot_af5eb1(const float *__restrict__ a0, const float *__restrict__ a1,
       #pragma unroll
       for (int row = 0; row < 8; row++) {
         const float x20 = m6[row];
-        m3[column + clamp(t_rows * 8 + row, 0, 19) * 32] = x20;
+        m3[column + clamp(rows * 8 + row, 0, 19) * 32] = x20;
       }
     }
   }
   {
-    const int t = lane;
+    const int k = lane;
     const float x21 = m1[0];
     const float x22 = 1.0f / x21;
-    m2[t] = x22;
+    m2[k] = x22;
   }
-  for (int t = 0; t < 20; t++) {
+  for (int k = 0; k < 20; k++) {
     __syncwarp();
-    for (int k = lane; k < 16; k += 32) {
-      const float x23 = m3[t * 32 + k];
-      const float x24 = m2[t];
+    for (int j = lane; j < 16; j += 32) {
+      const float x23 = m3[k * 32 + j];
+      const float x24 = m2[k];
       const float x25 = x23 * x24;
-      a3[b * 640 + h * 16 + t * 32 + k] = x25;
+      a3[b * 640 + i * 16 + k * 32 + j] = x25;
     }
   }
 }

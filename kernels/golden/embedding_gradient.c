@@ -3,35 +3,36 @@
 /* a0: f32 [N:7, D:24], read and written */
 /* a1: i32 [batch], read */
 /* a2: f32 [batch, D:24], read */
+/* i in D, j in N */
 void scatter_817bfb(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   float *restrict a0 = args[0];
   const int32_t *restrict a1 = args[1];
   const float *restrict a2 = args[2];
   (void)batch;
   const int64_t stop = end * 8 < 24 ? end * 8 : 24;
-  int64_t d = begin * 8;
-  for (; d + 8 <= stop; d += 8) {
-    for (int64_t n = 0; n < 7; n++) {
-      vstore(a0 + d + n * 24, vset(0.0f));
+  int64_t i = begin * 8;
+  for (; i + 8 <= stop; i += 8) {
+    for (int64_t j = 0; j < 7; j++) {
+      vstore(a0 + i + j * 24, vset(0.0f));
     }
     for (int64_t b = 0; b < batch; b++) {
       const int32_t x0 = a1[b];
-      const vf x1 = vload(a2 + d + b * 24);
-      const vf x2 = vload(a0 + d + clamp(x0, 0, 6) * 24);
+      const vf x1 = vload(a2 + i + b * 24);
+      const vf x2 = vload(a0 + i + clamp(x0, 0, 6) * 24);
       const vf x3 = x2 + x1;
-      vstore(a0 + d + clamp(x0, 0, 6) * 24, x3);
+      vstore(a0 + i + clamp(x0, 0, 6) * 24, x3);
     }
   }
-  for (; d < stop; d++) {
-    for (int64_t n = 0; n < 7; n++) {
-      a0[d + n * 24] = 0.0f;
+  for (; i < stop; i++) {
+    for (int64_t j = 0; j < 7; j++) {
+      a0[i + j * 24] = 0.0f;
     }
     for (int64_t b = 0; b < batch; b++) {
       const int32_t x0 = a1[b];
-      const float x1 = a2[d + b * 24];
-      const float x2 = a0[d + clamp(x0, 0, 6) * 24];
+      const float x1 = a2[i + b * 24];
+      const float x2 = a0[i + clamp(x0, 0, 6) * 24];
       const float x3 = x2 + x1;
-      a0[d + clamp(x0, 0, 6) * 24] = x3;
+      a0[i + clamp(x0, 0, 6) * 24] = x3;
     }
   }
 }

@@ -3,20 +3,21 @@
 // a0: f32 [N:7, D:24], read and written
 // a1: i32 [batch], read
 // a2: f32 [batch, D:24], read
+// i in D, j in N
 // a thread for each of 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 scatter_817bfb(float *__restrict__ a0, const int *__restrict__ a1, const float *__restrict__ a2,
     const int batch) {
-  const int d = blockIdx.x * 128 + threadIdx.x;
-  if (d >= 24) return;
-  for (int n = 0; n < 7; n++) {
-    a0[d + n * 24] = 0.0f;
+  const int i = blockIdx.x * 128 + threadIdx.x;
+  if (i >= 24) return;
+  for (int j = 0; j < 7; j++) {
+    a0[i + j * 24] = 0.0f;
   }
   for (int b = 0; b < batch; b++) {
     const int x0 = a1[b];
-    const float x1 = a2[d + b * 24];
-    const float x2 = a0[d + clamp(x0, 0, 6) * 24];
+    const float x1 = a2[i + b * 24];
+    const float x2 = a0[i + clamp(x0, 0, 6) * 24];
     const float x3 = x2 + x1;
-    a0[d + clamp(x0, 0, 6) * 24] = x3;
+    a0[i + clamp(x0, 0, 6) * 24] = x3;
   }
 }

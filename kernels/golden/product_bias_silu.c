@@ -25,6 +25,7 @@ void pack_24x72_7372c1(void *const *args, int64_t batch, int64_t begin, int64_t 
 /* a2: f32 [batch, T:45, O:72], read */
 /* a3: f32 [O:72], read */
 /* a4: f32 [batch, T:45, O:72], written */
+/* i in I, j in O */
 void gemm_135x72x24_add_sigmoid_62bcb2(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
@@ -36,7 +37,7 @@ void gemm_135x72x24_add_sigmoid_62bcb2(void *const *args, int64_t batch, int64_t
     const int64_t block = p / 3;
     const int64_t panel = p % 3;
     _Alignas(64) float m0[672];
-    for (int64_t row_rows = 0; row_rows < (clamp(-block * 28 + 135, 0, 28) + 3) / 4; row_rows++) {
+    for (int64_t rows = 0; rows < (clamp(-block * 28 + 135, 0, 28) + 3) / 4; rows++) {
       {
         const int64_t column = 0;
         vf m1[12];
@@ -56,7 +57,7 @@ void gemm_135x72x24_add_sigmoid_62bcb2(void *const *args, int64_t batch, int64_t
           }
           #pragma GCC unroll 4
           for (int64_t row = 0; row < 4; row++) {
-            const float x1 = a0[i + row * 24 + clamp(block * 28 + row_rows * 4, 0, 131) * 24];
+            const float x1 = a0[i + row * 24 + clamp(block * 28 + rows * 4, 0, 131) * 24];
             #pragma GCC unroll 3
             for (int64_t vector = 0; vector < 3; vector++) {
               const vf x2 = m2[vector];
@@ -72,23 +73,23 @@ void gemm_135x72x24_add_sigmoid_62bcb2(void *const *args, int64_t batch, int64_t
           #pragma GCC unroll 3
           for (int64_t vector = 0; vector < 3; vector++) {
             const vf x6 = m1[row * 3 + vector];
-            vstore(m0 + -block * 672 + column + row * 24 + vector * 8 + clamp(block * 28 + row_rows * 4, 0, 131) * 24, x6);
+            vstore(m0 + -block * 672 + column + row * 24 + vector * 8 + clamp(block * 28 + rows * 4, 0, 131) * 24, x6);
           }
         }
       }
     }
     for (int64_t row = 0; row < clamp(-block * 28 + 135, 0, 28); row++) {
       {
-        int64_t o = 0;
-        for (; o + 8 <= 24; o += 8) {
-          const vf x7 = vload(a2 + block * 2016 + panel * 24 + row * 72 + o);
-          const vf x8 = vload(m0 + row * 24 + o);
-          const vf x9 = vload(a3 + panel * 24 + o);
+        int64_t j = 0;
+        for (; j + 8 <= 24; j += 8) {
+          const vf x7 = vload(a2 + block * 2016 + panel * 24 + row * 72 + j);
+          const vf x8 = vload(m0 + row * 24 + j);
+          const vf x9 = vload(a3 + panel * 24 + j);
           const vf x10 = x8 + x9;
           const vf x11 = vsigmoid(x10);
           const vf x12 = x10 * x11;
           const vf x13 = x7 + x12;
-          vstore(a4 + block * 2016 + panel * 24 + row * 72 + o, x13);
+          vstore(a4 + block * 2016 + panel * 24 + row * 72 + j, x13);
         }
       }
     }

@@ -5,7 +5,8 @@
 // a2: f32 [batch, T:45, O:72], read
 // a3: f32 [O:72], read
 // a4: f32 [batch, T:45, O:72], written
-// b_t: 135, o: 72, summed over i: 24
+// i in O, j in (batch, T), k in I
+// j: 135, i: 72, summed over k: 24
 // 6 blocks for tiles of 64 x 64, 256 threads a block
 extern "C" __global__ void __launch_bounds__(256)
 gemm_135x72x24_add_sigmoid_11c3df(const float *__restrict__ a0, const float *__restrict__ a1,
@@ -17,12 +18,12 @@ gemm_135x72x24_add_sigmoid_11c3df(const float *__restrict__ a0, const float *__r
   float sums[4][4] = {};
   for (int term0 = 0; term0 < 24; term0 += 16) {
     for (int at = threadIdx.x; at < 1024; at += 256) {
-      const int b_t = row0 + at / 16, i = term0 + at % 16;
-      rows[at % 16][at / 16] = b_t < 135 && i < 24 ? a0[b_t * 24 + i] : 0.0f;
+      const int j = row0 + at / 16, k = term0 + at % 16;
+      rows[at % 16][at / 16] = j < 135 && k < 24 ? a0[j * 24 + k] : 0.0f;
     }
     for (int at = threadIdx.x; at < 1024; at += 256) {
-      const int o = column0 + at / 16, i = term0 + at % 16;
-      columns[at % 16][at / 16] = o < 72 && i < 24 ? a1[o * 24 + i] : 0.0f;
+      const int i = column0 + at / 16, k = term0 + at % 16;
+      columns[at % 16][at / 16] = i < 72 && k < 24 ? a1[i * 24 + k] : 0.0f;
     }
     __syncthreads();
     #pragma unroll
@@ -41,20 +42,20 @@ gemm_135x72x24_add_sigmoid_11c3df(const float *__restrict__ a0, const float *__r
   }
   #pragma unroll
   for (int across = 0; across < 4; across++) {
-    const int o = column0 + x + across * 16;
-    if (o >= 72) continue;
-    const float x5 = a3[o];
+    const int i = column0 + x + across * 16;
+    if (i >= 72) continue;
+    const float x5 = a3[i];
     #pragma unroll
     for (int down = 0; down < 4; down++) {
-      const int b_t = row0 + y + down * 16;
-      if (b_t >= 135) continue;
+      const int j = row0 + y + down * 16;
+      if (j >= 135) continue;
       const float x3 = sums[down][across];
-      const float x4 = a2[o + b_t * 72];
+      const float x4 = a2[i + j * 72];
       const float x6 = x3 + x5;
       const float x7 = sigmoid_f32(x6);
       const float x8 = x6 * x7;
       const float x9 = x4 + x8;
-      a4[o + b_t * 72] = x9;
+      a4[i + j * 72] = x9;
     }
   }
 }

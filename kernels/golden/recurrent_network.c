@@ -4,6 +4,7 @@
 /* a1: f32 [F:40, E:40], read */
 /* a2: f32 [batch, T:5, F:40], read */
 /* a3: f32 [batch, T:5, E:40], written */
+/* i in E, j in T, k in F */
 void scan_192fe9(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
@@ -14,39 +15,39 @@ void scan_192fe9(void *const *args, int64_t batch, int64_t begin, int64_t end) {
     const int64_t b = p;
     _Alignas(64) float m0[40];
     {
-      int64_t e = 0;
-      for (; e + 8 <= 40; e += 8) {
-        const vf x0 = vload(a0 + b * 40 + e);
-        vstore(m0 + e, x0);
+      int64_t i = 0;
+      for (; i + 8 <= 40; i += 8) {
+        const vf x0 = vload(a0 + b * 40 + i);
+        vstore(m0 + i, x0);
       }
     }
-    for (int64_t t = 0; t < 5; t++) {
+    for (int64_t j = 0; j < 5; j++) {
       _Alignas(64) float m1[40];
-      for (int64_t f = 0; f < 40; f++) {
+      for (int64_t k = 0; k < 40; k++) {
         float r0 = 0.0f;
         {
-          int64_t e = 0;
+          int64_t i = 0;
           vf r0v = vset(0.0f);
-          for (; e + 8 <= 40; e += 8) {
-            const vf x1 = vload(a1 + f * 40 + e);
-            const vf x2 = vload(m0 + e);
+          for (; i + 8 <= 40; i += 8) {
+            const vf x1 = vload(a1 + k * 40 + i);
+            const vf x2 = vload(m0 + i);
             const vf x3 = x1 * x2;
             r0v = r0v + x3;
           }
           r0 = r0 + vhsum(r0v);
         }
         const float x4 = r0;
-        const float x5 = a2[b * 200 + t * 40 + f];
+        const float x5 = a2[b * 200 + j * 40 + k];
         const float x6 = x4 + x5;
         const float x7 = stanh(x6);
-        m1[f] = x7;
+        m1[k] = x7;
       }
       {
-        int64_t e = 0;
-        for (; e + 8 <= 40; e += 8) {
-          const vf x8 = vload(m1 + e);
-          vstore(a3 + b * 200 + t * 40 + e, x8);
-          vstore(m0 + e, x8);
+        int64_t i = 0;
+        for (; i + 8 <= 40; i += 8) {
+          const vf x8 = vload(m1 + i);
+          vstore(a3 + b * 200 + j * 40 + i, x8);
+          vstore(m0 + i, x8);
         }
       }
     }

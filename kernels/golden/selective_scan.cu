@@ -7,6 +7,7 @@
 // a4: f32 [batch, T:9, E:24], read
 // a5: f32 [batch, T:9, N:4], read
 // a6: f32 [batch, T:9, E:24], written
+// i in E, j in N, k in T
 // a thread for each of batch * 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 scan_0e0a51(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
@@ -15,40 +16,40 @@ scan_0e0a51(const float *__restrict__ a0, const float *__restrict__ a1, const fl
   const int piece = blockIdx.x * 128 + threadIdx.x;
   if (piece >= batch * 24) return;
   const int b = piece / 24;
-  const int e = piece % 24;
+  const int i = piece % 24;
   float m0[4];
   #pragma unroll
-  for (int n = 0; n < 4; n++) {
-    const float x0 = a0[b * 96 + e * 4 + n];
-    m0[n] = x0;
+  for (int j = 0; j < 4; j++) {
+    const float x0 = a0[b * 96 + i * 4 + j];
+    m0[j] = x0;
   }
   float m1[4];
   #pragma unroll
-  for (int n = 0; n < 4; n++) {
-    const float x1 = a1[e * 4 + n];
-    m1[n] = x1;
+  for (int j = 0; j < 4; j++) {
+    const float x1 = a1[i * 4 + j];
+    m1[j] = x1;
   }
-  for (int t = 0; t < 9; t++) {
+  for (int k = 0; k < 9; k++) {
     float r0 = 0.0f;
-    const float x3 = a3[b * 216 + e + t * 24];
-    const float x9 = a4[b * 216 + e + t * 24];
+    const float x3 = a3[b * 216 + i + k * 24];
+    const float x9 = a4[b * 216 + i + k * 24];
     const float x10 = x3 * x9;
     #pragma unroll
-    for (int n = 0; n < 4; n++) {
-      const float x2 = a2[b * 36 + t * 4 + n];
-      const float x4 = m1[n];
+    for (int j = 0; j < 4; j++) {
+      const float x2 = a2[b * 36 + k * 4 + j];
+      const float x4 = m1[j];
       const float x5 = x3 * x4;
       const float x6 = exp_f32(x5);
-      const float x7 = m0[n];
+      const float x7 = m0[j];
       const float x8 = x6 * x7;
-      const float x11 = a5[b * 36 + t * 4 + n];
+      const float x11 = a5[b * 36 + k * 4 + j];
       const float x12 = x10 * x11;
       const float x13 = x8 + x12;
       const float x14 = x2 * x13;
       r0 += x14;
-      m0[n] = x13;
+      m0[j] = x13;
     }
     const float x15 = r0;
-    a6[b * 216 + e + t * 24] = x15;
+    a6[b * 216 + i + k * 24] = x15;
   }
 }

@@ -9,21 +9,21 @@ void map_sigmoid_mul_93873b(void *const *args, int64_t batch, int64_t begin, int
   float *restrict a2 = args[2];
   (void)batch;
   const int64_t stop = end * 8 < batch * 120 ? end * 8 : batch * 120;
-  int64_t b_t_d = begin * 8;
-  for (; b_t_d + 8 <= stop; b_t_d += 8) {
-    const vf x0 = vload(a0 + b_t_d);
-    const vf x1 = vload(a1 + b_t_d);
+  int64_t i2 = begin * 8;
+  for (; i2 + 8 <= stop; i2 += 8) {
+    const vf x0 = vload(a0 + i2);
+    const vf x1 = vload(a1 + i2);
     const vf x2 = vsigmoid(x1);
     const vf x3 = x1 * x2;
     const vf x4 = x0 * x3;
-    vstore(a2 + b_t_d, x4);
+    vstore(a2 + i2, x4);
   }
-  for (; b_t_d < stop; b_t_d++) {
-    const float x0 = a0[b_t_d];
-    const float x1 = a1[b_t_d];
+  for (; i2 < stop; i2++) {
+    const float x0 = a0[i2];
+    const float x1 = a1[i2];
     const float x2 = ssigmoid(x1);
     const float x3 = x1 * x2;
     const float x4 = x0 * x3;
-    a2[b_t_d] = x4;
+    a2[i2] = x4;
   }
 }

@@ -7,12 +7,12 @@
 extern "C" __global__ void __launch_bounds__(128)
 map_sigmoid_mul_93873b(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
     const int batch) {
-  const int b_t_d = blockIdx.x * 128 + threadIdx.x;
-  if (b_t_d >= batch * 120) return;
-  const float x0 = a0[b_t_d];
-  const float x1 = a1[b_t_d];
+  const int i2 = blockIdx.x * 128 + threadIdx.x;
+  if (i2 >= batch * 120) return;
+  const float x0 = a0[i2];
+  const float x1 = a1[i2];
   const float x2 = sigmoid_f32(x1);
   const float x3 = x1 * x2;
   const float x4 = x0 * x3;
-  a2[b_t_d] = x4;
+  a2[i2] = x4;
 }

@@ -2,23 +2,24 @@
 
 /* a0: f32 [batch, T:5, S:17], read */
 /* a1: f32 [batch, T:5, S:17], written */
+/* i in S */
 void row_max_sub_exp_6b1595(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
   for (int64_t p = begin; p < end; p++) {
-    const int64_t b_t = p;
+    const int64_t i1 = p;
     float r0 = (-__builtin_inff());
     {
-      int64_t s = 0;
+      int64_t i = 0;
       vf r0v = vset((-__builtin_inff()));
-      for (; s + 8 <= 17; s += 8) {
-        const vf x0 = vload(a0 + b_t * 17 + s);
+      for (; i + 8 <= 17; i += 8) {
+        const vf x0 = vload(a0 + i1 * 17 + i);
         r0v = vmax(r0v, x0);
       }
       r0 = smax(r0, vhmax(r0v));
-      for (; s < 17; s++) {
-        const float x0 = a0[b_t * 17 + s];
+      for (; i < 17; i++) {
+        const float x0 = a0[i1 * 17 + i];
         r0 = smax(r0, x0);
       }
     }
@@ -26,36 +27,36 @@ void row_max_sub_exp_6b1595(void *const *args, int64_t batch, int64_t begin, int
     _Alignas(64) float m0[17];
     float r1 = 0.0f;
     {
-      int64_t s = 0;
+      int64_t i = 0;
       vf r1v = vset(0.0f);
-      for (; s + 8 <= 17; s += 8) {
-        const vf x2 = vload(a0 + b_t * 17 + s);
+      for (; i + 8 <= 17; i += 8) {
+        const vf x2 = vload(a0 + i1 * 17 + i);
         const vf x3 = x2 - vset(x1);
         const vf x4 = vexp(x3);
         r1v = r1v + x4;
-        vstore(m0 + s, x4);
+        vstore(m0 + i, x4);
       }
       r1 = r1 + vhsum(r1v);
-      for (; s < 17; s++) {
-        const float x2 = a0[b_t * 17 + s];
+      for (; i < 17; i++) {
+        const float x2 = a0[i1 * 17 + i];
         const float x3 = x2 - x1;
         const float x4 = sexp(x3);
         r1 = r1 + x4;
-        m0[s] = x4;
+        m0[i] = x4;
       }
     }
     const float x5 = r1;
     {
-      int64_t s = 0;
-      for (; s + 8 <= 17; s += 8) {
-        const vf x6 = vload(m0 + s);
+      int64_t i = 0;
+      for (; i + 8 <= 17; i += 8) {
+        const vf x6 = vload(m0 + i);
         const vf x7 = x6 / vset(x5);
-        vstore(a1 + b_t * 17 + s, x7);
+        vstore(a1 + i1 * 17 + i, x7);
       }
-      for (; s < 17; s++) {
-        const float x6 = m0[s];
+      for (; i < 17; i++) {
+        const float x6 = m0[i];
         const float x7 = x6 / x5;
-        a1[b_t * 17 + s] = x7;
+        a1[i1 * 17 + i] = x7;
       }
     }
   }
