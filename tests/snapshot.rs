@@ -131,6 +131,42 @@ fn comments_and_folders_change_no_kernel() {
 }
 
 #[test]
+fn names_of_values_stand_in_headers_and_change_no_kernel() {
+    for (target, comment) in [("c", "/* "), ("cuda", "// ")] {
+        let project = Project::new(target);
+        let before = project.manifest();
+        let mut named = BTreeSet::new();
+        for kernel in before["kernels"].as_array().unwrap() {
+            let text = std::fs::read_to_string(project.path(kernel["file"].as_str().unwrap())).unwrap();
+            let values = kernel["values"].as_array().unwrap();
+            assert_eq!(values.len(), kernel["arguments"].as_array().unwrap().len());
+            for (i, names) in values.iter().enumerate() {
+                let line = text.lines().find(|l| l.starts_with(&format!("{comment}a{i}: "))).unwrap();
+                let names: Vec<&str> = names.as_array().unwrap().iter().filter_map(|n| n.as_str()).collect();
+                let said = line.trim_end_matches(" */");
+                assert!(names.iter().all(|n| said.ends_with(&format!(": {n}"))), "{names:?} in {line}");
+                assert_eq!(said.ends_with("read") || said.ends_with("written"), names.is_empty(), "{line}");
+                named.extend(names.into_iter().map(String::from));
+            }
+        }
+        for name in ["x", "scale", "gate", "fc.weight", "fc.bias", "output"] {
+            assert!(named.contains(name), "{name} in {named:?}");
+        }
+        project.edit(|text| text.replace("fc ", "lin").replace("fc(", "lin("));
+        let ran = project.ask("--check kernels");
+        assert_eq!(ran.code, Some(1));
+        assert!(ran.stdout.contains("manifest: lin.weight none -> ["), "{}", ran.stdout);
+        assert!(!ran.stdout.contains("changed: ") && !ran.stdout.contains("new: "), "{}", ran.stdout);
+        project.ask("--out kernels").fine();
+        let names = |m: &serde_json::Value| {
+            m["kernels"].as_array().unwrap().iter().map(|k| k["name"].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&before), names(&project.manifest()));
+        assert_eq!(before["hash"], project.manifest()["hash"]);
+    }
+}
+
+#[test]
 fn a_real_change_is_shown_by_pairs_with_its_costs() {
     for target in ["c", "cuda"] {
         let project = Project::new(target);
@@ -193,6 +229,44 @@ fn cumulated(x: [T, D]) {
 }
 ";
 
+/// Lines of diffs that are shown, and those that are said to be left out.
+fn lines(ran: &Ran) -> [usize; 2] {
+    let (left_out, shown): (Vec<&str>, Vec<&str>) =
+        ran.stdout.lines().filter(|l| l.starts_with("  ")).partition(|l| l.ends_with(" left out"));
+    let number = |l: &&str| {
+        let words = l.split_whitespace().map(|w| w.replace(',', ""));
+        words.filter_map(|w| w.parse::<usize>().ok()).next().unwrap()
+    };
+    [shown.len(), left_out.iter().map(number).sum()]
+}
+
+/// Lines of diffs in all.
+fn whole(object: &serde_json::Value) -> usize {
+    let changed = object["changed"].as_array().unwrap();
+    changed.iter().map(|c| c["diff"].as_str().unwrap().lines().count()).sum()
+}
+
+#[test]
+fn many_changes_stay_readable() {
+    let base = folder();
+    let ask = |words: &str| {
+        let words = format!(
+            "kernels models/dit.arch --item DiT --preset digits --set depth=1 --set num_heads=2 --grad {words}"
+        );
+        run(command(&words).arg(base.path()))
+    };
+    ask("--set hidden_size=16 --out").fine();
+    let ran = ask("--set hidden_size=24 --check");
+    assert_eq!(ran.code, Some(1));
+    let [shown, left_out] = lines(&ran);
+    assert!((400..=401).contains(&shown), "{shown} lines of diffs");
+    assert!(ran.stdout.contains("\n  a diff of "), "some have a line only: {}", ran.stdout);
+    let object = ask("--set hidden_size=24 --json --check").json();
+    assert_eq!(shown + left_out, whole(&object));
+    let pairs = object["changed"].as_array().unwrap().len();
+    assert_eq!(ran.stdout.lines().filter(|l| l.starts_with("changed: ")).count(), pairs);
+}
+
 #[test]
 fn sizes_that_change_are_named_and_what_is_left_out_is_counted() {
     let project = Project::new("c");
@@ -216,19 +290,7 @@ fn sizes_that_change_are_named_and_what_is_left_out_is_counted() {
         run(command("kernels gated.arch --dim T=48 --dim D=64 --batch 3 --target c --check kernels --json")
             .current_dir(project.base.path()));
     let object = object.json();
-    let whole: usize = object["changed"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|c| c["diff"].as_str().unwrap().lines().count())
-        .sum();
-    let shown = ran.stdout.lines().filter(|l| l.starts_with("  ") && !l.ends_with(" left out")).count();
-    let left_out = ran
-        .stdout
-        .lines()
-        .filter(|l| l.ends_with("left out"))
-        .map(|l| l.split_whitespace().find_map(|w| w.parse::<usize>().ok()).unwrap());
-    assert_eq!(shown + left_out.sum::<usize>(), whole, "{}", ran.stdout);
+    assert_eq!(lines(&ran).iter().sum::<usize>(), whole(&object), "{}", ran.stdout);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:5, D:24], read
-// a1: f32 [D:24], written
+// a0: f32 [batch, T:5, D:24], read: x
+// a1: f32 [D:24], written: output
 // a thread for each of 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 map_sum_23dc07(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {

@@ -1,7 +1,7 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, T:5, D:40], read */
-/* a1: f32 [batch, T:5, D:40], written */
+/* a0: f32 [batch, T:5, D:40], read: x */
+/* a1: f32 [batch, T:5, D:40], written: output */
 void row_sum_sub_mul_e12b36(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];

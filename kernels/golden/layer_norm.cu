@@ -1,7 +1,7 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:5, D:40], read
-// a1: f32 [batch, T:5, D:40], written
+// a0: f32 [batch, T:5, D:40], read: x
+// a1: f32 [batch, T:5, D:40], written: output
 // a warp for each of batch * 5 rows, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 row_sum_sub_mul_e12b36(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {

@@ -1,10 +1,10 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:45, I:24], read
-// a1: f32 [O:72, I:24], read
-// a2: f32 [batch, T:45, O:72], read
-// a3: f32 [O:72], read
-// a4: f32 [batch, T:45, O:72], written
+// a0: f32 [batch, T:45, I:24], read: x
+// a1: f32 [O:72, I:24], read: weight
+// a2: f32 [batch, T:45, O:72], read: beside
+// a3: f32 [O:72], read: bias
+// a4: f32 [batch, T:45, O:72], written: output
 // b_t: 135, o: 72, summed over i: 24
 // 6 blocks for tiles of 64 x 64, 256 threads a block
 extern "C" __global__ void __launch_bounds__(256)

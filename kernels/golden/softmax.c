@@ -1,7 +1,7 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, T:5, S:17], read */
-/* a1: f32 [batch, T:5, S:17], written */
+/* a0: f32 [batch, T:5, S:17], read: x */
+/* a1: f32 [batch, T:5, S:17], written: output */
 void row_max_sub_exp_6b1595(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];

@@ -1,7 +1,7 @@
 //! What became of the kernels of a folder: which changed, which are new or gone, and what that costs.
 
-use super::pairing;
 use super::snapshot::{Snapshot, listed};
+use super::{manifest, pairing};
 use serde_json::{Map, Value};
 use similar::TextDiff;
 use std::collections::BTreeSet;
@@ -81,9 +81,9 @@ fn file(kernel: &Value) -> &str {
 
 /// What is different about a file, if anything is.
 fn differ(old: &Snapshot, new: &Snapshot, files: (&str, &str), facts: Vec<Fact>) -> Option<Changed> {
-    let after = without_lines(new.files.get(files.1)?);
+    let after = code(new.files.get(files.1)?);
     // A file that is missing is said by itself.
-    let before = old.files.get(files.0).map_or_else(|| after.clone(), |text| without_lines(text));
+    let before = old.files.get(files.0).map_or_else(|| after.clone(), |text| code(text));
     if before == after && facts.is_empty() {
         return None;
     }
@@ -92,14 +92,9 @@ fn differ(old: &Snapshot, new: &Snapshot, files: (&str, &str), facts: Vec<Fact>)
     Some(Changed { old: files.0.into(), new: files.1.into(), facts, diff })
 }
 
-/// The text without the comments that name the lines it was made from.
-fn without_lines(text: &str) -> String {
-    let place = |line: &&str| {
-        let inner = line.strip_prefix("// ").or_else(|| line.strip_prefix("/* ")?.strip_suffix(" */"));
-        let number = inner.and_then(|i| i.rsplit_once(':')).map(|(_, n)| n);
-        number.is_some_and(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
-    };
-    text.lines().filter(|l| !place(l)).flat_map(|l| [l, "\n"]).collect()
+/// What is run of a text. What its comments say stands in the manifest, too.
+fn code(text: &str) -> String {
+    manifest::code(text).flat_map(|line| [line, "\n"]).collect()
 }
 
 /// The source lines of all kernels and products.
@@ -113,7 +108,8 @@ fn facts_of_kernel(old: &Value, new: &Value) -> Vec<Fact> {
     for key in keys(old, new) {
         let (a, b) = (&old[&key], &new[&key]);
         match key.as_str() {
-            "name" | "file" | "sources" => {}
+            // Who reads a buffer is no part of a kernel; the names themselves are compared with the buffers.
+            "name" | "file" | "sources" | "values" => {}
             // NVRTC need not be there when kernels are checked.
             "sm_90" if a.is_null() || b.is_null() => {}
             "arguments" => {

@@ -72,6 +72,8 @@ pub struct Printed {
     pub family: String,
     /// The shapes of its buffers, by argument.
     pub shapes: Vec<String>,
+    /// What its buffers are called in the text, by argument.
+    pub values: Vec<Vec<String>>,
     /// The steps of the plan that call it.
     pub steps: Vec<usize>,
     /// How it is launched on a GPU.
@@ -91,6 +93,7 @@ pub fn print(plan: &Plan) -> Result<Vec<Printed>, Failure> {
             file: format!("{}.c", kernel.name),
             family: kernel.family.clone(),
             shapes: kernel.shapes.clone(),
+            values: kernel.values.clone(),
             steps: steps(&kernel.name),
             launch: None,
             usage: None,
@@ -105,6 +108,7 @@ pub fn print(plan: &Plan) -> Result<Vec<Printed>, Failure> {
         name: source.name,
         family: source.family,
         shapes: source.shapes,
+        values: source.values,
         steps: (0..calls.len()).filter(|s| calls[*s] == i).collect(),
         launch: Some(source.launch),
         usage: None,

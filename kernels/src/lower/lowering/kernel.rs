@@ -84,6 +84,8 @@ impl<'a> Lowering<'a> {
             origins: origins.clone(),
             axes,
             shapes: args.iter().map(|s| self.plan.slot(*s).shape.clone()).collect(),
+            // Results have their names when all steps are there.
+            values: Vec::new(),
             args: kernel_args,
             scalars,
             accs,
