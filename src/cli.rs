@@ -54,6 +54,15 @@ const BENCH: &str = "Examples:
   archc bench train-step backbone.arch --preset small --batch 32 --profile
   archc bench startup backbone.arch --preset small";
 
+const KERNELS: &str = "Examples:
+  archc kernels backbone.arch --target cuda --out kernels     write them, and commit the folder
+  archc kernels backbone.arch --target cuda --check kernels   what did a change of text do to them?
+
+--check exits 1 where a kernel, or how it is called, is not what was written: old and new kernels stand in pairs with \
+what changed of bytes, FLOPs, launch and shapes, a diff of their texts, which are new or gone, and kernels, steps and \
+bytes moved of the whole. Where only source lines moved, as after a comment, it says so and exits 0; --out writes them \
+anew. Files that the manifest does not list are nobody's business. --json leaves nothing out.";
+
 const RUN: &str = "Examples:
   archc run models/mamba.arch --item MambaMixer --set d_model=16 --weights w.safetensors --inputs x.safetensors \
     --outputs y.safetensors --grad";
@@ -203,7 +212,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Show any stage of the compilation.
     Dev(DevArgs),
-    /// Write the generated kernels of an item, or compare them with what was written before.
+    /// Write the generated kernels of an item, or say what became of those that were written before.
+    #[command(after_help = KERNELS)]
     Kernels(KernelsArgs),
     /// Run a model or block once on tensors from a file.
     #[command(after_help = RUN)]
@@ -511,10 +521,11 @@ pub struct KernelsArgs {
     /// `cuda`, `c:generic`, `c:avx2` or `c:avx512`; `c` alone is `c:avx2`, so that files do not depend on the machine.
     #[arg(long, default_value = "c", value_name = "TARGET")]
     pub target: String,
-    /// Write the sources and manifest.json here.
+    /// Write the sources and manifest.json here. Kernels that the manifest there lists and that are no longer made are
+    /// removed; other files stay.
     #[arg(long, value_name = "DIR", conflicts_with = "check", required_unless_present = "check")]
     pub out: Option<PathBuf>,
-    /// Compare with what is here instead; exit 1 and a list of differences if something differs.
+    /// Compare with what was written here; exit 1 and the differences if a kernel or how it is called changed.
     #[arg(long, value_name = "DIR")]
     pub check: Option<PathBuf>,
     /// Samples.

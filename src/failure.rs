@@ -39,6 +39,19 @@ impl From<HostError> for Failure {
 }
 
 impl Failure {
+    /// What went wrong, as part of another message.
+    pub fn text(&self) -> String {
+        match self {
+            Failure::Diagnostics(all, _) => {
+                all.iter().find(|d| d.is_error()).map_or_else(String::new, |d| d.title.clone())
+            }
+            Failure::Problem(p) => p.message.clone(),
+            Failure::Misuse(text) => text.clone(),
+            Failure::Shown => "it was said above".into(),
+            Failure::Interrupted => "it was stopped".into(),
+        }
+    }
+
     /// Says what went wrong and gives the exit code.
     pub fn show(&self, output: &Output) -> ExitCode {
         match self {

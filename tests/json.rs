@@ -86,6 +86,9 @@ fn every_form_is_measured() {
             let object = run(&mut command(&words)).fine().json();
             assert_eq!(object["form"], form, "{object}");
             assert!(object["median_s"].as_f64().is_some_and(|s| s > 0.0), "{object}");
+            assert!(object["setup_seconds"].as_f64().is_some_and(|s| s > 0.0), "{object}");
+            let compiled = object["compile_seconds"].as_f64();
+            assert_eq!(compiled.is_some(), form == "executing", "only there are kernels: {object}");
         }
     }
     let ran = run(&mut command(&format!("bench forward {SMALL} --form interpreter --profile")));
@@ -134,6 +137,20 @@ fn kernels_are_listed_with_their_times() {
         .fails(2, &["--profile", "interpreter"]);
 }
 
+/// Compiling is what the cache spares, and nothing else is called so.
+#[test]
+fn compiling_is_told_from_the_rest() {
+    let cache = folder();
+    let words = format!("bench train-step {SMALL} --batch 2 --repeats 1 --warmup 0 --json");
+    let seconds = || {
+        let object = run(command(&words).env("ARCHC_CACHE_DIR", cache.path())).fine().json();
+        ["compile_seconds", "setup_seconds"].map(|key| object[key].as_f64().unwrap())
+    };
+    let (cold, warm) = (seconds(), seconds());
+    assert!(warm[0] < cold[0] / 4.0, "kernels are loaded from the cache: {cold:?}, then {warm:?}");
+    assert!(warm[1] > cold[1] / 4.0, "the rest is done again: {cold:?}, then {warm:?}");
+}
+
 #[test]
 fn startup_is_checking_sampling_training_and_compiling() {
     let words = format!("bench startup {SMALL} --batch 2 --repeats 1 --json");
@@ -142,6 +159,16 @@ fn startup_is_checking_sampling_training_and_compiling() {
         assert!(object[key].as_f64().is_some_and(|s| s > 0.0), "{key} in {object}");
     }
     assert!(object["kernels"].as_u64().is_some_and(|k| k > 10), "everything was compiled anew: {object}");
+    for key in ["peak_rss_mib", "compile_seconds", "setup_seconds", "threads"] {
+        assert!(object[key].as_f64().is_some_and(|n| n > 0.0), "{key} in {object}");
+    }
+    assert!(
+        object["others_cores"].is_number() && object["dtype"] == "f32" && object["device"] == "cpu",
+        "{object}"
+    );
+    for key in ["median_s", "min_s", "max_s", "images_per_second"] {
+        assert!(object.get(key).is_some_and(serde_json::Value::is_null), "{key} in {object}");
+    }
     let none = run(command(&words).args(["--checkpoint", "none.safetensors"]));
     none.fails(2, &["archc sample", "none.safetensors", "R0001"]);
     let misplaced = run(&mut command(&format!("bench forward {SMALL} --checkpoint x.safetensors")));

@@ -52,6 +52,12 @@ pub fn grouped(n: u64) -> String {
     out
 }
 
+/// A count with its noun: `1 kernel`, `2 kernels`.
+#[must_use]
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count as u64), if count == 1 { "" } else { "s" })
+}
+
 /// A step of a scan may leave the product and the sum of a contraction apart.
 fn step_macs(module: &Module, body: &Function, node: usize) -> u64 {
     let inputs_here = inputs(body, node);

@@ -96,6 +96,13 @@ impl Sources {
         format!("{}:{}", self.name(span.file), self.line(span))
     }
 
+    /// The same for a span that may belong to no text: one that was never set, or of other sources than these.
+    #[must_use]
+    pub fn known_place(&self, span: Span) -> Option<String> {
+        let (_, text) = self.files.get(span.file.0 as usize)?;
+        (span.end > 0 && text.is_char_boundary(span.start as usize)).then(|| self.place(span))
+    }
+
     /// All texts, with their names, in order.
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &str, &str)> {
         self.files.iter().enumerate().map(|(i, (n, t))| (FileId(i as u32), n.as_str(), t.as_str()))

@@ -1,8 +1,8 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, T:5, D:24], read */
-/* a1: f32 [batch, T:5, D:24], read */
-/* a2: f32 [batch, T:5, D:24], written */
+/* a0: f32 [batch, T:5, D:24], read: x */
+/* a1: f32 [batch, T:5, D:24], read: z */
+/* a2: f32 [batch, T:5, D:24], written: output */
 void map_sigmoid_mul_93873b(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];

@@ -1,8 +1,8 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:5, D:24], read
-// a1: f32 [batch, T:5, D:24], read
-// a2: f32 [batch, T:5, D:24], written
+// a0: f32 [batch, T:5, D:24], read: x
+// a1: f32 [batch, T:5, D:24], read: z
+// a2: f32 [batch, T:5, D:24], written: output
 // a thread for each of batch * 120 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 map_sigmoid_mul_93873b(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,

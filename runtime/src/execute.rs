@@ -2,6 +2,7 @@
 
 pub mod interpreter;
 
+use std::time::Duration;
 use thiserror::Error;
 
 /// Elements on their way in, row-major, batch first.
@@ -104,6 +105,10 @@ pub trait Execute {
     /// What the kernels took while time was taken, the slowest first. Empty in a form that has none.
     fn profile(&self) -> Vec<KernelProfile> {
         Vec::new()
+    }
+    /// How long kernels were compiled and loaded, in a form that has kernels.
+    fn compile_time(&self) -> Option<Duration> {
+        None
     }
     /// Bytes of memory that were planned, in a form that plans.
     fn bytes(&self) -> Option<usize> {

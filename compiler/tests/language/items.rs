@@ -1,6 +1,6 @@
 //! `test` items: what they can say, and what they answer when something does not hold.
 
-use arch_compiler::check::tests::{Counts, NoCounts, TestResult, run};
+use arch_compiler::check::tests::{Counts, NoCounts, TestResult, Uncounted, run};
 use arch_compiler::check::{NoFiles, Provider};
 use arch_compiler::library;
 use arch_compiler::program::Program;
@@ -136,8 +136,9 @@ fn a_test_of_a_model_speaks_of_its_program() {
 struct Three;
 
 impl Counts for Three {
-    fn count(&self, program: &Program, what: &str, pass: &str) -> Option<u64> {
-        (program.item == "M" && what == "kernels" && pass == "train").then_some(3)
+    fn count(&self, program: &Program, what: &str, pass: &str) -> Result<u64, Uncounted> {
+        let known = program.item == "M" && what == "kernels" && pass == "train";
+        if known { Ok(3) } else { Err(Uncounted::Refused("it has no sizes".into())) }
     }
 }
 
@@ -148,6 +149,9 @@ fn kernels_are_counted_by_whoever_knows_them() {
     assert!(ran.passed, "{}", said(&ran));
     let ran = results("test.arch", &text).pop().unwrap();
     assert!(said(&ran).contains("`kernels(train)` is not known here"), "{}", said(&ran));
+    let text = text.replace("train", "forward");
+    let ran = run(&NoFiles, "test.arch", &text, None, &Three).pop().unwrap();
+    assert!(said(&ran).contains("`kernels(forward)` cannot be counted: it has no sizes"), "{}", said(&ran));
 }
 
 #[test]

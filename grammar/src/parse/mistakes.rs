@@ -21,6 +21,9 @@ pub const MEMBER_WORDS: [&str; 9] =
 pub const ITEM_WORDS: [&str; 6] = ["edition", "import", "fn", "block", "model", "test"];
 /// Attributes, for who forgets the `@`.
 const ATTRIBUTES: [&str; 6] = ["name", "stored", "f32", "no_decay", "preset_suffix", "ignored"];
+/// What a test may ask of an item's program.
+const MEASURES: [&str; 7] =
+    ["kernels", "gemms", "bytes_moved", "macs", "activation_bytes", "params", "params_with_buffers"];
 /// Types of values, as they stand behind a colon.
 const TYPES: [&str; 8] = ["bool", "int", "float", "string", "init", "fn", "axis", "one"];
 
@@ -98,8 +101,9 @@ impl Stop<'_> {
     }
 
     fn diagnostic(&self) -> Diagnostic {
-        let table: [fn(&Self) -> Option<Diagnostic>; 13] = [
+        let table: [fn(&Self) -> Option<Diagnostic>; 14] = [
             Self::method,
+            Self::measure_without_assert,
             Self::assignment_with_an_operator,
             Self::name_taken_for_type,
             Self::wrong_beginning,
@@ -114,6 +118,24 @@ impl Stop<'_> {
             Self::missing_parenthesis_or_name,
         ];
         table.iter().find_map(|entry| entry(self)).unwrap_or_else(|| self.unexpected())
+    }
+
+    /// `kernels: 5` in a test.
+    fn measure_without_assert(&self) -> Option<Diagnostic> {
+        let name = self.source.word(self.first);
+        let found = self.found.filter(|_| self.found_word() == ":")?;
+        if self.rule != Rule::expr_stmt || !MEASURES.contains(&name) {
+            return None;
+        }
+        let number = self.source.kind(found + 1).filter(|k| *k == TokenKind::Number);
+        let number = number.map_or("…", |_| self.source.word(found + 1));
+        let pass = match self.before_word() {
+            ")" => &self.source.text[self.source.span(self.first + 1, found).range()],
+            _ if name.starts_with("params") => "",
+            _ => "(forward)",
+        };
+        let problem = Diagnostic::error("A0026", "`:` cannot stand here", self.here());
+        Some(problem.help(format!("in a test, write `assert {name}{pass} == {number}`")))
     }
 
     /// `x.mean(-1)`, `self.fc(x)`.

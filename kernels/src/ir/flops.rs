@@ -82,6 +82,7 @@ mod tests {
             origins: Vec::new(),
             axes: Vec::new(),
             shapes: Vec::new(),
+            values: Vec::new(),
             args,
             scalars,
             accs,

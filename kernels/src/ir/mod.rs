@@ -314,6 +314,8 @@ pub struct Kernel {
     pub axes: Vec<Over>,
     /// By argument: the shape of the buffer that it was first called with, for readers.
     pub shapes: Vec<String>,
+    /// By argument: the inputs, parameters and results that it is called with, for readers; none for what has no name.
+    pub values: Vec<Vec<String>>,
     /// The buffers, in the order of the arguments.
     pub args: Vec<Arg>,
     /// The types of all scalars.
@@ -348,6 +350,7 @@ impl Kernel {
         bare.origins.clear();
         bare.axes.clear();
         bare.shapes.clear();
+        bare.values.clear();
         bare
     }
 

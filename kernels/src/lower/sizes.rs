@@ -19,15 +19,12 @@ const MOST_OPERATIONS: u128 = 1 << 60;
 pub(super) fn check(module: &Module, function: &Function, options: &Options<'_>) -> Result<(), LowerError> {
     let mut together = 0u128;
     for node in &function.nodes {
-        let too_many = |what: &'static str, axes: &[AxisId], count: u128| {
-            let sources = options.sources.filter(|_| node.origin.end > 0);
-            LowerError::TooLarge {
-                what,
-                axes: shown(module, axes),
-                batch: options.batch,
-                count,
-                line: sources.map(|s| s.place(node.origin)),
-            }
+        let too_many = |what: &'static str, axes: &[AxisId], count: u128| LowerError::TooLarge {
+            what,
+            axes: shown(module, axes),
+            batch: options.batch,
+            count,
+            line: options.sources.and_then(|s| s.known_place(node.origin)),
         };
         for value in &node.outputs {
             let shape = &function.value(*value).shape;

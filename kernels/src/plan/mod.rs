@@ -4,10 +4,12 @@ mod memory;
 mod predict;
 mod prepare;
 mod text;
+mod values;
 
 pub use memory::place;
 pub use predict::Machine;
 pub use prepare::prepare;
+pub(crate) use values::name_values;
 
 use crate::ir::{Elem, Kernel};
 use crate::lower::{Apart, Refusal};

@@ -1,6 +1,7 @@
 //! Plans as text.
 
 use super::{Action, Plan, Slot, SlotId, SlotKind};
+use arch_compiler::cost::counted;
 use std::fmt;
 
 impl fmt::Display for Plan {
@@ -8,10 +9,12 @@ impl fmt::Display for Plan {
         let (kernels, gemms) = self.counts();
         writeln!(
             f,
-            "plan for {} at batch {}: {kernels} kernel steps of {} kernels, {gemms} matrix products",
+            "plan for {} at batch {}: {} of {}, {}",
             self.target,
             self.batch,
-            self.kernels.len()
+            counted(kernels, "kernel step"),
+            counted(self.kernels.len(), "kernel"),
+            counted(gemms, "matrix product"),
         )?;
         writeln!(
             f,

@@ -11,6 +11,7 @@ pub use cuda::print_cuda;
 
 use crate::ir::math::Arithmetic;
 use crate::ir::{Elem, Kernel, Math, Role, math};
+use arch_compiler::cost::counted;
 use arch_compiler::schedule::{Machine, Setting};
 use std::fmt;
 
@@ -161,7 +162,12 @@ fn heading(kernel: &Kernel) -> Vec<String> {
             Role::Write => "written",
             Role::Update => "read and written",
         };
-        lines.push(format!("a{i}: {elem} {shape}, {role}"));
+        let values = match kernel.values.get(i).map_or(&[][..], Vec::as_slice) {
+            [] => String::new(),
+            [value] => format!(": {value}"),
+            [first, more @ ..] => format!(": {first} and {}", counted(more.len(), "other")),
+        };
+        lines.push(format!("a{i}: {elem} {shape}, {role}{values}"));
     }
     lines
 }

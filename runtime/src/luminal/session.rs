@@ -259,6 +259,10 @@ impl Execute for Session {
         profile::sum(rows)
     }
 
+    fn compile_time(&self) -> Option<Duration> {
+        Some(self.compile_time)
+    }
+
     fn bytes(&self) -> Option<usize> {
         Some(self.memory.bytes())
     }

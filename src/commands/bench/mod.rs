@@ -44,21 +44,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let mut request = args.model.request()?;
     request.training = args.task == Task::TrainStep;
     let Checked { mut program, warnings, .. } = model::program(&args.file, &request, output)?;
-    let began = Instant::now();
-    // Programs of training and operations are respelled as a whole when they are made; what is canonical already, with
-    // its scans in their forms, must not be respelled again.
-    if form.fuses() && !matches!(args.task, Task::Op | Task::TrainStep) {
-        lowered::respell(&mut program)?;
-    }
-    let (mut session, name) = match args.task {
-        Task::TrainStep => (train_session(args, &program, &form)?, "update"),
-        Task::Op => (op_session(args, &mut program, &form)?, "op"),
-        _ => (form.prepare(&program.module, &[("forward", program.entry)], args.batch)?, "forward"),
-    };
-    let compile_seconds = began.elapsed().as_secs_f64();
-    if args.task == Task::Forward || args.task == Task::Sample {
-        fill(session.as_mut(), &program.module, program.entry, &program, args.batch)?;
-    }
+    let Ready { mut session, name, compile_seconds, setup_seconds } = ready(args, &mut program, &form)?;
     let runs = if args.task == Task::Sample { 2 * args.steps } else { 1 };
     for _ in 0..args.warmup {
         session.run(name)?;
@@ -87,7 +73,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         "batch": args.batch,
         "median_s": median, "min_s": times.min(), "max_s": times.max(),
         "images_per_second": args.batch as f64 / median, "peak_rss_mib": peak_rss_mib(),
-        "compile_seconds": compile_seconds, "threads": threads, "memory": args.memory.word(), "dtype": "f32",
+        "compile_seconds": compile_seconds, "setup_seconds": setup_seconds, "threads": threads, "memory": args.memory.word(), "dtype": "f32",
         "device": "cpu", "others_cores": others_cores, "repeats": times.len(), "runs_per_repeat": inner,
         "params": program.layers.first().map_or(0, |l| l.params), "arena_bytes": session.bytes(),
         "kernels": profile::as_json(&profile),
@@ -99,20 +85,55 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     }
     let (task, form) = (args.task.word(), args.form.word());
     println!("{task} of {}, batch {}, {threads} threads, {form} form", program.item, args.batch);
-    println!(
-        "  median {:.4} s   min {:.4}   max {:.4}   of {}",
-        median,
-        times.min(),
-        times.max(),
-        times.len()
-    );
-    println!("  {:.0} images/s, compiled in {compile_seconds:.2} s", args.batch as f64 / median);
+    let (min, max) = (times.min(), times.max());
+    println!("  median {median:.4} s   min {min:.4}   max {max:.4}   of {}", times.len());
+    let compiled = compile_seconds.map_or_else(String::new, |s| format!(", kernels compiled in {s:.2} s"));
+    println!("  {:.0} images/s, set up in {setup_seconds:.2} s{compiled}", args.batch as f64 / median);
     println!("  peak memory {:.0} MiB, other processes took {others_cores:.2} cores", peak_rss_mib());
     if others_cores > 0.1 {
         println!("  the machine was busy: measure again");
     }
     profile::print(&profile);
     Ok(())
+}
+
+/// A program that can run, and how long that took.
+struct Ready {
+    session: Box<dyn Execute>,
+    name: &'static str,
+    /// Compiling and loading kernels, in a form that has kernels.
+    compile_seconds: Option<f64>,
+    /// All else: respelling, gradients, planning, memory. Drawing weights is not in it.
+    setup_seconds: f64,
+}
+
+fn ready(args: &BenchArgs, program: &mut Program, form: &Chosen<'_>) -> Result<Ready, Failure> {
+    let began = Instant::now();
+    // Programs of training and operations are respelled as a whole when they are made; what is canonical already, with
+    // its scans in their forms, must not be respelled again.
+    if form.fuses() && !matches!(args.task, Task::Op | Task::TrainStep) {
+        lowered::respell(program)?;
+    }
+    let step;
+    let (name, module, function) = match args.task {
+        Task::TrainStep => {
+            step = train_programs(program, form.fuses(), args.memory)?;
+            ("update", &step.module, step.update)
+        }
+        Task::Op => {
+            let function = op_function(args, program, form)?;
+            ("op", &program.module, function)
+        }
+        _ => ("forward", &program.module, program.entry),
+    };
+    let mut session = form.prepare(module, &[(name, function)], args.batch)?;
+    let took = began.elapsed().as_secs_f64();
+    let compile_seconds = session.compile_time().map(|t| t.as_secs_f64());
+    fill(session.as_mut(), module, function, program, args.batch)?;
+    if args.task == Task::TrainStep {
+        session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;
+    }
+    Ok(Ready { session, name, compile_seconds, setup_seconds: took - compile_seconds.unwrap_or(0.0) })
 }
 
 /// How many runs last at least [`SAMPLE`].
@@ -122,22 +143,15 @@ fn inner_runs(session: &mut dyn Execute, name: &str) -> Result<usize, Failure> {
     Ok((SAMPLE.as_secs_f64() / began.elapsed().as_secs_f64().max(1e-7)).ceil().max(1.0) as usize)
 }
 
-/// An item by itself, on random inputs and, for its gradients, random cotangents.
-fn op_session(
-    args: &BenchArgs,
-    program: &mut Program,
-    form: &Chosen<'_>,
-) -> Result<Box<dyn Execute>, Failure> {
+/// The function of an item by itself, or of its gradients.
+fn op_function(args: &BenchArgs, program: &mut Program, form: &Chosen<'_>) -> Result<FuncId, Failure> {
     let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
     let function = match args.backward {
         true => lowered::with_all_gradients(program, fuse, args.memory)?,
         false => lowered::entry(program, false, fuse, args.memory)?,
     };
     // What is canonical is made flat where it is lowered.
-    let function = if fuse == Fuse::On { function } else { lowered::flat(program, function)? };
-    let mut session = form.prepare(&program.module, &[("op", function)], args.batch)?;
-    fill(session.as_mut(), &program.module, function, program, args.batch)?;
-    Ok(session)
+    if fuse == Fuse::On { Ok(function) } else { lowered::flat(program, function) }
 }
 
 /// The programs of training with AdamW and a moving average, as the recipe's defaults have it.
@@ -164,20 +178,7 @@ fn diffusion(interface: &Interface) -> DiffusionRecipe {
     DiffusionRecipe { variance, ..DiffusionRecipe::default() }
 }
 
-/// A training step on random data.
-fn train_session(
-    args: &BenchArgs,
-    program: &Program,
-    form: &Chosen<'_>,
-) -> Result<Box<dyn Execute>, Failure> {
-    let built = train_programs(program, form.fuses(), args.memory)?;
-    let mut session = form.prepare(&built.module, &[("update", built.update)], args.batch)?;
-    fill(session.as_mut(), &built.module, built.update, program, args.batch)?;
-    session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;
-    Ok(session)
-}
-
-/// Small pseudo-random numbers in every input: zeros would let denormals or skipped work flatter the result.
+/// Small pseudo-random numbers in every input, cotangents as well: zeros would let denormals or skipped work flatter the result.
 fn fill(
     session: &mut dyn Execute,
     module: &Module,

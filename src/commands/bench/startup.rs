@@ -7,9 +7,10 @@
 use super::{diffusion, train_programs};
 use crate::cli::{BenchArgs, Fuse, Output};
 use crate::failure::Failure;
-use crate::measure::{Others, Times};
+use crate::measure::{Others, Times, peak_rss_mib};
 use crate::model::{self, Checked};
 use crate::{session, tensors};
+use arch_compiler::cost::counted;
 use arch_compiler::program::Program;
 use arch_runtime::diffusion::Variance;
 use arch_runtime::error::Problem;
@@ -32,7 +33,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let place =
         tempfile::tempdir().map_err(|e| Problem::io("make a folder in", &std::env::temp_dir(), &e))?;
     let cache = place.path().join("kernels");
-    let (compile, kernels) = compile(args, &inference, &training, &cache)?;
+    let Compiled { all: compile, own: compiled, kernels } = compile(args, &inference, &training, &cache)?;
     let check = measure(args.repeats, |own| {
         own.arg("check").arg(&args.file).args(words(args));
     })?;
@@ -69,7 +70,11 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         let mut report = serde_json::json!({
             "task": "startup", "file": args.file, "item": inference.item, "batch": args.batch,
             "threads": session::options(args.threads).threads, "repeats": args.repeats, "kernels": kernels,
-            "others_cores": others_cores, "diagnostics": warnings,
+            // Each of the times below is a median of its own; images are not what they are of.
+            "median_s": null, "min_s": null, "max_s": null, "images_per_second": null,
+            "peak_rss_mib": peak_rss_mib(), "compile_seconds": compiled.as_secs_f64(),
+            "setup_seconds": (compile - compiled).as_secs_f64(),
+            "dtype": "f32", "device": "cpu", "others_cores": others_cores, "diagnostics": warnings,
         });
         for (key, _, seconds) in rows {
             report[key] = serde_json::json!(seconds);
@@ -81,20 +86,31 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     for (_, what, seconds) in rows {
         println!("  {what:<34} {seconds:>8.3} s");
     }
-    println!("  {kernels} kernels, other processes took {others_cores:.2} cores");
+    let kernels = counted(kernels, "kernel");
+    println!("  {kernels}, other processes took {others_cores:.2} cores");
     if others_cores > 0.1 {
         println!("  the machine was busy: measure again");
     }
     Ok(())
 }
 
-/// Compiles everything that training and sampling run, into an empty cache; gives the time and the kernels.
+/// What making everything that training and sampling run took.
+struct Compiled {
+    /// Planning and compiling.
+    all: Duration,
+    /// Compiling and loading alone.
+    own: Duration,
+    /// How many kernels there are.
+    kernels: usize,
+}
+
+/// Compiles everything that training and sampling run, into an empty cache.
 fn compile(
     args: &BenchArgs,
     inference: &Program,
     training: &Program,
     cache: &Path,
-) -> Result<(Duration, usize), Failure> {
+) -> Result<Compiled, Failure> {
     let built = train_programs(training, args.fuse == Fuse::On, args.memory)?;
     let options = || Options { cache: cache.to_path_buf(), ..session::options(args.threads) };
     let began = Instant::now();
@@ -102,7 +118,8 @@ fn compile(
     let step = Session::new(&built.module, &step, args.batch, options()).map_err(|e| session::unbuilt(&e))?;
     let sample = [("forward", inference.entry)];
     let sample = Session::new(&inference.module, &sample, 1, options()).map_err(|e| session::unbuilt(&e))?;
-    Ok((began.elapsed(), step.compilation().1 + sample.compilation().1))
+    let (a, b) = (step.compilation(), sample.compilation());
+    Ok(Compiled { all: began.elapsed(), own: a.0 + b.0, kernels: a.1 + b.1 })
 }
 
 /// Runs this program again and again, with what `arguments` adds, and takes the time of the whole process.

@@ -1,6 +1,6 @@
 //! `archc dev FILE --stage fused --why`: what became of a text, kernel by kernel, and what did not become one.
 
-use arch_compiler::cost::grouped;
+use arch_compiler::cost::{counted, grouped};
 use arch_compiler::fuse::{Canonical, Fired};
 use arch_compiler::schedule::{Chosen, Form};
 use arch_grammar::Sources;
@@ -92,7 +92,7 @@ fn times(plan: &Plan) -> (String, String) {
 
 fn total(what: &str, bytes: u64, time: &str, counts: Option<(usize, usize)>) {
     let counts = counts.map_or_else(String::new, |(kernels, products)| {
-        format!("   {kernels} kernels, {products} matrix products")
+        format!("   {}, {}", counted(kernels, "kernel"), counted(products, "matrix product"))
     });
     println!("  {what:<26} {:>18} bytes {time:>12}{counts}", grouped(bytes));
 }

@@ -31,12 +31,16 @@ pub fn of(program: &Program, plan: &Plan, printed: &[Printed]) -> Value {
     manifest
 }
 
+/// The lines of a text that are run: all but the comments above it, which are for readers.
+pub fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter(|line| !line.starts_with("/*") && !line.starts_with("//"))
+}
+
 /// One hash of everything that is run: the texts without their comments, and the steps. What changes it changes
 /// what a GPU or a CPU does.
 fn hash(plan: &Plan, printed: &[Printed]) -> String {
     let mut hasher = blake3::Hasher::new();
-    let code = |line: &&str| !line.starts_with("/*") && !line.starts_with("//");
-    for line in printed.iter().flat_map(|k| k.text.lines().filter(code)) {
+    for line in printed.iter().flat_map(|k| code(&k.text)) {
         hasher.update(line.as_bytes());
         hasher.update(b"\n");
     }
@@ -63,6 +67,7 @@ fn kernel(plan: &Plan, kernel: &Printed) -> Value {
         "family": kernel.family,
         "sources": lines(&steps),
         "arguments": kernel.shapes,
+        "values": kernel.values,
         "calls": steps.len(),
         "bytes": steps.iter().map(|s| s.bytes).sum::<u64>(),
         "flops": steps.iter().map(|s| s.flops).sum::<u64>(),

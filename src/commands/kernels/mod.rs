@@ -1,17 +1,25 @@
 //! `archc kernels FILE --target c|cuda --out DIR | --check DIR`: the generated sources.
 
+mod changes;
+mod compare;
 mod manifest;
+mod pairing;
 mod schedule;
+mod snapshot;
 
 use crate::cli::{KernelsArgs, Output};
 use crate::failure::Failure;
 use crate::model::Checked;
 use crate::{lowered, model};
+use arch_compiler::cost::counted;
 use arch_kernels::print::cuda;
 use arch_kernels::print::print_c;
 use arch_kernels::{Plan, Target};
 use arch_runtime::device::nvrtc::{Nvrtc, NvrtcError, Usage};
-use arch_runtime::error::Problem;
+use arch_runtime::error::{Code, Problem};
+use compare::Comparison;
+use serde_json::json;
+use snapshot::Snapshot;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -27,17 +35,15 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let mut printed = print(&plan)?;
     let include = format!("#include \"{}\"\n\n", target.header_name());
     for kernel in &printed {
-        let text = if target == Target::Cuda { include.clone() + &kernel.text } else { kernel.text.clone() };
-        files.insert(kernel.file.clone(), text);
+        files.insert(kernel.file.clone(), include.clone() + &kernel.text);
     }
     if args.registers {
         compile(target, &mut printed)?;
     }
-    let manifest = manifest::of(&program, &plan, &printed);
-    files.insert("manifest.json".into(), format!("{manifest:#}\n"));
+    let snapshot = Snapshot { manifest: manifest::of(&program, &plan, &printed), files };
     match (&args.out, &args.check) {
-        (_, Some(dir)) => compare(dir, &files, warnings, output),
-        (Some(dir), None) => write(dir, &files, warnings, output),
+        (_, Some(dir)) => check(dir, &snapshot.reread(), warnings, output),
+        (Some(dir), None) => write(dir, &snapshot, warnings, output),
         (None, None) => Err(Failure::Misuse("give --out DIR or --check DIR".into())),
     }
 }
@@ -66,6 +72,8 @@ pub struct Printed {
     pub family: String,
     /// The shapes of its buffers, by argument.
     pub shapes: Vec<String>,
+    /// What its buffers are called in the text, by argument.
+    pub values: Vec<Vec<String>>,
     /// The steps of the plan that call it.
     pub steps: Vec<usize>,
     /// How it is launched on a GPU.
@@ -85,6 +93,7 @@ pub fn print(plan: &Plan) -> Result<Vec<Printed>, Failure> {
             file: format!("{}.c", kernel.name),
             family: kernel.family.clone(),
             shapes: kernel.shapes.clone(),
+            values: kernel.values.clone(),
             steps: steps(&kernel.name),
             launch: None,
             usage: None,
@@ -99,6 +108,7 @@ pub fn print(plan: &Plan) -> Result<Vec<Printed>, Failure> {
         name: source.name,
         family: source.family,
         shapes: source.shapes,
+        values: source.values,
         steps: (0..calls.len()).filter(|s| calls[*s] == i).collect(),
         launch: Some(source.launch),
         usage: None,
@@ -120,61 +130,46 @@ fn compile(target: Target, printed: &mut [Printed]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Writes the kernels, and removes those of the last time that are no longer made.
 fn write(
     dir: &Path,
-    files: &BTreeMap<String, String>,
+    snapshot: &Snapshot,
     warnings: Vec<serde_json::Value>,
     output: &Output,
 ) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|e| Problem::io("make the folder", dir, &e))?;
-    for (name, text) in files {
-        let path = dir.join(name);
-        std::fs::write(&path, text).map_err(|e| Problem::io("write", &path, &e))?;
-    }
+    let removed = snapshot.write(dir)?;
+    // The manifest is a file, too.
+    let files = snapshot.files.len() + 1;
     if output.json {
-        println!("{}", serde_json::json!({ "out": dir, "files": files.len(), "diagnostics": warnings }));
+        let said = json!({ "out": dir, "files": files, "removed": removed, "diagnostics": warnings });
+        println!("{said}");
     } else if !output.quiet {
-        eprintln!("{} files: {}", files.len(), dir.display());
+        let removed = if removed > 0 { format!(", {removed} removed") } else { String::new() };
+        eprintln!("{}{removed}: {}", counted(files, "file"), dir.display());
     }
     Ok(())
 }
 
-fn compare(
+/// Says how the kernels differ from those in a folder.
+fn check(
     dir: &Path,
-    files: &BTreeMap<String, String>,
+    new: &Snapshot,
     warnings: Vec<serde_json::Value>,
     output: &Output,
 ) -> Result<(), Failure> {
-    let mut differences: Vec<String> = Vec::new();
-    for (name, text) in files {
-        match std::fs::read_to_string(dir.join(name)) {
-            Err(_) => differences.push(format!("missing: {name}")),
-            Ok(old) if old != *text => differences.push(changed(name, &old, text)),
-            Ok(_) => {}
-        }
-    }
-    let entries = std::fs::read_dir(dir).map_err(|e| Problem::io("read", dir, &e))?;
-    let mut there: Vec<String> =
-        entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
-    there.sort();
-    differences
-        .extend(there.into_iter().filter(|n| !files.contains_key(n)).map(|n| format!("no longer made: {n}")));
+    let old = Snapshot::read(dir)?.ok_or_else(|| {
+        let text = format!("{} has no manifest.json to compare with", dir.display());
+        Problem::new(Code::File, text, "the same command with --out in place of --check writes one")
+    })?;
+    let found = Comparison::of(&old, new);
     if output.json {
-        println!("{}", serde_json::json!({ "differences": differences, "diagnostics": warnings }));
-    } else {
-        for d in &differences {
-            println!("{d}");
-        }
+        let mut said = changes::data(&found, &old, new);
+        said["diagnostics"] = warnings.into();
+        println!("{said}");
+    } else if !found.is_same() {
+        print!("{}", changes::text(&found, &old, new));
+    } else if found.moved && !output.quiet {
+        eprintln!("source lines moved, no kernel changed; --out in place of --check writes the lines anew");
     }
-    if differences.is_empty() { Ok(()) } else { Err(Failure::Shown) }
-}
-
-/// The first lines that differ.
-fn changed(name: &str, old: &str, new: &str) -> String {
-    let mut text = format!("changed: {name}");
-    let pairs = old.lines().zip(new.lines()).enumerate().filter(|(_, (a, b))| a != b);
-    for (i, (a, b)) in pairs.take(5) {
-        text.push_str(&format!("\n  line {}\n  - {a}\n  + {b}", i + 1));
-    }
-    text
+    if found.is_same() { Ok(()) } else { Err(Failure::Shown) }
 }

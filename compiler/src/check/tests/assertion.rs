@@ -2,7 +2,8 @@
 
 use super::super::Session;
 use super::super::scope::Env;
-use super::super::value::{Scalar, Tensor, Val};
+use super::super::value::{Callee, Scalar, Tensor, Val};
+use super::measure::of_a_pass;
 use crate::graph::{AxisId, ValueId};
 use crate::ops::{Map, Op, View};
 use arch_grammar::ast::{Arg, BinaryOp, Expr, ExprKind};
@@ -42,6 +43,11 @@ impl Comparison {
     }
 }
 
+fn is_comparison(op: BinaryOp) -> bool {
+    use BinaryOp::{Eq, Ge, Gt, Le, Lt, Ne};
+    matches!(op, Eq | Ne | Lt | Le | Gt | Ge)
+}
+
 impl Session<'_> {
     pub(super) fn assert(&mut self, env: &mut Env, e: &Expr, span: Span) {
         match &e.kind {
@@ -49,12 +55,7 @@ impl Session<'_> {
             ExprKind::Call(callee, args) if callee.kind == ExprKind::Name("close".into()) => {
                 self.assert_close(env, args, span);
             }
-            ExprKind::Binary(
-                op
-                @ (BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge),
-                a,
-                b,
-            ) => self.assert_compared(env, *op, a, b, span),
+            ExprKind::Binary(op, a, b) if is_comparison(*op) => self.assert_compared(env, *op, a, b, span),
             _ => match self.eval(env, e) {
                 Val::Bool(true) | Val::Error => {}
                 Val::Bool(false) => self.does_not_hold(span, &[]),
@@ -66,10 +67,39 @@ impl Session<'_> {
         }
     }
 
+    /// A comparison that stands in a test without `assert`. Gives whether `e` is one.
+    pub(super) fn unasserted(&mut self, e: &Expr) -> bool {
+        let ExprKind::Binary(op, a, b) = &e.kind else { return false };
+        if !is_comparison(*op) {
+            return false;
+        }
+        let text = self.sources.slice(e.span);
+        // What stands between both sides and behind the right one stays as it is written.
+        let (left, right) = (self.sources.slice(a.span), self.sources.slice(b.span));
+        let between = &text[left.len()..text.len() - right.len()];
+        let said = |e: &Expr, text: &str| of_a_pass(e).unwrap_or_else(|| text.to_string());
+        let whole = format!("{}{between}{}", said(a, left), said(b, right));
+        let d = Diagnostic::error("A0409", "the value of this expression is lost", e.span);
+        self.report(d.help(format!("a test states what holds: `assert {whole}`")));
+        true
+    }
+
     fn assert_compared(&mut self, env: &mut Env, op: BinaryOp, a: &Expr, b: &Expr, span: Span) {
         let (x, y) = (self.eval(env, a), self.eval(env, b));
         if matches!(x, Val::Error) || matches!(y, Val::Error) {
             return;
+        }
+        for (value, e) in [(&x, a), (&y, b)] {
+            if let Val::Callee(Callee::Builtin(name)) = value
+                && let Some(whole) = of_a_pass(e)
+            {
+                let d = Diagnostic::error("A0602", format!("`{name}` of what is not said"), e.span);
+                let help = match *name {
+                    "macs" | "activation_bytes" => format!("write `{whole}`"),
+                    _ => format!("write `{whole}` or `{name}(train)`"),
+                };
+                return self.report(d.help(help));
+            }
         }
         if let (Some(p), Some(q)) = (self.as_number(&x), self.as_number(&y)) {
             let comparison = Comparison::Operator(op);

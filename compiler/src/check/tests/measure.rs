@@ -4,9 +4,11 @@ use super::super::Session;
 use super::super::arguments::Given;
 use super::super::scope::Env;
 use super::super::value::{Callee, Layer, Val};
+use super::Uncounted;
 use crate::graph::FuncId;
 use crate::program::Program;
 use crate::{canon, cost};
+use arch_grammar::ast::{Expr, ExprKind};
 use arch_grammar::{Diagnostic, Span};
 
 /// The names that only tests know.
@@ -32,6 +34,13 @@ pub(super) fn bind_totals(env: &mut Env, program: &Program, span: Span) {
 
 fn number(value: u64) -> Val {
     Val::int(i64::try_from(value).unwrap_or(i64::MAX))
+}
+
+/// How a measure of the item under test is written, where `e` is its bare name.
+pub(super) fn of_a_pass(e: &Expr) -> Option<String> {
+    let ExprKind::Name(name) = &e.kind else { return None };
+    let known = NAMES.contains(&name.as_str()) && !name.starts_with("params");
+    known.then(|| format!("{name}(forward)"))
 }
 
 impl Session<'_> {
@@ -79,7 +88,17 @@ impl Session<'_> {
         let found = match (name, pass) {
             ("macs", "forward") => Some(cost::macs(&program.module, program.entry)),
             ("activation_bytes", "forward") => Some(cost::activation_bytes(&program.module, program.entry)),
-            ("kernels" | "gemms" | "bytes_moved", _) => state.counts.count(program, name, pass),
+            ("kernels" | "gemms" | "bytes_moved", "forward" | "train") => {
+                match state.counts.count(program, name, pass) {
+                    Ok(n) => Some(n),
+                    Err(Uncounted::NotHere) => None,
+                    Err(Uncounted::Refused(why)) => {
+                        let text = format!("`{name}({pass})` cannot be counted: {why}");
+                        self.report(Diagnostic::error("A0602", text, span));
+                        return None;
+                    }
+                }
+            }
             _ => None,
         };
         if found.is_none() {

@@ -19,17 +19,28 @@ pub(super) use measure::NAMES;
 
 /// Counts that the compiler alone cannot know: how much a program does once its operations share kernels.
 pub trait Counts {
-    /// The number of `what` (`kernels`, `gemms` or `bytes_moved`) in one pass of `pass` (`forward` or `train`);
-    /// `None` if it is not known.
-    fn count(&self, program: &Program, what: &str, pass: &str) -> Option<u64>;
+    /// The number of `what` (`kernels`, `gemms` or `bytes_moved`) in one pass of `pass` (`forward` or `train`).
+    ///
+    /// # Errors
+    /// Why it is not known.
+    fn count(&self, program: &Program, what: &str, pass: &str) -> Result<u64, Uncounted>;
+}
+
+/// Why a count is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Uncounted {
+    /// No kernels are made here.
+    NotHere,
+    /// Kernels are made here, but not of this program; with the reason.
+    Refused(String),
 }
 
 /// For whoever has no kernels at hand: no count is known.
 pub struct NoCounts;
 
 impl Counts for NoCounts {
-    fn count(&self, _: &Program, _: &str, _: &str) -> Option<u64> {
-        None
+    fn count(&self, _: &Program, _: &str, _: &str) -> Result<u64, Uncounted> {
+        Err(Uncounted::NotHere)
     }
 }
 

@@ -90,6 +90,7 @@ impl Session<'_> {
         for s in &test.body.statements {
             match &s.kind {
                 StmtKind::Assert(e) => self.assert(env, e, s.span),
+                StmtKind::Expr(e) if self.unasserted(e) => {}
                 _ => {
                     if !self.test_layer(env, s, &mut layers) {
                         self.statement(env, s);
@@ -97,7 +98,9 @@ impl Session<'_> {
                 }
             }
         }
-        if let Some(tail) = &test.body.tail {
+        if let Some(tail) = &test.body.tail
+            && !self.unasserted(tail)
+        {
             let d = Diagnostic::error("A0409", "the value of this expression is lost", tail.span);
             self.report(d.help("a test states what holds: `assert …`"));
         }

@@ -145,7 +145,7 @@ impl Attentions {
     pub(super) fn refusals(&self, function: &Function, sources: Option<&Sources>) -> Vec<Refusal> {
         let place = |n: usize| {
             let span = function.nodes[n].origin;
-            sources.filter(|_| span.end > 0).map_or_else(String::new, |s| s.place(span))
+            sources.and_then(|s| s.known_place(span)).unwrap_or_default()
         };
         let refusal = |(n, reason): &(usize, Reason)| Refusal { origin: place(*n), reason: reason.clone() };
         self.refused.iter().map(refusal).collect()

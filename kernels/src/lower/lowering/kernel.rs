@@ -59,8 +59,7 @@ impl<'a> Lowering<'a> {
         let mut spans: Vec<_> = nodes.iter().map(|n| self.function.nodes[*n].origin).collect();
         spans.sort_unstable();
         let mut places: Vec<String> = Vec::new();
-        for span in spans.into_iter().filter(|s| s.end > 0) {
-            let place = sources.place(span);
+        for place in spans.into_iter().filter_map(|s| sources.known_place(s)) {
             if !places.contains(&place) {
                 places.push(place);
             }
@@ -85,6 +84,8 @@ impl<'a> Lowering<'a> {
             origins: origins.clone(),
             axes,
             shapes: args.iter().map(|s| self.plan.slot(*s).shape.clone()).collect(),
+            // Results have their names when all steps are there.
+            values: Vec::new(),
             args: kernel_args,
             scalars,
             accs,

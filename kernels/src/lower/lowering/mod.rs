@@ -135,6 +135,7 @@ impl<'a> Lowering<'a> {
             }
         }
         self.drop_unused();
+        crate::plan::name_values(&mut self.plan);
         self.plan.separate = self.separate(&made);
         self.plan.neighbors = self.neighbors(&made);
         crate::plan::place(&mut self.plan);

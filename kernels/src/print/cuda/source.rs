@@ -20,6 +20,8 @@ pub struct Source {
     pub origins: Vec<String>,
     /// The shapes of its buffers, by argument.
     pub shapes: Vec<String>,
+    /// What its buffers are called in the text, by argument.
+    pub values: Vec<Vec<String>>,
     /// Its text, without the prelude.
     pub text: String,
     /// Its launch for the batch of the plan.
@@ -87,5 +89,6 @@ fn of_kernel(plan: &Plan, at: usize, wide: bool) -> Result<Source, Refusal> {
         family: kernel.family,
         origins: kernel.origins,
         shapes: kernel.shapes,
+        values: kernel.values,
     })
 }
