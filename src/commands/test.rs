@@ -6,6 +6,7 @@ use crate::failure::{Failure, as_json};
 use crate::lowered;
 use crate::model::read_source;
 use crate::provider::Files;
+use crate::warnings::Warnings;
 use arch_compiler::check::tests::{self, Counts};
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
@@ -18,9 +19,12 @@ struct Lowered;
 impl Counts for Lowered {
     fn count(&self, program: &Program, what: &str, pass: &str) -> Option<u64> {
         let mut program = program.clone();
+        // What is counted is the same whatever there is to say, and commands that make these kernels say it.
+        let (texts, silent) = (Sources::default(), Output { json: false, quiet: true, verbose: 0 });
+        let mut said = Warnings::new(Vec::new(), &texts, &silent);
         let entry = match pass {
             "forward" | "train" => {
-                lowered::entry(&mut program, pass == "train", Fuse::On, Memory::Fast).ok()?
+                lowered::entry(&mut program, pass == "train", Fuse::On, Memory::Fast, &mut said).ok()?
             }
             _ => return None,
         };

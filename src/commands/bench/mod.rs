@@ -11,10 +11,12 @@ use crate::model::{self, Checked};
 use crate::profile;
 use crate::provider::Files;
 use crate::session::{self, Chosen};
+use crate::warnings::Warnings;
 use arch_compiler::graph::{AxisId, DType, FuncId, Module};
 use arch_compiler::memory::Memory;
 use arch_compiler::program::{Program, Role};
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, TrainPrograms, build};
+use arch_grammar::Sources;
 use arch_runtime::diffusion::Variance;
 use arch_runtime::execute::{Data, Execute, Prepare};
 use arch_runtime::interface::Interface;
@@ -43,18 +45,14 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let form = Chosen::new(args.form, args.threads, output).fused(args.fuse);
     let mut request = args.model.request()?;
     request.training = args.task == Task::TrainStep;
-    let Checked { mut program, warnings, .. } = model::program(&args.file, &request, output)?;
+    let Checked { mut program, mut sources, warnings } = model::program(&args.file, &request, output)?;
     let began = Instant::now();
-    // Programs of training and operations are respelled as a whole when they are made; what is canonical already, with
-    // its scans in their forms, must not be respelled again.
-    if form.fuses() && !matches!(args.task, Task::Op | Task::TrainStep) {
-        lowered::respell(&mut program)?;
-    }
-    let (mut session, name) = match args.task {
-        Task::TrainStep => (train_session(args, &program, &form)?, "update"),
-        Task::Op => (op_session(args, &mut program, &form)?, "op"),
-        _ => (form.prepare(&program.module, &[("forward", program.entry)], args.batch)?, "forward"),
+    let step = match args.task {
+        Task::TrainStep => Some(train_programs(&program, &mut sources, form.fuses(), args.memory)?),
+        _ => None,
     };
+    let mut said = Warnings::new(warnings, &sources, output);
+    let (mut session, name) = prepared(args, &mut program, step.as_ref(), &form, &mut said)?;
     let compile_seconds = began.elapsed().as_secs_f64();
     if args.task == Task::Forward || args.task == Task::Sample {
         fill(session.as_mut(), &program.module, program.entry, &program, args.batch)?;
@@ -91,7 +89,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         "device": "cpu", "others_cores": others_cores, "repeats": times.len(), "runs_per_repeat": inner,
         "params": program.layers.first().map_or(0, |l| l.params), "arena_bytes": session.bytes(),
         "kernels": profile::as_json(&profile),
-        "diagnostics": warnings,
+        "diagnostics": said.json(),
     });
     if output.json {
         println!("{report}");
@@ -115,6 +113,28 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The session of a task, and the name of its program. Training and operations are respelled as a whole when they are
+/// made; what is canonical already, with its scans in their forms, must not be respelled again.
+fn prepared(
+    args: &BenchArgs,
+    program: &mut Program,
+    step: Option<&TrainPrograms>,
+    form: &Chosen<'_>,
+    said: &mut Warnings<'_>,
+) -> Result<(Box<dyn Execute>, &'static str), Failure> {
+    if let Some(step) = step {
+        said.incomplete(&step.incomplete);
+        return Ok((train_session(args, program, step, form)?, "update"));
+    }
+    if args.task == Task::Op {
+        return Ok((op_session(args, program, form, said)?, "op"));
+    }
+    if form.fuses() {
+        lowered::respell(program, said)?;
+    }
+    Ok((form.prepare(&program.module, &[("forward", program.entry)], args.batch)?, "forward"))
+}
+
 /// How many runs last at least [`SAMPLE`].
 fn inner_runs(session: &mut dyn Execute, name: &str) -> Result<usize, Failure> {
     let began = Instant::now();
@@ -127,11 +147,12 @@ fn op_session(
     args: &BenchArgs,
     program: &mut Program,
     form: &Chosen<'_>,
+    said: &mut Warnings<'_>,
 ) -> Result<Box<dyn Execute>, Failure> {
     let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
     let function = match args.backward {
-        true => lowered::with_all_gradients(program, fuse, args.memory)?,
-        false => lowered::entry(program, false, fuse, args.memory)?,
+        true => lowered::with_all_gradients(program, fuse, args.memory, said)?,
+        false => lowered::entry(program, false, fuse, args.memory, said)?,
     };
     // What is canonical is made flat where it is lowered.
     let function = if fuse == Fuse::On { function } else { lowered::flat(program, function)? };
@@ -140,11 +161,17 @@ fn op_session(
     Ok(session)
 }
 
-/// The programs of training with AdamW and a moving average, as the recipe's defaults have it.
-fn train_programs(program: &Program, fuse: bool, memory: Memory) -> Result<TrainPrograms, Failure> {
+/// The programs of training with AdamW and a moving average, as the recipe's defaults have it. The texts of the losses
+/// are added to those of the model.
+fn train_programs(
+    program: &Program,
+    texts: &mut Sources,
+    fuse: bool,
+    memory: Memory,
+) -> Result<TrainPrograms, Failure> {
     let interface = Interface::new(program, None)?;
     let diffusion = diffusion(&interface);
-    let (noising, loss, _) = loss_programs(&Files, &interface, &diffusion)?;
+    let (noising, loss) = loss_programs(&Files, &interface, &diffusion, texts)?;
     let parts = Parts { model: program, noising: &noising, loss: &loss };
     let optimizer = OptimizerOptions {
         betas: (0.9, 0.999),
@@ -168,9 +195,9 @@ fn diffusion(interface: &Interface) -> DiffusionRecipe {
 fn train_session(
     args: &BenchArgs,
     program: &Program,
+    built: &TrainPrograms,
     form: &Chosen<'_>,
 ) -> Result<Box<dyn Execute>, Failure> {
-    let built = train_programs(program, form.fuses(), args.memory)?;
     let mut session = form.prepare(&built.module, &[("update", built.update)], args.batch)?;
     fill(session.as_mut(), &built.module, built.update, program, args.batch)?;
     session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;

@@ -9,8 +9,10 @@ use crate::cli::{BenchArgs, Fuse, Output};
 use crate::failure::Failure;
 use crate::measure::{Others, Times};
 use crate::model::{self, Checked};
+use crate::warnings::Warnings;
 use crate::{session, tensors};
 use arch_compiler::program::Program;
+use arch_compiler::train::TrainPrograms;
 use arch_runtime::diffusion::Variance;
 use arch_runtime::error::Problem;
 use arch_runtime::interface::Interface;
@@ -27,12 +29,15 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let Checked { program: inference, warnings, .. } = model::program(&args.file, &request, output)?;
     request.training = true;
     let quiet = Output { json: false, quiet: true, verbose: 0 };
-    let Checked { program: training, .. } = model::program(&args.file, &request, &quiet)?;
+    let Checked { program: training, mut sources, .. } = model::program(&args.file, &request, &quiet)?;
+    let built = train_programs(&training, &mut sources, args.fuse == Fuse::On, args.memory)?;
+    let mut said = Warnings::new(warnings, &sources, output);
+    said.incomplete(&built.incomplete);
     let others = Others::begin();
     let place =
         tempfile::tempdir().map_err(|e| Problem::io("make a folder in", &std::env::temp_dir(), &e))?;
     let cache = place.path().join("kernels");
-    let (compile, kernels) = compile(args, &inference, &training, &cache)?;
+    let (compile, kernels) = compile(args, &inference, &built, &cache)?;
     let check = measure(args.repeats, |own| {
         own.arg("check").arg(&args.file).args(words(args));
     })?;
@@ -69,7 +74,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         let mut report = serde_json::json!({
             "task": "startup", "file": args.file, "item": inference.item, "batch": args.batch,
             "threads": session::options(args.threads).threads, "repeats": args.repeats, "kernels": kernels,
-            "others_cores": others_cores, "diagnostics": warnings,
+            "others_cores": others_cores, "diagnostics": said.json(),
         });
         for (key, _, seconds) in rows {
             report[key] = serde_json::json!(seconds);
@@ -92,10 +97,9 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
 fn compile(
     args: &BenchArgs,
     inference: &Program,
-    training: &Program,
+    built: &TrainPrograms,
     cache: &Path,
 ) -> Result<(Duration, usize), Failure> {
-    let built = train_programs(training, args.fuse == Fuse::On, args.memory)?;
     let options = || Options { cache: cache.to_path_buf(), ..session::options(args.threads) };
     let began = Instant::now();
     let step = [("forward", built.forward), ("update", built.update)];

@@ -6,6 +6,7 @@ mod schedule;
 use crate::cli::{KernelsArgs, Output};
 use crate::failure::Failure;
 use crate::model::Checked;
+use crate::warnings::Warnings;
 use crate::{lowered, model};
 use arch_kernels::print::cuda;
 use arch_kernels::print::print_c;
@@ -20,7 +21,8 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let target = target(&args.target)?;
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { mut program, sources, warnings } = checked;
-    let entry = lowered::entry(&mut program, args.grad, args.fuse, args.memory)?;
+    let mut said = Warnings::new(warnings, &sources, output);
+    let entry = lowered::entry(&mut program, args.grad, args.fuse, args.memory, &mut said)?;
     let plan = lowered::plan(&mut program, entry, args.batch, target, &sources, args.fuse)?;
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert(target.header_name(), target.header());
@@ -36,8 +38,8 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let manifest = manifest::of(&program, &plan, &printed);
     files.insert("manifest.json".into(), format!("{manifest:#}\n"));
     match (&args.out, &args.check) {
-        (_, Some(dir)) => compare(dir, &files, warnings, output),
-        (Some(dir), None) => write(dir, &files, warnings, output),
+        (_, Some(dir)) => compare(dir, &files, said.json(), output),
+        (Some(dir), None) => write(dir, &files, said.json(), output),
         (None, None) => Err(Failure::Misuse("give --out DIR or --check DIR".into())),
     }
 }
