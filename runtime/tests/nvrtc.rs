@@ -137,7 +137,12 @@ fn recurrences_compile() {
     family("diffussm", "DiffuSSM", None, &small);
     let small = [("d_model", "64"), ("n_layers", "2"), ("input_spatial_size", "8"), ("d_state", "16")];
     family("diffussm", "DiffuSSMLesson", None, &small);
-    family("mamba", "DiMamba", Some("digits"), &[("mixer", "mamba2"), ("depth", "2")]);
+    family(
+        "mamba",
+        "DiMamba",
+        Some("digits"),
+        &[("mixer", "mamba2"), ("bidirectional", "false"), ("depth", "2")],
+    );
     for kind in ["v1", "v2"] {
         let set = [("d_model", "64"), ("bimamba_type", kind)];
         family_at(("vim", "VimMixer"), None, &set, &[("T", 64)], 4);

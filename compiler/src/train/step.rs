@@ -109,8 +109,15 @@ pub fn build(parts: Parts<'_>, options: &TrainOptions) -> Result<TrainPrograms, 
         for function in [&mut inner, &mut forward] {
             let (canonical, done) = fuse::canonical(&mut module, *function)?;
             *function = canonical;
-            let new = done.incomplete.into_iter().filter(|one| !incomplete.contains(one));
-            incomplete.extend(new.collect::<Vec<_>>());
+            for mut one in done.incomplete {
+                // The model became a part of it, under a name that nobody wrote.
+                if one.name == COMPOSED {
+                    one.name.clone_from(&parts.model.item);
+                }
+                if !incomplete.contains(&one) {
+                    incomplete.push(one);
+                }
+            }
         }
     }
     let trained: Vec<&Parameter> = parts.model.parameters.iter().filter(|p| p.trained).collect();
@@ -127,6 +134,9 @@ pub fn build(parts: Parts<'_>, options: &TrainOptions) -> Result<TrainPrograms, 
     let diagnose = step_program(&mut module, differentiated, &trained, &Kind::Diagnose)?;
     Ok(TrainPrograms { module, forward, accumulate, update, diagnose, coefficients, incomplete })
 }
+
+/// The name of the function from a batch to the loss.
+const COMPOSED: &str = "loss_of_batch";
 
 /// The parts after they came into one module.
 struct Joined<'a> {
@@ -156,7 +166,7 @@ fn loss_of_batch(
             }
         }
     }
-    let b = &mut Builder::new(module, "loss_of_batch");
+    let b = &mut Builder::new(module, COMPOSED);
     let x_start = b.input("x_start", InputKind::Argument, sample_shape.clone(), DType::F32);
     let noise = b.input("noise", InputKind::Argument, sample_shape, DType::F32);
     let scale = b.input("loss_scale", InputKind::Argument, Vec::new(), DType::F32);
