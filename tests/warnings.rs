@@ -15,12 +15,12 @@ model Net {
   param a: [C] = 0.5
 
   forward(x: [C, H, W], t: []) -> [C, H, W] {
-    let u = x + t
-    let u = u + exp(x * 2 + a) * sqrt(u + 2) * u
-    let u = u + exp(x * 3 + a) * sqrt(u + 3) * u
-    let u = u + exp(x * 4 + a) * sqrt(u + 4) * u
-    let u = u + exp(x * 5 + a) * sqrt(u + 5) * u
-    let u = u + exp(x * 6 + a) * sqrt(u + 6) * u
+    let u = 0.01 * x + 0.0001 * t
+    let u = u + exp(x * 0.02 + a) * sqrt(u + 2) * u
+    let u = u + exp(x * 0.03 + a) * sqrt(u + 3) * u
+    let u = u + exp(x * 0.04 + a) * sqrt(u + 4) * u
+    let u = u + exp(x * 0.05 + a) * sqrt(u + 5) * u
+    let u = u + exp(x * 0.06 + a) * sqrt(u + 6) * u
     u
   }
 }

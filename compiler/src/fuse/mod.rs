@@ -31,7 +31,7 @@ mod write;
 
 use crate::canon;
 use crate::graph::{FuncId, Function, Module, inline, reached};
-use crate::ops::ShapeError;
+use crate::ops::{Op, ShapeError};
 use crate::schedule::{Chosen, Setting, in_steps, in_time, in_time_in_chaos, schedule, schedule_in_chaos};
 use arch_grammar::{Diagnostic, Span};
 
@@ -63,7 +63,7 @@ pub struct Incomplete {
 
 impl Incomplete {
     fn of(function: &Function) -> Self {
-        let places = function.nodes.iter().map(|n| n.origin);
+        let places = function.nodes.iter().filter(|n| n.op != Op::Input).map(|n| n.origin);
         let origin = places.filter(|s| s.end > 0).min().unwrap_or_default();
         Incomplete { name: function.name.clone(), origin }
     }
