@@ -91,15 +91,8 @@ fn build(
     let training = Request { training: true, ..request.clone() };
     let (training, ..) = compile(provider, name, text, &training)?;
     let interface = Interface::new(&inference, recipe.train.null_label)?;
-    let (mut noising, mut loss, loss_texts) = loss_programs(provider, &interface, &recipe.diffusion)?;
     let mut texts = texts;
-    let before = texts.iter().count() as u32;
-    for (_, name, text) in loss_texts.iter() {
-        texts.add(name, text);
-    }
-    for program in [&mut noising, &mut loss] {
-        move_spans(program, before);
-    }
+    let (noising, loss) = loss_programs(provider, &interface, &recipe.diffusion, &mut texts)?;
     let files = texts.iter().map(|(_, n, t)| (n.to_string(), t.to_string())).collect();
     let sources = Sources {
         main: name.to_string(),
@@ -117,12 +110,13 @@ fn move_spans(program: &mut Program, files: u32) {
     nodes.for_each(|node| node.origin.file.0 += files);
 }
 
-/// `NoisySample` and `GaussianLoss` for a model's sizes and a process, and the texts they were built from.
+/// `NoisySample` and `GaussianLoss` for a model's sizes and a process. Their texts are added to those of the model.
 pub fn loss_programs(
     provider: &dyn Provider,
     interface: &Interface,
     diffusion: &DiffusionRecipe,
-) -> Result<(Program, Program, Texts), Failure> {
+    texts: &mut Texts,
+) -> Result<(Program, Program), Failure> {
     let own = library::STD.iter().find(|(n, _)| *n == LOSSES).map_or("", |(_, t)| *t);
     let text = provider.library(LOSSES).unwrap_or_else(|| own.to_string());
     let dims = vec![
@@ -134,9 +128,16 @@ pub fn loss_programs(
         let request = Request { item: Some(item.into()), set, dims: dims.clone(), ..Request::default() };
         compile(provider, LOSSES, &text, &request)
     };
-    let (noising, ..) = part("NoisySample", Vec::new())?;
-    let (loss, _, texts) = part("GaussianLoss", diffusion.loss_settings())?;
-    Ok((noising, loss, texts))
+    let (mut noising, ..) = part("NoisySample", Vec::new())?;
+    let (mut loss, _, own) = part("GaussianLoss", diffusion.loss_settings())?;
+    let before = texts.iter().count() as u32;
+    for (_, name, text) in own.iter() {
+        texts.add(name, text);
+    }
+    for program in [&mut noising, &mut loss] {
+        move_spans(program, before);
+    }
+    Ok((noising, loss))
 }
 
 /// The file of the losses.

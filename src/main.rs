@@ -12,6 +12,7 @@ mod profile;
 mod provider;
 mod session;
 mod tensors;
+mod warnings;
 
 use clap::Parser;
 use std::process::ExitCode;

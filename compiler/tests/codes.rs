@@ -7,8 +7,8 @@ use arch_grammar::Diagnostic;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// Codes that need a command line or a fault of the compiler to show, and notes, where nothing is wrong.
-const WITHOUT_EXAMPLE: [&str; 7] = ["A0108", "A0109", "A0208", "A0210", "A0591", "A0592", "A0999"];
+/// Codes that need a command line, kernels or a fault of the compiler to show, and notes, where nothing is wrong.
+const WITHOUT_EXAMPLE: [&str; 8] = ["A0108", "A0109", "A0208", "A0210", "A0591", "A0592", "A0909", "A0999"];
 
 /// The fenced block of the given language under the given heading.
 fn example<'a>(page: &'a str, heading: &str) -> Option<&'a str> {

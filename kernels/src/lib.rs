@@ -1,5 +1,6 @@
 //! From a flat function of the graph to kernels and a plan.
 //!
+//! - [`build`]: from a checked program to a plan, as commands have it.
 //! - [`ir`]: what a kernel is: loop nests over named index spaces, with explicit loop kinds.
 //! - [`print`]: kernels as C, for one of three pinned instruction sets.
 //! - [`lower`](mod@lower): which values reach memory, which operations share a kernel, and the kernels themselves.
@@ -7,6 +8,7 @@
 //!
 //! Everything here is a pure function of its input; two runs give the same bytes.
 
+pub mod build;
 pub mod ir;
 pub mod lower;
 pub mod plan;

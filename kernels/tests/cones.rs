@@ -1,9 +1,11 @@
 //! What only a kernel of the backward pass reads is computed there, not beside what it is computed from.
 
 use arch_compiler::check::{NoFiles, Request, compile};
-use arch_compiler::{fuse, grad, library};
+use arch_compiler::library;
+use arch_compiler::memory::Memory;
+use arch_kernels::build::{self, Gradients, Spelling};
 use arch_kernels::plan::Plan;
-use arch_kernels::{Options, Target, lower};
+use arch_kernels::{Options, Target};
 
 /// A diffusion transformer of some blocks, 64 tokens, 96 wide and four times that inside of its perceptrons.
 fn plan(depth: usize) -> Plan {
@@ -14,13 +16,13 @@ fn plan(depth: usize) -> Plan {
     let request = Request { item: Some("DiT".into()), set, ..Request::default() };
     let outcome = compile(&NoFiles, "dit", text, &request);
     let mut program = outcome.program.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
-    program.entry = fuse::canonical(&mut program.module, program.entry).expect("the rules fit").0;
     let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let both = grad::value_and_grad(&mut program.module, program.entry, &names).expect("there are gradients");
-    let (flat, _) = fuse::flat(&mut program.module, both, Target::Avx2.setting(4)).expect("calls fit");
+    let gradients = Some(Gradients { of: &names, memory: Memory::Fast });
+    let (both, _) = build::entry(&mut program.module, program.entry, Spelling::Canonical, gradients)
+        .expect("there are gradients");
     let options = Options { target: Target::Avx2, batch: 4, sources: None };
-    lower(&program.module, program.module.function(flat), &options).expect("it can be lowered")
+    build::plan(&mut program.module, both, Spelling::Canonical, &options).expect("it can be lowered").plan
 }
 
 /// Of the hidden layer, the kernel of the forward pass writes what comes before the activation, the activation, and two

@@ -2,11 +2,12 @@
 //! step reaches memory.
 
 use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::memory::Memory;
 use arch_compiler::schedule::{Chosen, Form, Reason};
-use arch_compiler::{fuse, grad};
+use arch_kernels::build::{self, Gradients, Planned, Spelling};
 use arch_kernels::plan::{Action, SlotKind};
 use arch_kernels::print::print_c;
-use arch_kernels::{Options, Plan, Target, lower};
+use arch_kernels::{Options, Plan, Target};
 
 /// Few channels and many steps.
 const SELECTIVE: &str = "edition 2026
@@ -32,13 +33,13 @@ fn plan(
     let outcome = compile(&NoFiles, "test.arch", text, &Request { dims, ..Request::default() });
     let mut program = outcome.program.expect("the text checks");
     let module = &mut program.module;
-    let mut entry = fuse::canonical(module, program.entry).expect("the rules fit").0;
-    if backward {
-        entry = grad::value_and_grad(module, entry, &["x", "dt", "a"]).expect("there are gradients");
-    }
-    let (flat, scans) = fuse::flat(module, entry, target.setting(batch)).expect("the forms fit");
+    let gradients = backward.then_some(Gradients { of: &["x", "dt", "a"], memory: Memory::Fast });
+    let (entry, _) =
+        build::entry(module, program.entry, Spelling::Canonical, gradients).expect("there are gradients");
     let options = Options { target, batch, sources: None };
-    (lower(module, module.function(flat), &options).expect("it can be lowered"), scans)
+    let planned = build::plan(module, entry, Spelling::Canonical, &options).expect("it can be lowered");
+    let Planned { plan, scans, .. } = planned;
+    (plan, scans)
 }
 
 fn selective(channels: usize, steps: usize, to: (Target, usize), backward: bool) -> (Plan, Vec<Chosen>) {
@@ -84,6 +85,10 @@ fn says_when_it_does_not_pay() {
     assert_eq!(form(4, 4096, (Target::Generic, 1), false), Form::Sequential(Reason::Lanes(4, 4)));
     assert_eq!(form(64, 4096, (Target::Cuda, 2), true), Form::InTime { chunk: 128, steps: 4096 });
     assert_eq!(form(5000, 4096, (Target::Cuda, 1), true), Form::Sequential(Reason::Lanes(5000, 4224)));
+    // Chunks are run through twice: four of them are twice as fast at best, and fewer are none.
+    assert_eq!(form(768, 1024, (Target::Cuda, 1), true), Form::InTime { chunk: 256, steps: 1024 });
+    assert_eq!(form(1536, 1024, (Target::Cuda, 1), true), Form::Sequential(Reason::Few(2, 4)));
+    assert_eq!(form(1536, 1024, (Target::Cuda, 2), false), Form::Sequential(Reason::Few(1, 4)));
 }
 
 /// Loops that are written out inside each other.

@@ -2,10 +2,11 @@
 //! of attention and scans are the same where their forward pass is computed twice.
 
 use arch_compiler::check::{NoFiles, Request, compile};
+use arch_compiler::library;
 use arch_compiler::memory::Memory;
-use arch_compiler::{fuse, grad, library};
+use arch_kernels::build::{self, Gradients, Spelling};
 use arch_kernels::plan::{Plan, Slot, SlotKind};
-use arch_kernels::{Options, Target, lower};
+use arch_kernels::{Options, Target};
 
 const BATCH: usize = 2;
 
@@ -19,15 +20,14 @@ fn plan(model: &str, item: &str, set: Settings, memory: Memory) -> Plan {
     let request = Request { item: Some(item.into()), set, ..Request::default() };
     let outcome = compile(&NoFiles, model, text, &request);
     let mut program = outcome.program.unwrap_or_else(|| panic!("{model}: {:?}", outcome.diagnostics));
-    program.entry = fuse::canonical(&mut program.module, program.entry).expect("the rules fit").0;
     let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let module = &mut program.module;
-    let both =
-        grad::value_and_grad_within(module, program.entry, &names, memory).expect("there are gradients");
-    let (flat, _) = fuse::flat(module, both, Target::Avx2.setting(BATCH)).expect("the clean-ups fit");
+    let gradients = Some(Gradients { of: &names, memory });
+    let (both, _) =
+        build::entry(module, program.entry, Spelling::Canonical, gradients).expect("there are gradients");
     let options = Options { target: Target::Avx2, batch: BATCH, sources: None };
-    lower(module, module.function(flat), &options).expect("it can be lowered")
+    build::plan(module, both, Spelling::Canonical, &options).expect("it can be lowered").plan
 }
 
 /// The scratch that lives from the forward pass to the backward pass, which begins where a cotangent is read.

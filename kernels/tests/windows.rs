@@ -2,10 +2,11 @@
 //! weights.
 
 use arch_compiler::check::{NoFiles, Request, compile};
-use arch_compiler::{fuse, grad};
+use arch_compiler::memory::Memory;
+use arch_kernels::build::{self, Gradients, Spelling};
 use arch_kernels::plan::Plan;
 use arch_kernels::print::print_c;
-use arch_kernels::{Options, Target, lower};
+use arch_kernels::{Options, Target};
 
 const TEXT: &str = "edition 2026
 import std.{depthwise_conv1d}
@@ -19,15 +20,13 @@ fn plan(gradients: bool, target: Target) -> Plan {
     let dims = vec![("E".into(), 512), ("T".into(), 19)];
     let outcome = compile(&NoFiles, "conv.arch", TEXT, &Request { dims, ..Request::default() });
     let mut program = outcome.program.unwrap_or_else(|| panic!("{:?}", outcome.diagnostics));
-    let mut entry = fuse::canonical(&mut program.module, program.entry).expect("the rules fit").0;
-    if gradients {
-        let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).chain(["x"]).collect();
-        entry = grad::value_and_grad(&mut program.module, entry, &names).expect("there are gradients");
-    }
-    let (flat, _) = fuse::flat(&mut program.module, entry, target.setting(2)).expect("the clean-ups fit");
+    let names: Vec<String> = program.trained().into_iter().map(String::from).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).chain(["x"]).collect();
+    let gradients = gradients.then_some(Gradients { of: &names, memory: Memory::Fast });
+    let (entry, _) = build::entry(&mut program.module, program.entry, Spelling::Canonical, gradients)
+        .expect("there are gradients");
     let options = Options { target, batch: 2, sources: None };
-    lower(&program.module, program.module.function(flat), &options).expect("it can be lowered")
+    build::plan(&mut program.module, entry, Spelling::Canonical, &options).expect("it can be lowered").plan
 }
 
 #[test]

@@ -5,12 +5,13 @@
 mod golden_plans;
 
 use arch_compiler::check::{NoFiles, Request, compile};
-use arch_compiler::graph::{FuncId, InputKind, Module};
+use arch_compiler::library;
+use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
-use arch_compiler::{canon, grad, graph, library};
+use arch_kernels::build::{self, Gradients, Spelling};
 use arch_kernels::plan::Plan;
 use arch_kernels::print::cuda::{self, Source};
-use arch_kernels::{Options, Target, lower};
+use arch_kernels::{Options, Target};
 use arch_runtime::device::nvrtc::{Nvrtc, NvrtcError, Usage};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -76,36 +77,39 @@ fn a_text_that_is_wrong_is_refused_with_its_line() {
     assert!(error.to_string().contains("wrong.cu(2)"), "{error}");
 }
 
-fn lowered(module: &Module, function: FuncId, batch: usize) -> Plan {
-    let mut module = module.clone();
-    let flat = graph::inline(&mut module, function);
-    canon::run(&mut module, flat).unwrap();
-    lower(&module, module.function(flat), &Options { target: Target::Cuda, batch, sources: None }).unwrap()
+/// The plan of a program as commands have it.
+fn lowered(program: &Program, gradients: Option<Gradients<'_>>, batch: usize) -> Plan {
+    let mut module = program.module.clone();
+    let (entry, _) = build::entry(&mut module, program.entry, Spelling::Canonical, gradients).unwrap();
+    let options = Options { target: Target::Cuda, batch, sources: None };
+    build::plan(&mut module, entry, Spelling::Canonical, &options).unwrap().plan
 }
 
 /// A family of the zoo at the size of the digits, forward and with all gradients.
 fn family(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)]) {
-    family_at(model, item, preset, set, 4);
+    family_at((model, item), preset, set, &[], 4);
 }
 
-fn family_at(model: &str, item: &str, preset: Option<&str>, set: &[(&str, &str)], batch: usize) {
+fn family_at(
+    (model, item): (&str, &str),
+    preset: Option<&str>,
+    set: &[(&str, &str)],
+    dims: &[(&str, usize)],
+    batch: usize,
+) {
     if nvrtc().is_none() {
         return;
     }
     let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
     let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let dims = dims.iter().map(|(name, size)| ((*name).into(), *size)).collect();
     let request =
-        Request { item: Some(item.into()), preset: preset.map(Into::into), set, ..Request::default() };
+        Request { item: Some(item.into()), preset: preset.map(Into::into), set, dims, ..Request::default() };
     let outcome = compile(&NoFiles, model, text, &request);
-    let Some(Program { mut module, entry, .. }) = outcome.program else {
-        panic!("{:?}", outcome.diagnostics)
-    };
-    check(model, &lowered(&module, entry, batch));
-    let inputs = module.function(entry).inputs.clone();
-    let trained: Vec<&str> =
-        inputs.iter().filter(|i| i.kind == InputKind::Parameter).map(|i| i.name.as_str()).collect();
-    let both = grad::value_and_grad(&mut module, entry, &trained).unwrap();
-    check(model, &lowered(&module, both, batch));
+    let program = outcome.program.unwrap_or_else(|| panic!("{item}: {:?}", outcome.diagnostics));
+    check(item, &lowered(&program, None, batch));
+    let trained = program.trained();
+    check(item, &lowered(&program, Some(Gradients { of: &trained, memory: Memory::Fast }), batch));
 }
 
 #[test]
@@ -116,6 +120,9 @@ fn transformers_compile() {
     // Rows that do not fill warps.
     let odd = [("hidden_size", "36"), ("num_heads", "3"), ("depth", "1")];
     family("dit", "DiT", Some("digits"), &odd);
+    for kind in ["adaln", "in_context", "cross_attention"] {
+        family("dit", "DiT", Some("digits"), &[("conditioning", kind), ("depth", "2")]);
+    }
 }
 
 #[test]
@@ -128,6 +135,20 @@ fn recurrences_compile() {
     let small =
         [("hidden_size", "64"), ("depth", "2"), ("input_size", "8"), ("num_classes", "5"), ("d_state", "16")];
     family("diffussm", "DiffuSSM", None, &small);
+    let small = [("d_model", "64"), ("n_layers", "2"), ("input_spatial_size", "8"), ("d_state", "16")];
+    family("diffussm", "DiffuSSMLesson", None, &small);
+    family(
+        "mamba",
+        "DiMamba",
+        Some("digits"),
+        &[("mixer", "mamba2"), ("bidirectional", "false"), ("depth", "2")],
+    );
+    for kind in ["v1", "v2"] {
+        let set = [("d_model", "64"), ("bimamba_type", kind)];
+        family_at(("vim", "VimMixer"), None, &set, &[("T", 64)], 4);
+    }
+    // One sample and many steps: in chunks that run side by side.
+    family_at(("mamba", "MambaMixer"), None, &[("d_model", "64")], &[("T", 1024)], 1);
 }
 
 #[test]
@@ -137,5 +158,5 @@ fn convolutions_compile() {
 
 #[test]
 fn buffers_that_want_indices_of_64_bits_compile() {
-    family_at("dit", "DiT", Some("S/2"), &[("depth", "1")], 4096);
+    family_at(("dit", "DiT"), Some("S/2"), &[("depth", "1")], &[], 4096);
 }

@@ -3,6 +3,7 @@
 use crate::cli::{Output, ReportArgs};
 use crate::failure::Failure;
 use crate::model::Checked;
+use crate::warnings::Warnings;
 use crate::{lowered, model};
 use arch_compiler::cost::{self, grouped};
 use arch_compiler::memory::Memory;
@@ -15,7 +16,8 @@ use arch_runtime::device::host;
 pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { program, sources, warnings } = checked;
-    let kernels = args.kernels.then(|| Kernels::count(&program, args, &sources)).transpose()?;
+    let mut said = Warnings::new(warnings, &sources, output);
+    let kernels = args.kernels.then(|| Kernels::count(&program, args, &sources, &mut said)).transpose()?;
     let trained = cost::trained_macs(&program).map_err(|e| Failure::Misuse(format!("no gradient: {e}")))?;
     let total = &program.layers[0];
     let macs = cost::macs(&program.module, program.entry);
@@ -27,7 +29,7 @@ pub fn run(args: &ReportArgs, output: &Output) -> Result<(), Failure> {
             "config": program.config.iter().cloned().collect::<std::collections::BTreeMap<_, _>>(),
             "params": total.params, "params_with_buffers": total.params_with_buffers,
             "macs": macs, "macs_trained": trained, "activation_bytes": activations, "batch": args.batch, "layers": layers,
-            "diagnostics": warnings,
+            "diagnostics": said.json(),
         });
         if let (Some(kernels), Some(object)) = (kernels, report.as_object_mut()) {
             object.extend(kernels.json());
@@ -98,16 +100,22 @@ struct Kernels {
 }
 
 impl Kernels {
-    fn count(program: &Program, args: &ReportArgs, sources: &Sources) -> Result<Self, Failure> {
+    fn count(
+        program: &Program,
+        args: &ReportArgs,
+        sources: &Sources,
+        said: &mut Warnings<'_>,
+    ) -> Result<Self, Failure> {
         let target = host::target()?;
-        let of = |grad: bool, memory: Memory| {
+        let mut of = |grad: bool, memory: Memory| {
             let program = &mut program.clone();
-            let entry = lowered::entry(program, grad, args.fuse, memory)?;
+            let entry = lowered::entry(program, grad, args.fuse, memory, said)?;
             let plan = lowered::plan(program, entry, args.batch, target, sources, args.fuse)?;
             Ok::<_, Failure>(Counted::of(&plan))
         };
+        let forward = of(false, Memory::Fast)?;
         let trained = Memory::ALL.into_iter().map(|memory| Ok((memory, of(true, memory)?)));
-        Ok(Kernels { forward: of(false, Memory::Fast)?, trained: trained.collect::<Result<_, Failure>>()? })
+        Ok(Kernels { forward, trained: trained.collect::<Result<_, Failure>>()? })
     }
 
     fn json(&self) -> serde_json::Map<String, serde_json::Value> {

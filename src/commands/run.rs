@@ -6,6 +6,7 @@ use crate::lowered;
 use crate::model::{self, Checked};
 use crate::session::Chosen;
 use crate::tensors::{self, Tensor};
+use crate::warnings::Warnings;
 use arch_compiler::memory::Memory;
 use arch_compiler::program::{Argument, Program};
 use arch_runtime::error::{Code, Problem, nearest};
@@ -26,13 +27,14 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     let Checked { mut program, sources, warnings } = checked;
     let batch = check_inputs(&program, &inputs)?;
     let wrt = if args.grad { lowered::differentiable(&program) } else { Vec::new() };
-    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).of(sources);
+    let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).of(sources.clone());
+    let mut said = Warnings::new(warnings, &sources, output);
     let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
     let programs = if args.grad {
-        let both = lowered::with_all_gradients(&mut program, fuse, Memory::Fast)?;
+        let both = lowered::with_all_gradients(&mut program, fuse, Memory::Fast, &mut said)?;
         vec![("forward", program.entry), ("grad", both)]
     } else {
-        vec![("forward", lowered::entry(&mut program, false, fuse, Memory::Fast)?)]
+        vec![("forward", lowered::entry(&mut program, false, fuse, Memory::Fast, &mut said)?)]
     };
     let mut session = form.prepare(&program.module, &programs, batch)?;
     write_weights(&program, &weights, session.as_mut(), output)?;
@@ -49,7 +51,7 @@ pub fn run(args: &RunArgs, output: &Output) -> Result<(), Failure> {
     if output.json {
         let names: Vec<&String> = results.keys().collect();
         let object = serde_json::json!({
-            "outputs": args.outputs, "tensors": names, "batch": batch, "diagnostics": warnings,
+            "outputs": args.outputs, "tensors": names, "batch": batch, "diagnostics": said.json(),
         });
         println!("{object}");
     }

@@ -6,6 +6,7 @@ use crate::commands::train::recipe_of;
 use crate::failure::Failure;
 use crate::lowered;
 use crate::session::Chosen;
+use crate::warnings::Warnings;
 use arch_runtime::checkpoint::{self, AVERAGE, Part, Stored};
 use arch_runtime::execute::Prepare;
 use arch_runtime::interface::write_weights;
@@ -55,14 +56,15 @@ pub fn draw(args: &DrawArgs, out: Option<&Path>, output: &Output) -> Result<Draw
     };
     let batch = args.batch.clamp(1, request.labels.len().max(1));
     let form = Chosen::new(args.form, args.threads, output).fused(args.fuse).of(built.texts.clone());
-    let mut built = built;
+    let mut inference = built.inference;
+    let mut said = Warnings::new(built.warnings, &built.texts, output);
     if form.fuses() {
-        lowered::respell(&mut built.inference)?;
+        lowered::respell(&mut inference, &mut said)?;
     }
-    let programs = [(PROGRAM, built.inference.entry)];
-    let mut session = form.prepare(&built.inference.module, &programs, batch)?;
+    let programs = [(PROGRAM, inference.entry)];
+    let mut session = form.prepare(&inference.module, &programs, batch)?;
     let prefix = if args.raw { "" } else { AVERAGE };
-    write_weights(session.as_mut(), &built.inference, &weights, prefix)?;
+    write_weights(session.as_mut(), &inference, &weights, prefix)?;
     drop(weights);
     let bar = if output.bars() { ProgressBar::new(0) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("sampling {bar:30} {pos}/{len} steps {eta} left") {
@@ -75,7 +77,7 @@ pub fn draw(args: &DrawArgs, out: Option<&Path>, output: &Output) -> Result<Draw
         bar.set_position((p.samples_done.div_ceil(batch) * p.steps + p.step) as u64);
     })?;
     bar.finish_and_clear();
-    Ok(Drawn { samples, recipe, warnings: built.warnings })
+    Ok(Drawn { samples, recipe, warnings: said.json() })
 }
 
 /// Recipe, programs and weights: all from a checkpoint, or recipe and weights apart.

@@ -6,9 +6,11 @@ use crate::failure::{Failure, as_json};
 use crate::lowered;
 use crate::model::read_source;
 use crate::provider::Files;
+use crate::warnings::Warnings;
 use arch_compiler::check::tests::{self, Counts, Uncounted};
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
+use arch_grammar::Sources;
 use arch_kernels::{Options, Target};
 
 /// Counts kernels and matrix products by lowering for one sample.
@@ -18,8 +20,12 @@ impl Counts for Lowered {
     fn count(&self, program: &Program, what: &str, pass: &str) -> Result<u64, Uncounted> {
         let refused = |f: Failure| Uncounted::Refused(f.text());
         let mut program = program.clone();
-        let entry = lowered::entry(&mut program, pass == "train", Fuse::On, Memory::Fast).map_err(refused)?;
-        // Numbers have no lines, so nobody asks for the texts here.
+        // What is counted is the same whatever there is to say, and commands that make these kernels say it. Numbers have
+        // no lines, so nobody asks for the texts here.
+        let (texts, silent) = (Sources::default(), Output { json: false, quiet: true, verbose: 0 });
+        let mut said = Warnings::new(Vec::new(), &texts, &silent);
+        let entry = lowered::entry(&mut program, pass == "train", Fuse::On, Memory::Fast, &mut said);
+        let entry = entry.map_err(refused)?;
         let options = Options { target: Target::PINNED, batch: 1, sources: None };
         let (plan, _) = lowered::plan_and_scans(&mut program, entry, &options, Fuse::On).map_err(refused)?;
         let (kernels, gemms) = plan.counts();

@@ -6,7 +6,9 @@ use crate::failure::Failure;
 use crate::lowered;
 use crate::profile;
 use crate::session::Chosen;
+use crate::warnings::Warnings;
 use arch_compiler::cost;
+use arch_compiler::fuse::Incomplete;
 use arch_runtime::checkpoint::{self, Checkpoint};
 use arch_runtime::data::{self, Dataset, Split};
 use arch_runtime::error::{Code, Problem};
@@ -27,7 +29,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
     profile::check(args.form, args.profile)?;
     let recipe = recipe::load(&args.recipe, &args.set)?;
-    let built = build::from_recipe(&recipe, output)?;
+    let mut built = build::from_recipe(&recipe, output)?;
     let data = if args.replay.is_some() { None } else { Some(open_data(&recipe, &built.interface)?) };
     // Whatever can be found wrong is found before there is a folder.
     let process = recipe.diffusion.process()?;
@@ -50,8 +52,9 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
         .profiled(args.profile)
         .of(built.texts.clone());
     let mut inference = built.inference.clone();
+    let mut said = Warnings::new(std::mem::take(&mut built.warnings), &built.texts, output);
     if form.fuses() {
-        lowered::respell(&mut inference)?;
+        lowered::respell(&mut inference, &mut said)?;
     }
     let model = Model {
         training,
@@ -77,10 +80,10 @@ pub fn run(args: &TrainArgs, output: &Output) -> Result<(), Failure> {
         }
         eprintln!("\nfinishing this step and writing a checkpoint; Ctrl-C again stops at once");
     });
-    let mut watcher = Watcher::new(output);
+    let mut watcher = Watcher::new(output, said);
     let outcome = train(&job, &mut watcher)?;
     watcher.bar.finish_and_clear();
-    finish(&folder, &outcome, built.warnings, output);
+    finish(&folder, &outcome, watcher.said.json(), output);
     if outcome.ended == Ended::Interrupted { Err(Failure::Interrupted) } else { Ok(()) }
 }
 
@@ -170,28 +173,29 @@ fn newest(folder: &Path) -> Option<PathBuf> {
 }
 
 /// Draws the bar; without a terminal, a line a minute.
-struct Watcher {
+struct Watcher<'a> {
     bar: ProgressBar,
     bars: bool,
     quiet: bool,
     told: std::time::Instant,
     /// Images per second when they were last measured: not every step is.
     speed: f64,
+    said: Warnings<'a>,
 }
 
-impl Watcher {
-    fn new(output: &Output) -> Self {
+impl<'a> Watcher<'a> {
+    fn new(output: &Output, said: Warnings<'a>) -> Self {
         let bar = if output.bars() { ProgressBar::new(0) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} {eta} left");
         if let Ok(style) = style {
             bar.set_style(style);
         }
         let quiet = output.quiet || output.json;
-        Watcher { bar, bars: output.bars(), quiet, told: std::time::Instant::now(), speed: 0.0 }
+        Watcher { bar, bars: output.bars(), quiet, told: std::time::Instant::now(), speed: 0.0, said }
     }
 }
 
-impl Observer for Watcher {
+impl Observer for Watcher<'_> {
     fn step(&mut self, metric: &Metric, steps: u64) {
         self.bar.set_length(steps);
         self.bar.set_position(metric.step);
@@ -210,6 +214,10 @@ impl Observer for Watcher {
         if !self.quiet {
             self.bar.suspend(|| eprintln!("note: {text}"));
         }
+    }
+
+    fn incomplete(&mut self, functions: &[Incomplete]) {
+        self.said.incomplete(functions);
     }
 
     fn stop(&self) -> bool {

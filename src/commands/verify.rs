@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::lowered;
 use crate::model::{self, Checked};
 use crate::session::Chosen;
+use crate::warnings::Warnings;
 use arch_compiler::cost;
 use arch_compiler::grad::{Difference, differences};
 use arch_compiler::graph::FuncId;
@@ -34,7 +35,8 @@ struct Row {
 
 /// Verifies one item.
 pub fn run(args: &VerifyArgs, output: &Output) -> Result<(), Failure> {
-    let Checked { mut program, warnings, .. } = model::program(&args.file, &args.model.request()?, output)?;
+    let Checked { mut program, sources, warnings } =
+        model::program(&args.file, &args.model.request()?, output)?;
     let macs = cost::macs(&program.module, program.entry) * args.batch as u64;
     if macs > LARGEST {
         return Err(Failure::Misuse(format!(
@@ -48,8 +50,9 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<(), Failure> {
         )));
     }
     let mut respelled = program.clone();
-    let both = lowered::with_all_gradients(&mut program, Fuse::Off, Memory::Fast)?;
-    let fused = lowered::with_all_gradients(&mut respelled, Fuse::On, Memory::Fast)?;
+    let mut said = Warnings::new(warnings, &sources, output);
+    let both = lowered::with_all_gradients(&mut program, Fuse::Off, Memory::Fast, &mut said)?;
+    let fused = lowered::with_all_gradients(&mut respelled, Fuse::On, Memory::Fast, &mut said)?;
     let given = numbers(&program, both, &args.seed.to_string(), args.batch)
         .map_err(|e| Failure::Misuse(e.to_string()))?;
     let wanted = interp::run(&program.module, both, &given, args.batch)
@@ -74,7 +77,7 @@ pub fn run(args: &VerifyArgs, output: &Output) -> Result<(), Failure> {
             gradient: gradients.iter().find(|d| format!("grad.{}", d.name) == *name).map(|d| d.apart),
         })
         .collect();
-    show(&program, &rows, args.batch, output, warnings)
+    show(&program, &rows, args.batch, output, said.json())
 }
 
 /// Numbers for all inputs. Parameters are near their initial values, off enough that no gate stays closed.

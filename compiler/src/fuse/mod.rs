@@ -32,10 +32,10 @@ mod uses;
 mod write;
 
 use crate::canon;
-use crate::graph::{FuncId, Module, inline, reached};
-use crate::ops::ShapeError;
-use crate::schedule::{Chosen, Setting, in_time, in_time_in_chaos, schedule, schedule_in_chaos};
-use arch_grammar::Span;
+use crate::graph::{FuncId, Function, Module, inline, reached};
+use crate::ops::{Op, ShapeError};
+use crate::schedule::{Chosen, Setting, in_steps, in_time, in_time_in_chaos, schedule, schedule_in_chaos};
+use arch_grammar::{Diagnostic, Span};
 
 pub use cost::Reordered;
 
@@ -54,13 +54,40 @@ pub struct Fired {
     pub origins: Vec<Span>,
 }
 
+/// A function for which a limit was touched: its kernels may depend on how it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incomplete {
+    /// Its name.
+    pub name: String,
+    /// The first of its operations that stands in a text; empty if none does.
+    pub origin: Span,
+}
+
+impl Incomplete {
+    fn of(function: &Function) -> Self {
+        let places = function.nodes.iter().filter(|n| n.op != Op::Input).map(|n| n.origin);
+        let origin = places.filter(|s| s.end > 0).min().unwrap_or_default();
+        Incomplete { name: function.name.clone(), origin }
+    }
+
+    /// What is said of it.
+    #[must_use]
+    pub fn warning(&self) -> Diagnostic {
+        let title = format!("not every way to write `{}` was tried", self.name);
+        let warning = Diagnostic::warning("A0909", title, self.origin).label("it begins here");
+        let warning =
+            warning.remark("its results are right, but its kernels may depend on how it is written");
+        warning.help("make blocks of its parts, or write long sums and products in fewer terms")
+    }
+}
+
 /// What was done to functions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Canonical {
     /// The rules that joined two ways to say a value.
     pub fired: Vec<Fired>,
-    /// The functions for which a limit was touched: their kernels may depend on how they were written.
-    pub incomplete: Vec<String>,
+    /// The functions for which a limit was touched.
+    pub incomplete: Vec<Incomplete>,
     /// The sums of products that are multiplied in another order than they were written in.
     pub products: Vec<Reordered>,
     /// The scans, and in which form each is computed.
@@ -145,6 +172,20 @@ pub fn flat(
     Ok((flat, scans))
 }
 
+/// The same with no recurrence in parallel over time, however few lanes there are.
+///
+/// # Errors
+/// As [`canonical`].
+pub fn flat_in_steps(
+    module: &mut Module,
+    function: FuncId,
+    setting: Setting,
+) -> Result<(FuncId, Vec<Chosen>), ShapeError> {
+    let flat = in_place(module, function)?;
+    let scans = in_steps(module, flat, setting)?;
+    Ok((flat, scans))
+}
+
 /// The same with every affine recurrence in chunks, in numbers that depend on the seed.
 ///
 /// # Errors
@@ -191,12 +232,12 @@ fn respell_function(
             module.functions[function.0 as usize] = respelled;
             canon::run(module, function)?;
             if !saturated.complete {
-                result.incomplete.push(source.name);
+                result.incomplete.push(Incomplete::of(&source));
             }
         }
         // What cannot be written in its canonical spelling (a step of a scan that has its batch from an input that it does
         // not read) stays as its text has it: nothing is lost but the promise that spellings do not matter.
-        None => result.incomplete.push(source.name),
+        None => result.incomplete.push(Incomplete::of(&source)),
     }
     let fired = rules::RULES.iter().zip(saturated.fired);
     for (rule, mut origins) in fired.filter(|(_, places)| !places.is_empty()) {

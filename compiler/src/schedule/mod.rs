@@ -95,6 +95,10 @@ pub enum Reason {
     NotAffine,
     /// So many states are side by side already, and so many are enough for the machine.
     Lanes(usize, usize),
+    /// So many chunks are enough for the machine, and fewer than so many gain nothing.
+    Few(usize, usize),
+    /// In chunks its states do not fit beside the code that works on them.
+    Room,
     /// A gradient reads its states.
     Gradient,
     /// So many steps are too few to cut; so many would do.
@@ -117,6 +121,13 @@ impl fmt::Display for Reason {
             Reason::Inputs => write!(f, "what comes in is not known for all positions at once"),
             Reason::Lanes(lanes, enough) => {
                 write!(f, "{lanes} states are side by side already, and {enough} are enough")
+            }
+            Reason::Few(count, least) => write!(
+                f,
+                "{count} of its chunks would fill the machine, each run through twice; fewer than {least} gain nothing"
+            ),
+            Reason::Room => {
+                write!(f, "the states of chunks side by side do not fit beside the code of its kernel")
             }
             Reason::Gradient => write!(f, "its gradient takes its steps again, which would be cut likewise"),
             Reason::Short(steps, least) => {
@@ -189,6 +200,16 @@ pub fn schedule_in_chaos(module: &mut Module, entry: FuncId, seed: u64) -> Resul
 /// As [`schedule`].
 pub fn in_time(module: &mut Module, function: FuncId, setting: Setting) -> Result<Vec<Chosen>, ShapeError> {
     time::in_time(module, function, setting.batch, &|counted| choice::chunks(counted, setting.machine))
+}
+
+/// The same with no scan cut: for a function whose chunks turned out not to fit. Says which would have been.
+///
+/// # Errors
+/// As [`schedule`].
+pub fn in_steps(module: &mut Module, function: FuncId, setting: Setting) -> Result<Vec<Chosen>, ShapeError> {
+    time::in_time(module, function, setting.batch, &|counted| {
+        choice::chunks(counted, setting.machine).and(Err(Reason::Room))
+    })
 }
 
 /// The same wherever it is possible, in chunks of lengths that depend on the seed: for tests.

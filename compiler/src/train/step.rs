@@ -3,7 +3,7 @@
 use super::gradients::gradients;
 use super::optimizer::OptimizerOptions;
 use super::programs::{Kind, step_program};
-use crate::fuse;
+use crate::fuse::{self, Incomplete};
 use crate::graph::{AxisId, Builder, DType, FuncId, InputKind, Module, ValueId, inline_some, link};
 use crate::memory::Memory;
 use crate::ops::{Map, Op, Reduce, ShapeError, View};
@@ -53,6 +53,8 @@ pub struct TrainPrograms {
     pub diagnose: FuncId,
     /// The coefficients that have to be given per sample, by name.
     pub coefficients: Vec<String>,
+    /// The functions of model and loss for which a limit of the canonical spelling was touched.
+    pub incomplete: Vec<Incomplete>,
 }
 
 /// Why a training step cannot be composed.
@@ -102,9 +104,21 @@ pub fn build(parts: Parts<'_>, options: &TrainOptions) -> Result<TrainPrograms, 
     let linked = Joined { model: parts.model, noising: (parts.noising, noising), loss: (parts.loss, loss) };
     let (mut inner, coefficients) = loss_of_batch(&mut module, &linked, true)?;
     let (mut forward, _) = loss_of_batch(&mut module, &linked, false)?;
+    let mut incomplete = Vec::new();
     if options.fuse {
-        inner = fuse::canonical(&mut module, inner)?.0;
-        forward = fuse::canonical(&mut module, forward)?.0;
+        for function in [&mut inner, &mut forward] {
+            let (canonical, done) = fuse::canonical(&mut module, *function)?;
+            *function = canonical;
+            for mut one in done.incomplete {
+                // The model became a part of it, under a name that nobody wrote.
+                if one.name == COMPOSED {
+                    one.name.clone_from(&parts.model.item);
+                }
+                if !incomplete.contains(&one) {
+                    incomplete.push(one);
+                }
+            }
+        }
     }
     let trained: Vec<&Parameter> = parts.model.parameters.iter().filter(|p| p.trained).collect();
     let differentiated = gradients(&mut module, inner, &trained, options.memory)?;
@@ -118,8 +132,11 @@ pub fn build(parts: Parts<'_>, options: &TrainOptions) -> Result<TrainPrograms, 
         &Kind::Update { optimizer: options.optimizer, accumulated: options.accumulate > 1 },
     )?;
     let diagnose = step_program(&mut module, differentiated, &trained, &Kind::Diagnose)?;
-    Ok(TrainPrograms { module, forward, accumulate, update, diagnose, coefficients })
+    Ok(TrainPrograms { module, forward, accumulate, update, diagnose, coefficients, incomplete })
 }
+
+/// The name of the function from a batch to the loss.
+const COMPOSED: &str = "loss_of_batch";
 
 /// The parts after they came into one module.
 struct Joined<'a> {
@@ -149,7 +166,7 @@ fn loss_of_batch(
             }
         }
     }
-    let b = &mut Builder::new(module, "loss_of_batch");
+    let b = &mut Builder::new(module, COMPOSED);
     let x_start = b.input("x_start", InputKind::Argument, sample_shape.clone(), DType::F32);
     let noise = b.input("noise", InputKind::Argument, sample_shape, DType::F32);
     let scale = b.input("loss_scale", InputKind::Argument, Vec::new(), DType::F32);

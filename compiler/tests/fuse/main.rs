@@ -23,7 +23,7 @@ fn models_say_the_same_forward_and_backward() {
 
         let mut module = program.module.clone();
         let (entry, forward) = fuse::canonical(&mut module, program.entry).expect("rules fit");
-        assert_eq!(forward.incomplete, Vec::<String>::new(), "{name}: forward");
+        assert_eq!(forward.incomplete, [], "{name}: forward");
         let entry = grad::value_and_grad(&mut module, entry, &wrt).expect("parameters have gradients");
         let setting = Setting { machine: Machine::Host { lanes: 8 }, batch };
         let (entry, _) = fuse::flat(&mut module, entry, setting).expect("calls fit");

@@ -79,6 +79,12 @@ pub enum LowerError {
     ScanState {
         /// The bytes of its local arrays.
         bytes: usize,
+        /// The most that there may be.
+        most: usize,
+        /// The axis of its steps, with its size.
+        axis: String,
+        /// The source line, where it is known.
+        line: Option<String>,
     },
 }
 
@@ -94,8 +100,13 @@ impl fmt::Display for LowerError {
                     "{count} {what}{line}, [{axes}] with a batch of {batch}, are too many: make axes or the batch smaller"
                 )
             }
-            LowerError::ScanState { bytes } => {
-                write!(f, "the state of a scan takes {bytes} bytes a sample, too much for the host")
+            LowerError::ScanState { bytes, most, axis, line } => {
+                let line = line.as_ref().map_or_else(String::new, |line| format!(" at {line}"));
+                write!(
+                    f,
+                    "the scan over {axis}{line} keeps {bytes} bytes of states beside its code, and {most} fit: sum over \
+                     fewer channels in one step, in blocks or groups of their own, or make its state smaller"
+                )
             }
         }
     }

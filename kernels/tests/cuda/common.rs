@@ -7,7 +7,8 @@ use crate::runner::{Runner, numbers};
 use crate::tolerance::Tolerance;
 use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
 use arch_compiler::interp::{self, Tensor};
-use arch_kernels::{Options, Target, lower};
+use arch_kernels::build::{self, Planned, Spelling};
+use arch_kernels::{Options, Target};
 use std::collections::BTreeMap;
 
 /// Around the length of a warp.
@@ -91,10 +92,10 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
         given.insert(input.name.clone(), data);
     }
     let wanted = interp::run(module, function, &exact, batch).unwrap_or_else(|e| panic!("{what}: {e}"));
-    let flat = flat(module, function);
-    let (module, f) = (&flat.0, flat.0.function(flat.1));
-    let plan = lower(module, f, &Options { target: Target::Cuda, batch, sources: None })
-        .unwrap_or_else(|e| panic!("{what}: {e}"));
+    let mut flat = module.clone();
+    let options = Options { target: Target::Cuda, batch, sources: None };
+    let planned = build::plan(&mut flat, function, Spelling::Canonical, &options);
+    let Planned { plan, function, .. } = planned.unwrap_or_else(|e| panic!("{what}: {e:?}"));
     let mut runner = Runner::new(&plan);
     let mut first = None;
     let work: u64 = plan.steps.iter().map(|s| s.flops).sum();
@@ -118,7 +119,7 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
             if let Some((i, g, w)) = terms.tolerance.broken(got, &wanted.data) {
                 panic!(
                     "{what}, batch {batch}, seed {seed}: {name}[{i}] is {g}, not {w}\n{}\n{plan}\n{}",
-                    print_function(module, flat.1),
+                    print_function(&flat, function),
                     text(&runner)
                 );
             }
@@ -130,14 +131,6 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
             text(&runner)
         );
     }
-}
-
-/// The function with its calls inlined and cleaned up, as the commands lower it.
-fn flat(module: &Module, function: FuncId) -> (Module, FuncId) {
-    let mut module = module.clone();
-    let flat = arch_compiler::graph::inline(&mut module, function);
-    arch_compiler::canon::run(&mut module, flat).unwrap();
-    (module, flat)
 }
 
 fn text(runner: &Runner<'_>) -> String {

@@ -131,7 +131,7 @@ impl Memory {
     }
 }
 
-/// Runs a function both ways; results must agree.
+/// Runs a function both ways, as it is written; results must agree.
 pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, terms: &Terms) {
     let f = module.function(function);
     let mut numbers = Numbers(batch as u64 * 977 + f.values.len() as u64);

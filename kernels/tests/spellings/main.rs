@@ -13,10 +13,11 @@ mod ways;
 
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::{FuncId, InputKind, Module, print_function};
+use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
-use arch_compiler::{fuse, grad};
+use arch_kernels::build::{self, Gradients, Planned, Spelling};
 use arch_kernels::print::print_c;
-use arch_kernels::{Options, Target, lower};
+use arch_kernels::{Options, Target};
 use families::Family;
 use strangers::Strangers;
 
@@ -68,14 +69,13 @@ fn lowered(module: &mut Module, function: FuncId, backward: bool) -> Compiled {
         inputs.filter(|i| matches!(i.kind, InputKind::Argument | InputKind::Parameter) && float(i.value));
     let mut wrt: Vec<String> = trained.map(|i| i.name.clone()).collect();
     wrt.sort();
-    let (mut entry, forward) = fuse::canonical(module, function).expect("rules fit");
-    if backward {
-        let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
-        entry = grad::value_and_grad(module, entry, &wrt).expect("all inputs have gradients");
-    }
-    let flat = fuse::flat(module, entry, Target::PINNED.setting(3)).expect("calls fit").0;
+    let wrt: Vec<&str> = wrt.iter().map(String::as_str).collect();
+    let gradients = backward.then_some(Gradients { of: &wrt, memory: Memory::Fast });
+    let (entry, forward) =
+        build::entry(module, function, Spelling::Canonical, gradients).expect("all inputs have gradients");
     let options = Options { target: Target::PINNED, batch: 3, sources: None };
-    let plan = lower(module, module.function(flat), &options).expect("the function lowers");
+    let planned = build::plan(module, entry, Spelling::Canonical, &options).expect("the function lowers");
+    let Planned { plan, function: flat, .. } = planned;
     let mut text = String::new();
     for kernel in &plan.kernels {
         text += &print_c(kernel, Target::PINNED);

@@ -8,9 +8,9 @@ use super::options::{BuildError, Options};
 use super::profile::{self, Clock};
 use crate::device::host::{Bound, Kernels, Memory, Pool, Remark};
 use crate::execute::{Data, Execute, KernelProfile, RunError};
-use arch_compiler::fuse;
 use arch_compiler::graph::{FuncId, Input, InputKind, Module, inline};
 use arch_compiler::ops::Op;
+use arch_kernels::build::{self, PlanError, Spelling};
 use arch_kernels::ir::Elem;
 use arch_kernels::plan::{Plan, SlotId};
 use luminal::prelude::Graph;
@@ -154,17 +154,18 @@ fn plan(
     options: &Options,
 ) -> Result<Plan, BuildError> {
     let target = options.instructions()?;
-    let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
-    let (mut module, mut function) = (std::borrow::Cow::Borrowed(module), function);
-    if options.fuse {
-        let flat = fuse::flat(module.to_mut(), function, target.setting(batch));
-        function = flat.map_err(|e| BuildError::Respell(e.0))?.0;
-    } else if calls {
-        function = inline(module.to_mut(), function);
-    }
     let lowering = arch_kernels::Options { target, batch, sources: options.sources.as_deref() };
+    let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
+    let mut module = std::borrow::Cow::Borrowed(module);
+    let (mut plan, function) = if options.fuse {
+        let planned = build::plan(module.to_mut(), function, Spelling::Canonical, &lowering)?;
+        (planned.plan, planned.function)
+    } else {
+        // A reference: nothing is cleaned up that is there to be compared.
+        let flat = if calls { inline(module.to_mut(), function) } else { function };
+        (arch_kernels::lower(&module, module.function(flat), &lowering)?, flat)
+    };
     let function = module.function(function);
-    let mut plan = arch_kernels::lower(&module, function, &lowering)?;
     if prepare {
         let lasting = |i: &&Input| matches!(i.kind, InputKind::Parameter | InputKind::Buffer);
         let named = function.inputs.iter().filter(lasting).filter_map(|i| plan.inputs.get(&i.name));
@@ -172,6 +173,15 @@ fn plan(
         arch_kernels::plan::prepare(&mut plan, &fixed);
     }
     Ok(plan)
+}
+
+impl From<PlanError> for BuildError {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Shape(e) => BuildError::Respell(e.0),
+            PlanError::Lower(e) => BuildError::Lower(e),
+        }
+    }
 }
 
 impl Execute for Session {

@@ -12,6 +12,7 @@ use crate::execute::{KernelProfile, Prepare};
 use crate::interface::Interface;
 use crate::recipe::{DiffusionRecipe, Recipe};
 use crate::run::{Metric, RunFolder};
+use arch_compiler::fuse::Incomplete;
 use arch_compiler::program::Program;
 use arch_compiler::train::Parts;
 use std::collections::BTreeMap;
@@ -57,6 +58,8 @@ pub trait Observer {
     fn step(&mut self, metric: &Metric, steps: u64);
     /// Is told what a person should know.
     fn note(&mut self, _text: &str) {}
+    /// Is told for which functions a limit of the canonical spelling was touched, before the first step.
+    fn incomplete(&mut self, _functions: &[Incomplete]) {}
     /// Whether the job is to end after this step (Ctrl-C).
     fn stop(&self) -> bool {
         false
@@ -143,6 +146,7 @@ pub fn train(job: &Job<'_>, observer: &mut dyn Observer) -> Result<Outcome, Prob
         }
     };
     let programs = Programs::new(parts, &train, interface, coefficients, job.form.fuses())?;
+    observer.incomplete(&programs.built.incomplete);
     if let Some(checkpoint) = job.resume {
         note_changes(job.recipe, checkpoint, observer);
     }

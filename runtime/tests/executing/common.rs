@@ -86,7 +86,9 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
         let mut first: Option<Vec<Vec<u32>>> = None;
         for threads in [1, 2] {
             let what = format!("{what}, batch {batch}, {target}, {threads} threads");
-            let options = Options { threads, cache: cache(), target: Some(target), ..Options::default() };
+            // As commands have it; `kernels/tests/evaluated` lowers the same cases as they are written.
+            let options =
+                Options { threads, cache: cache(), target: Some(target), fuse: true, ..Options::default() };
             let mut session = Session::new(module, &[("main", function)], batch, options)
                 .unwrap_or_else(|e| panic!("{what}: {e}\n{}", print_function(module, function)));
             for round in 0..2 {

@@ -79,6 +79,17 @@ fn a_selective_scan_in_chunks() {
     }
 }
 
+/// Gradients of what all channels share are sums over channels, and no lane may have the states of all.
+#[test]
+fn chunks_of_many_channels() {
+    let arguments = "x: [T, E], g: [T, E], b: [T, N], c: [T, N]";
+    let step = "h <- exp(a * g[t] * g[t]) * h + g[t] * b[t] * x[t]\n      yield sum(c[t] * h, over: N)";
+    for steps in [7, 12] {
+        let parts = [arguments, "[T, E]", "T", "h: [E, N] = 0", step];
+        check("a wide selective scan", &text(parts), [352, steps], true);
+    }
+}
+
 #[test]
 fn states_that_mix_in_chunks() {
     let step = "p <- 0.9 * (cos(g[t]) * p - sin(g[t]) * q) + x[t]

@@ -6,21 +6,19 @@ use super::tolerance::GRADIENTS;
 use arch_compiler::graph::InputKind;
 use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
-use arch_compiler::{fuse, grad};
-use arch_kernels::Target;
+use arch_kernels::build::{self, Gradients, Spelling};
 
 fn check(model: &str, item: &str, set: &[(&str, &str)]) {
     for memory in [Memory::Balanced, Memory::Small] {
         let Program { mut module, entry, .. } = program(model, item, set);
-        let entry = fuse::canonical(&mut module, entry).expect("the rules fit").0;
         let function = module.function(entry).clone();
         let trained = function.inputs.iter().filter(|i| i.kind == InputKind::Parameter);
         let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
-        let both = grad::value_and_grad_within(&mut module, entry, &trained, memory)
+        let gradients = Some(Gradients { of: &trained, memory });
+        let (both, _) = build::entry(&mut module, entry, Spelling::Canonical, gradients)
             .expect("parameters have gradients");
-        let (flat, _) = fuse::flat(&mut module, both, Target::PINNED.setting(3)).expect("the clean-ups fit");
         let case = format!("{item}, {}", memory.word());
-        compare(&case, &module, flat, 3, &Terms::in_turn(&case, &GRADIENTS, Fill::Small, 4));
+        compare(&case, &module, both, 3, &Terms::in_turn(&case, &GRADIENTS, Fill::Small, 4));
     }
 }
 

@@ -4,8 +4,10 @@ use super::common::{Fill, Terms, compare};
 use super::tolerance::{GRADIENTS, MODELS};
 use arch_compiler::check::{NoFiles, Request, compile};
 use arch_compiler::graph::{InputKind, Module};
+use arch_compiler::library;
+use arch_compiler::memory::Memory;
 use arch_compiler::program::Program;
-use arch_compiler::{grad, library};
+use arch_kernels::build::{self, Gradients, Spelling};
 
 /// A model of the zoo with settings.
 pub fn program(model: &str, item: &str, set: &[(&str, &str)]) -> Program {
@@ -20,9 +22,13 @@ fn check(model: &str, item: &str, set: &[(&str, &str)]) {
     compare_both(item, program(model, item, set), &[1, 3]);
 }
 
-/// Compares what a program gives, and then its gradients by all parameters.
+/// Compares what a program gives, and then its gradients by all parameters: in the canonical spelling, which is what
+/// commands make kernels of. `ops`, `scans` and `fuzz` hold operations as they are written.
 pub fn compare_both(item: &str, program: Program, batches: &[usize]) {
     let Program { mut module, entry, .. } = program;
+    let (entry, canonical) =
+        build::entry(&mut module, entry, Spelling::Canonical, None).expect("the rules fit");
+    assert_eq!(canonical.incomplete, [], "{item}");
     let compare_all = |what: &str, module: &Module, function, tolerance| {
         for batch in batches {
             let terms = Terms::everywhere(tolerance, Fill::Small, 4);
@@ -33,7 +39,9 @@ pub fn compare_both(item: &str, program: Program, batches: &[usize]) {
     let function = module.function(entry).clone();
     let trained = function.inputs.iter().filter(|i| i.kind == InputKind::Parameter);
     let trained: Vec<&str> = trained.map(|i| i.name.as_str()).collect();
-    let both = grad::value_and_grad(&mut module, entry, &trained).expect("parameters have gradients");
+    let gradients = Some(Gradients { of: &trained, memory: Memory::Fast });
+    let (both, _) =
+        build::entry(&mut module, entry, Spelling::AsWritten, gradients).expect("parameters have gradients");
     compare_all("gradients", &module, both, &GRADIENTS);
 }
 

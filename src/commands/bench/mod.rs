@@ -11,10 +11,12 @@ use crate::model::{self, Checked};
 use crate::profile;
 use crate::provider::Files;
 use crate::session::{self, Chosen};
+use crate::warnings::Warnings;
 use arch_compiler::graph::{AxisId, DType, FuncId, Module};
 use arch_compiler::memory::Memory;
 use arch_compiler::program::{Program, Role};
 use arch_compiler::train::{OptimizerOptions, Parts, TrainOptions, TrainPrograms, build};
+use arch_grammar::Sources;
 use arch_runtime::diffusion::Variance;
 use arch_runtime::execute::{Data, Execute, Prepare};
 use arch_runtime::interface::Interface;
@@ -43,8 +45,15 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let form = Chosen::new(args.form, args.threads, output).fused(args.fuse);
     let mut request = args.model.request()?;
     request.training = args.task == Task::TrainStep;
-    let Checked { mut program, warnings, .. } = model::program(&args.file, &request, output)?;
-    let Ready { mut session, name, compile_seconds, setup_seconds } = ready(args, &mut program, &form)?;
+    let Checked { mut program, mut sources, warnings } = model::program(&args.file, &request, output)?;
+    let began = Instant::now();
+    let step = match args.task {
+        Task::TrainStep => Some(train_programs(&program, &mut sources, form.fuses(), args.memory)?),
+        _ => None,
+    };
+    let mut said = Warnings::new(warnings, &sources, output);
+    let Ready { mut session, name, compile_seconds, setup_seconds } =
+        ready(args, &mut program, step.as_ref(), &form, &mut said, began)?;
     let runs = if args.task == Task::Sample { 2 * args.steps } else { 1 };
     for _ in 0..args.warmup {
         session.run(name)?;
@@ -77,7 +86,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
         "device": "cpu", "others_cores": others_cores, "repeats": times.len(), "runs_per_repeat": inner,
         "params": program.layers.first().map_or(0, |l| l.params), "arena_bytes": session.bytes(),
         "kernels": profile::as_json(&profile),
-        "diagnostics": warnings,
+        "diagnostics": said.json(),
     });
     if output.json {
         println!("{report}");
@@ -103,34 +112,39 @@ struct Ready {
     name: &'static str,
     /// Compiling and loading kernels, in a form that has kernels.
     compile_seconds: Option<f64>,
-    /// All else: respelling, gradients, planning, memory. Drawing weights is not in it.
+    /// All else since `began`: respelling, gradients, planning, memory. Drawing weights is not in it.
     setup_seconds: f64,
 }
 
-fn ready(args: &BenchArgs, program: &mut Program, form: &Chosen<'_>) -> Result<Ready, Failure> {
-    let began = Instant::now();
-    // Programs of training and operations are respelled as a whole when they are made; what is canonical already, with
-    // its scans in their forms, must not be respelled again.
-    if form.fuses() && !matches!(args.task, Task::Op | Task::TrainStep) {
-        lowered::respell(program)?;
-    }
-    let step;
-    let (name, module, function) = match args.task {
-        Task::TrainStep => {
-            step = train_programs(program, form.fuses(), args.memory)?;
-            ("update", &step.module, step.update)
+/// The session of a task. Training and operations are respelled as a whole when they are made; what is canonical
+/// already, with its scans in their forms, must not be respelled again.
+fn ready(
+    args: &BenchArgs,
+    program: &mut Program,
+    step: Option<&TrainPrograms>,
+    form: &Chosen<'_>,
+    said: &mut Warnings<'_>,
+    began: Instant,
+) -> Result<Ready, Failure> {
+    let (name, function) = match (step, args.task) {
+        (Some(step), _) => {
+            said.incomplete(&step.incomplete);
+            ("update", step.update)
         }
-        Task::Op => {
-            let function = op_function(args, program, form)?;
-            ("op", &program.module, function)
+        (None, Task::Op) => ("op", op_function(args, program, form, said)?),
+        (None, _) => {
+            if form.fuses() {
+                lowered::respell(program, said)?;
+            }
+            ("forward", program.entry)
         }
-        _ => ("forward", &program.module, program.entry),
     };
+    let module = step.map_or(&program.module, |step| &step.module);
     let mut session = form.prepare(module, &[(name, function)], args.batch)?;
     let took = began.elapsed().as_secs_f64();
     let compile_seconds = session.compile_time().map(|t| t.as_secs_f64());
     fill(session.as_mut(), module, function, program, args.batch)?;
-    if args.task == Task::TrainStep {
+    if step.is_some() {
         session.write("loss_scale", Data::Float(&[1.0 / args.batch as f32]))?;
     }
     Ok(Ready { session, name, compile_seconds, setup_seconds: took - compile_seconds.unwrap_or(0.0) })
@@ -144,21 +158,32 @@ fn inner_runs(session: &mut dyn Execute, name: &str) -> Result<usize, Failure> {
 }
 
 /// The function of an item by itself, or of its gradients.
-fn op_function(args: &BenchArgs, program: &mut Program, form: &Chosen<'_>) -> Result<FuncId, Failure> {
+fn op_function(
+    args: &BenchArgs,
+    program: &mut Program,
+    form: &Chosen<'_>,
+    said: &mut Warnings<'_>,
+) -> Result<FuncId, Failure> {
     let fuse = if form.fuses() { Fuse::On } else { Fuse::Off };
     let function = match args.backward {
-        true => lowered::with_all_gradients(program, fuse, args.memory)?,
-        false => lowered::entry(program, false, fuse, args.memory)?,
+        true => lowered::with_all_gradients(program, fuse, args.memory, said)?,
+        false => lowered::entry(program, false, fuse, args.memory, said)?,
     };
     // What is canonical is made flat where it is lowered.
     if fuse == Fuse::On { Ok(function) } else { lowered::flat(program, function) }
 }
 
-/// The programs of training with AdamW and a moving average, as the recipe's defaults have it.
-fn train_programs(program: &Program, fuse: bool, memory: Memory) -> Result<TrainPrograms, Failure> {
+/// The programs of training with AdamW and a moving average, as the recipe's defaults have it. The texts of the losses
+/// are added to those of the model.
+fn train_programs(
+    program: &Program,
+    texts: &mut Sources,
+    fuse: bool,
+    memory: Memory,
+) -> Result<TrainPrograms, Failure> {
     let interface = Interface::new(program, None)?;
     let diffusion = diffusion(&interface);
-    let (noising, loss, _) = loss_programs(&Files, &interface, &diffusion)?;
+    let (noising, loss) = loss_programs(&Files, &interface, &diffusion, texts)?;
     let parts = Parts { model: program, noising: &noising, loss: &loss };
     let optimizer = OptimizerOptions {
         betas: (0.9, 0.999),

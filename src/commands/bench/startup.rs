@@ -9,9 +9,11 @@ use crate::cli::{BenchArgs, Fuse, Output};
 use crate::failure::Failure;
 use crate::measure::{Others, Times, peak_rss_mib};
 use crate::model::{self, Checked};
+use crate::warnings::Warnings;
 use crate::{session, tensors};
 use arch_compiler::cost::counted;
 use arch_compiler::program::Program;
+use arch_compiler::train::TrainPrograms;
 use arch_runtime::diffusion::Variance;
 use arch_runtime::error::Problem;
 use arch_runtime::interface::Interface;
@@ -28,12 +30,15 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
     let Checked { program: inference, warnings, .. } = model::program(&args.file, &request, output)?;
     request.training = true;
     let quiet = Output { json: false, quiet: true, verbose: 0 };
-    let Checked { program: training, .. } = model::program(&args.file, &request, &quiet)?;
+    let Checked { program: training, mut sources, .. } = model::program(&args.file, &request, &quiet)?;
+    let built = train_programs(&training, &mut sources, args.fuse == Fuse::On, args.memory)?;
+    let mut said = Warnings::new(warnings, &sources, output);
+    said.incomplete(&built.incomplete);
     let others = Others::begin();
     let place =
         tempfile::tempdir().map_err(|e| Problem::io("make a folder in", &std::env::temp_dir(), &e))?;
     let cache = place.path().join("kernels");
-    let Compiled { all: compile, own: compiled, kernels } = compile(args, &inference, &training, &cache)?;
+    let Compiled { all: compile, own: compiled, kernels } = compile(args, &inference, &built, &cache)?;
     let check = measure(args.repeats, |own| {
         own.arg("check").arg(&args.file).args(words(args));
     })?;
@@ -74,7 +79,7 @@ pub fn run(args: &BenchArgs, output: &Output) -> Result<(), Failure> {
             "median_s": null, "min_s": null, "max_s": null, "images_per_second": null,
             "peak_rss_mib": peak_rss_mib(), "compile_seconds": compiled.as_secs_f64(),
             "setup_seconds": (compile - compiled).as_secs_f64(),
-            "dtype": "f32", "device": "cpu", "others_cores": others_cores, "diagnostics": warnings,
+            "dtype": "f32", "device": "cpu", "others_cores": others_cores, "diagnostics": said.json(),
         });
         for (key, _, seconds) in rows {
             report[key] = serde_json::json!(seconds);
@@ -108,10 +113,9 @@ struct Compiled {
 fn compile(
     args: &BenchArgs,
     inference: &Program,
-    training: &Program,
+    built: &TrainPrograms,
     cache: &Path,
 ) -> Result<Compiled, Failure> {
-    let built = train_programs(training, args.fuse == Fuse::On, args.memory)?;
     let options = || Options { cache: cache.to_path_buf(), ..session::options(args.threads) };
     let began = Instant::now();
     let step = [("forward", built.forward), ("update", built.update)];

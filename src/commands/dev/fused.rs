@@ -5,6 +5,7 @@ use crate::cli::{DevArgs, Fuse};
 use crate::commands::kernels;
 use crate::failure::Failure;
 use crate::lowered;
+use crate::warnings::Warnings;
 use arch_compiler::graph;
 use arch_compiler::program::Program;
 use arch_compiler::schedule::Chosen;
@@ -13,16 +14,22 @@ use arch_kernels::plan::Plan;
 use arch_kernels::{Options, Target};
 
 /// Prints the canonical graph, or with `--why` what became of it.
-pub fn run(args: &DevArgs, mut program: Program, sources: &Sources) -> Result<(), Failure> {
-    let unfused = args.why.then(|| planned(args, &mut program.clone(), sources, Fuse::Off)).transpose()?;
-    let canonical = lowered::respell(&mut program)?;
+pub fn run(
+    args: &DevArgs,
+    mut program: Program,
+    sources: &Sources,
+    said: &mut Warnings<'_>,
+) -> Result<(), Failure> {
+    let unfused = args.why.then(|| planned(args, &mut program.clone(), (sources, &mut *said), Fuse::Off));
+    let unfused = unfused.transpose()?;
+    let canonical = lowered::respell(&mut program, said)?;
     let Some((before, _)) = unfused else {
         for function in graph::reached(&program.module, program.entry) {
             println!("{}", graph::print_function(&program.module, function));
         }
         return Ok(());
     };
-    let (after, in_time) = planned(args, &mut program, sources, Fuse::On)?;
+    let (after, in_time) = planned(args, &mut program, (sources, said), Fuse::On)?;
     why::print(&canonical, (&before, &after), &in_time, sources);
     Ok(())
 }
@@ -31,10 +38,10 @@ pub fn run(args: &DevArgs, mut program: Program, sources: &Sources) -> Result<()
 fn planned(
     args: &DevArgs,
     program: &mut Program,
-    sources: &Sources,
+    (sources, said): (&Sources, &mut Warnings<'_>),
     fuse: Fuse,
 ) -> Result<(Plan, Vec<Chosen>), Failure> {
-    let entry = lowered::entry(program, args.grad, Fuse::Off, args.memory)?;
+    let entry = lowered::entry(program, args.grad, Fuse::Off, args.memory, said)?;
     let target = args.target.as_deref().map_or(Ok(Target::PINNED), kernels::target)?;
     let options = Options { target, batch: args.batch, sources: Some(sources) };
     lowered::plan_and_scans(program, entry, &options, fuse)

@@ -7,6 +7,7 @@ use super::{kernels, orders};
 use crate::cli::{DevArgs, Form, Format, Fuse, Output, Stage};
 use crate::failure::Failure;
 use crate::model::Checked;
+use crate::warnings::Warnings;
 use crate::{lowered, model, session};
 use arch_compiler::graph;
 use arch_compiler::program::Program;
@@ -28,7 +29,11 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
     if args.why && args.stage != Stage::Fused {
         return Err(Failure::Misuse("--why belongs to --stage fused".into()));
     }
-    let Checked { mut program, sources, .. } = model::program(&args.file, &args.model.request()?, output)?;
+    // A stage is text, so its warnings are, too.
+    let output = &Output { json: false, ..*output };
+    let Checked { mut program, sources, warnings } =
+        model::program(&args.file, &args.model.request()?, output)?;
+    let mut said = Warnings::new(warnings, &sources, output);
     if args.stage == Stage::Program {
         print!("{}", outline(&program));
         return Ok(());
@@ -39,12 +44,13 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
         return Ok(());
     }
     if args.stage == Stage::Fused {
-        return fused::run(args, program, &sources);
+        return fused::run(args, program, &sources, &mut said);
     }
     // The graph and its gradient are shown as they are written; what becomes kernels is respelled.
     let respelled = matches!(args.stage, Stage::Kernels | Stage::Luminal) && args.form != Form::Primitive;
     let fuse = if respelled { args.fuse } else { Fuse::Off };
-    let entry = lowered::entry(&mut program, args.stage == Stage::Grad || args.grad, fuse, args.memory)?;
+    let grad = args.stage == Stage::Grad || args.grad;
+    let entry = lowered::entry(&mut program, grad, fuse, args.memory, &mut said)?;
     match args.stage {
         Stage::Kernels => {
             let target = match &args.target {

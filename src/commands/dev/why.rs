@@ -20,8 +20,8 @@ pub fn print(canonical: &Canonical, (before, after): (&Plan, &Plan), in_time: &[
     for fired in &canonical.fired {
         println!("  {:>4}  {}", fired.count, rule(fired));
     }
-    for name in &canonical.incomplete {
-        println!("  `{name}` was not searched to its end: its kernels may depend on how it is spelled");
+    for one in &canonical.incomplete {
+        println!("  `{}` was not searched to its end: its kernels may depend on how it is spelled", one.name);
     }
     products(canonical, sources);
     scans(canonical, in_time, sources);

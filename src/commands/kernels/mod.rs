@@ -10,6 +10,7 @@ mod snapshot;
 use crate::cli::{KernelsArgs, Output};
 use crate::failure::Failure;
 use crate::model::Checked;
+use crate::warnings::Warnings;
 use crate::{lowered, model};
 use arch_compiler::cost::counted;
 use arch_kernels::print::cuda;
@@ -28,7 +29,8 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     let target = target(&args.target)?;
     let checked = model::program(&args.file, &args.model.request()?, output)?;
     let Checked { mut program, sources, warnings } = checked;
-    let entry = lowered::entry(&mut program, args.grad, args.fuse, args.memory)?;
+    let mut said = Warnings::new(warnings, &sources, output);
+    let entry = lowered::entry(&mut program, args.grad, args.fuse, args.memory, &mut said)?;
     let plan = lowered::plan(&mut program, entry, args.batch, target, &sources, args.fuse)?;
     let mut files: BTreeMap<String, String> = BTreeMap::new();
     files.insert(target.header_name(), target.header());
@@ -42,8 +44,8 @@ pub fn run(args: &KernelsArgs, output: &Output) -> Result<(), Failure> {
     }
     let snapshot = Snapshot { manifest: manifest::of(&program, &plan, &printed), files };
     match (&args.out, &args.check) {
-        (_, Some(dir)) => check(dir, &snapshot.reread(), warnings, output),
-        (Some(dir), None) => write(dir, &snapshot, warnings, output),
+        (_, Some(dir)) => check(dir, &snapshot.reread(), said.json(), output),
+        (Some(dir), None) => write(dir, &snapshot, said.json(), output),
         (None, None) => Err(Failure::Misuse("give --out DIR or --check DIR".into())),
     }
 }

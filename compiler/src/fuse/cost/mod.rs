@@ -18,7 +18,7 @@ mod rules;
 mod tests;
 mod write;
 
-use super::Canonical;
+use super::{Canonical, Incomplete};
 use crate::canon;
 use crate::graph::{FuncId, Module};
 use crate::ops::ShapeError;
@@ -77,7 +77,7 @@ pub(super) fn order(
         canon::run(module, function)?;
     }
     if !saturated.complete {
-        done.incomplete.push(source.name);
+        done.incomplete.push(Incomplete::of(&source));
     }
     Ok((done, !nested.is_empty()))
 }

@@ -7,6 +7,9 @@ use arch_compiler::ops::{Op, Reduce, Scan, View};
 
 /// Vectors that are enough to share out.
 const ENOUGH: usize = 32;
+/// Bytes of the states of a vector up to which every lane keeps a state by itself: the first cache of a core, and for a
+/// warp of 32 lanes as many numbers a thread as it has registers.
+const KEPT: usize = 32 << 10;
 
 /// How a scan lies on the machine.
 pub(in crate::lower) struct Arrangement {
@@ -42,6 +45,9 @@ pub(in crate::lower) fn arrange(
     // Few channels leave vectors empty that the chunks of a sequence would fill.
     let fills = |a: &AxisId| *a != AxisId::BATCH && module.size(*a, 1) >= lanes;
     let lane = lane.filter(fills).or_else(|| free.iter().rev().copied().find(fills)).or(lane);
+    // Where a step sums over channels, chunks side by side are free and channels are not: with a chunk a lane, each would
+    // have the states of all channels. So channels are the vectors, as they are where nothing is cut.
+    let lane = lane.filter(|_| states(module, scan, &free) * lanes * 4 <= KEPT);
     if let Some(lane) = lane {
         free.retain(|a| *a != lane);
         let shapes: Vec<&Vec<AxisId>> = sequences.iter().map(|v| &function.value(*v).shape).collect();
@@ -56,6 +62,16 @@ pub(in crate::lower) fn arrange(
         return Arrangement { free, style: Style::InLanes, sums };
     }
     Arrangement { free, style: Style::InStep, sums: Vec::new() }
+}
+
+/// The numbers of a state without these axes.
+fn states(module: &Module, scan: &Scan, free: &[AxisId]) -> usize {
+    let numbers = |carry: usize| {
+        let shape = &scan.body.value(scan.body.inputs[carry].value).shape;
+        let local = shape.iter().filter(|a| **a != AxisId::BATCH && !free.contains(a));
+        local.map(|a| module.size(*a, 1)).product::<usize>()
+    };
+    (0..scan.carries).map(numbers).sum()
 }
 
 /// Takes away axes that some sequence lacks: where vectors are collected from places far apart, one is read once for all

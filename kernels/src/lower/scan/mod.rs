@@ -79,7 +79,9 @@ impl<'a> Lowering<'a> {
         let again = chunks.again.get(&n).map(|again| self.again(again, &arrangement));
         let bytes = step.state_bytes(self.module) + again.as_ref().map_or(0, |a| a.bytes(self.module));
         if bytes > LARGEST_STATE {
-            return Err(LowerError::ScanState { bytes });
+            let axis = self.module.axis_text(scan.axis);
+            let line = self.options.sources.filter(|_| node.origin.end > 0).map(|s| s.place(node.origin));
+            return Err(LowerError::ScanState { bytes, most: LARGEST_STATE, axis, line });
         }
         let kept = self.keep(n, &step);
         self.kernel("scan", &[n], &node.outputs, |p| step.emit(p, &results, &kept, again.as_ref()));

@@ -1,0 +1,89 @@
+//! A touched limit of the canonical spelling is a warning of every command that makes kernels, with its code and place;
+//! never an error.
+
+mod common;
+
+use common::{command, folder, root, run};
+use serde_json::Value;
+use std::path::Path;
+
+/// A model that has more ways to be written than are tried.
+const TEXT: &str = "edition 2026
+
+model Net {
+  dims C = 1, H = 8, W = 8
+  param a: [C] = 0.5
+
+  forward(x: [C, H, W], t: []) -> [C, H, W] {
+    let u = 0.01 * x + 0.0001 * t
+    let u = u + exp(x * 0.02 + a) * sqrt(u + 2) * u
+    let u = u + exp(x * 0.03 + a) * sqrt(u + 3) * u
+    let u = u + exp(x * 0.04 + a) * sqrt(u + 4) * u
+    let u = u + exp(x * 0.05 + a) * sqrt(u + 5) * u
+    let u = u + exp(x * 0.06 + a) * sqrt(u + 6) * u
+    u
+  }
+}
+";
+
+/// Each command, and whether it gives its warnings in an object of its own.
+const COMMANDS: [(&str, bool); 6] = [
+    ("kernels --target c --out out", true),
+    ("report --kernels", true),
+    ("bench forward --repeats 1 --warmup 0", true),
+    ("bench train-step --batch 2 --repeats 1 --warmup 0", true),
+    ("dev --stage kernels", false),
+    ("dev --stage fused --why", false),
+];
+
+fn said(words: &str, more: &str, dir: &Path) -> common::Ran {
+    let mut command = command(&format!("{words} {more}"));
+    run(command.arg(dir.join("net.arch")).current_dir(dir)).fine()
+}
+
+#[test]
+fn every_command_warns_once_of_what_was_not_searched() {
+    let dir = folder();
+    std::fs::write(dir.path().join("net.arch"), TEXT).unwrap();
+    for (words, has_object) in COMMANDS {
+        let shown = said(words, "", dir.path());
+        for part in
+            ["warning[A0909]: not every way to write `Net` was tried", "net.arch:", "archc explain A0909"]
+        {
+            assert_eq!(shown.stderr.matches(part).count(), 1, "`{part}` of {words}:\n{}", shown.stderr);
+        }
+        let quiet = said(words, "--quiet", dir.path());
+        assert!(!quiet.stderr.contains("A0909"), "{words}: {}", quiet.stderr);
+        if !has_object {
+            continue;
+        }
+        let object = said(words, "--json", dir.path());
+        assert!(!object.stderr.contains("A0909"), "{words}: {}", object.stderr);
+        let json = object.json();
+        let codes: Vec<&Value> = json["diagnostics"].as_array().unwrap().iter().map(|d| &d["code"]).collect();
+        assert_eq!(codes, ["A0909"], "{words}");
+    }
+}
+
+/// Training composes model, noising and loss, and spells them itself.
+#[test]
+fn training_warns_and_trains() {
+    let dir = folder();
+    std::fs::write(dir.path().join("net.arch"), TEXT).unwrap();
+    let data = root().join("examples/data");
+    let recipe = format!(
+        "[model]\nfile = \"net.arch\"\n\n[data]\nkind = \"idx\"\nimages = '{}/digits-images-idx3-ubyte'\n\n\
+         [diffusion]\nvariance = \"fixed_small\"\n\n[train]\nsteps = 1\nbatch = 2\nsample_every = 0\n",
+        data.display()
+    );
+    std::fs::write(dir.path().join("net.toml"), recipe).unwrap();
+    let train = |more: &str| {
+        let mut command = command(&format!("train net.toml --run run{more} {more}"));
+        run(command.current_dir(dir.path())).fine()
+    };
+    let shown = train("");
+    assert_eq!(shown.stderr.matches("warning[A0909]").count(), 1, "{}", shown.stderr);
+    let json = train("--json").json();
+    assert_eq!(json["diagnostics"][0]["code"], "A0909", "{json}");
+    assert_eq!(json["step"], 1);
+}
