@@ -1,9 +1,9 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, T:20, H:2, K:16], read */
-/* a1: f32 [batch, S:40, H:2, K:16], read */
-/* a2: f32 [batch, S:40, H:2, K:16], read */
-/* a3: f32 [batch, T:20, H:2, K:16], written */
+/* a0: f32 [batch, T:20, H:2, K:16], read: q */
+/* a1: f32 [batch, S:40, H:2, K:16], read: k */
+/* a2: f32 [batch, S:40, H:2, K:16], read: v */
+/* a3: f32 [batch, T:20, H:2, K:16], written: output */
 /* i in H, j in K, k in T, n in S */
 void attention_dot_cd1aaf(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];

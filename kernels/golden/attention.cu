@@ -1,9 +1,9 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:20, H:2, K:16], read
-// a1: f32 [batch, S:40, H:2, K:16], read
-// a2: f32 [batch, S:40, H:2, K:16], read
-// a3: f32 [batch, T:20, H:2, K:16], written
+// a0: f32 [batch, T:20, H:2, K:16], read: q
+// a1: f32 [batch, S:40, H:2, K:16], read: k
+// a2: f32 [batch, S:40, H:2, K:16], read: v
+// a3: f32 [batch, T:20, H:2, K:16], written: output
 // i in H, j in K, k in T, n in S
 // a warp for each of batch * 2 rows, 128 threads a block
 // 64 bytes of a thread lie in local memory

@@ -1,16 +1,16 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:5, D:24], read
-// a1: f32 [D:24], written
-// i in D
+// a0: f32 [batch, T:5, D:24], read: x
+// a1: f32 [D:24], written: output
+// i in D, j in (batch, T)
 // a thread for each of 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
 map_sum_23dc07(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= 24) return;
   float r0 = 0.0f;
-  for (int i2 = 0; i2 < batch * 5; i2++) {
-    const float x0 = a0[i + i2 * 24];
+  for (int j = 0; j < batch * 5; j++) {
+    const float x0 = a0[i + j * 24];
     r0 += x0;
   }
   const float x1 = r0;

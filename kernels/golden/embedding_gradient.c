@@ -1,8 +1,8 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [N:7, D:24], read and written */
-/* a1: i32 [batch], read */
-/* a2: f32 [batch, D:24], read */
+/* a0: f32 [N:7, D:24], read and written: output */
+/* a1: i32 [batch], read: label */
+/* a2: f32 [batch, D:24], read: g */
 /* i in D, j in N */
 void scatter_817bfb(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   float *restrict a0 = args[0];

@@ -1,8 +1,8 @@
 #include "archc_cuda.h"
 
-// a0: f32 [N:7, D:24], read and written
-// a1: i32 [batch], read
-// a2: f32 [batch, D:24], read
+// a0: f32 [N:7, D:24], read and written: output
+// a1: i32 [batch], read: label
+// a2: f32 [batch, D:24], read: g
 // i in D, j in N
 // a thread for each of 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)

@@ -1,6 +1,6 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [O:72, I:24], read */
+/* a0: f32 [O:72, I:24], read: weight */
 /* a1: f32 [3, 24, 24], written */
 void pack_24x72_7372c1(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
@@ -20,11 +20,11 @@ void pack_24x72_7372c1(void *const *args, int64_t batch, int64_t begin, int64_t 
   }
 }
 
-/* a0: f32 [batch, T:45, I:24], read */
+/* a0: f32 [batch, T:45, I:24], read: x */
 /* a1: f32 [3, 24, 24], read */
-/* a2: f32 [batch, T:45, O:72], read */
-/* a3: f32 [O:72], read */
-/* a4: f32 [batch, T:45, O:72], written */
+/* a2: f32 [batch, T:45, O:72], read: beside */
+/* a3: f32 [O:72], read: bias */
+/* a4: f32 [batch, T:45, O:72], written: output */
 /* i in I, j in O */
 void gemm_135x72x24_add_sigmoid_62bcb2(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];

@@ -1,10 +1,10 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:45, I:24], read
-// a1: f32 [O:72, I:24], read
-// a2: f32 [batch, T:45, O:72], read
-// a3: f32 [O:72], read
-// a4: f32 [batch, T:45, O:72], written
+// a0: f32 [batch, T:45, I:24], read: x
+// a1: f32 [O:72, I:24], read: weight
+// a2: f32 [batch, T:45, O:72], read: beside
+// a3: f32 [O:72], read: bias
+// a4: f32 [batch, T:45, O:72], written: output
 // i in O, j in (batch, T), k in I
 // j: 135, i: 72, summed over k: 24
 // 6 blocks for tiles of 64 x 64, 256 threads a block

@@ -1,9 +1,9 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, E:40], read */
-/* a1: f32 [F:40, E:40], read */
-/* a2: f32 [batch, T:5, F:40], read */
-/* a3: f32 [batch, T:5, E:40], written */
+/* a0: f32 [batch, E:40], read: h */
+/* a1: f32 [F:40, E:40], read: weight */
+/* a2: f32 [batch, T:5, F:40], read: u */
+/* a3: f32 [batch, T:5, E:40], written: output */
 /* i in E, j in T, k in F */
 void scan_192fe9(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];

@@ -1,12 +1,12 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, E:24, N:4], read
-// a1: f32 [E:24, N:4], read
-// a2: f32 [batch, T:9, N:4], read
-// a3: f32 [batch, T:9, E:24], read
-// a4: f32 [batch, T:9, E:24], read
-// a5: f32 [batch, T:9, N:4], read
-// a6: f32 [batch, T:9, E:24], written
+// a0: f32 [batch, E:24, N:4], read: h
+// a1: f32 [E:24, N:4], read: a
+// a2: f32 [batch, T:9, N:4], read: c
+// a3: f32 [batch, T:9, E:24], read: dt
+// a4: f32 [batch, T:9, E:24], read: u
+// a5: f32 [batch, T:9, N:4], read: b
+// a6: f32 [batch, T:9, E:24], written: output
 // i in E, j in N, k in T
 // a thread for each of batch * 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)

@@ -1,8 +1,8 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, T:9, D:24], read */
-/* a1: f32 [D:24, K:4], read */
-/* a2: f32 [batch, W:9, D:24], written */
+/* a0: f32 [batch, T:9, D:24], read: x */
+/* a1: f32 [D:24, K:4], read: weight */
+/* a2: f32 [batch, W:9, D:24], written: output */
 /* i in D, j in W */
 void window_dot_55ad60(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];

@@ -1,8 +1,8 @@
 #include "archc_cuda.h"
 
-// a0: f32 [batch, T:9, D:24], read
-// a1: f32 [D:24, K:4], read
-// a2: f32 [batch, W:9, D:24], written
+// a0: f32 [batch, T:9, D:24], read: x
+// a1: f32 [D:24, K:4], read: weight
+// a2: f32 [batch, W:9, D:24], written: output
 // i in W, j in D
 // a thread for each of batch * 216 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)

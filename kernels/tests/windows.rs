@@ -38,6 +38,18 @@ fn a_convolution_its_bias_and_its_activation_are_one_kernel() {
     }
 }
 
+/// What a kernel calls a loop over an axis: its header has the legend.
+fn letter(axis: &str, kernel: &str) -> String {
+    let legend = kernel.lines().find(|l| l.contains(&format!(" in {axis}"))).expect("a legend");
+    let words: Vec<&str> = legend.split([' ', ',']).filter(|w| !w.is_empty()).collect();
+    let place = words.windows(3).find(|w| w[1] == "in" && w[2] == axis).expect("the axis");
+    place[0].to_string()
+}
+
+fn over(axis: &str, kernel: &str) -> String {
+    format!("for (int64_t {} = ", letter(axis, kernel))
+}
+
 /// The weights are read before the loop over positions, and all their gradients come of one run over these.
 #[test]
 fn weights_stay_in_registers_while_the_window_moves() {
@@ -45,13 +57,14 @@ fn weights_stay_in_registers_while_the_window_moves() {
     let texts: Vec<String> = plan.kernels.iter().map(|k| print_c(k, Target::Avx2)).collect();
     let window = |text: &&String| text.contains("silu") || text.contains("sigmoid");
     let forward = texts.iter().find(window).unwrap_or_else(|| panic!("{plan}"));
-    let (weights, positions) = (forward.find("EACH_LANE"), forward.find("for (int64_t t"));
+    let (weights, positions) = (forward.find("EACH_LANE"), forward.find(&over("T", forward)));
     assert!(weights.is_some() && weights < positions, "{forward}");
     let of_weights = plan.steps.iter().filter(|s| s.name.starts_with("window"));
     let of_weights: Vec<_> = of_weights.filter(|s| plan.slot(s.writes[0]).len == 4 * 512).collect();
     let [step] = of_weights[..] else { panic!("{} kernels sum for the weights\n{plan}", of_weights.len()) };
     let text = &texts[plan.kernels.iter().position(|k| k.name == step.name).expect("its kernel")];
-    let body = &text[..text.find("for (; e < stop").unwrap_or(text.len())];
-    assert_eq!(body.matches("for (int64_t t").count(), 1, "{body}");
+    let lanes = format!("for (; {} < stop", letter("E", text));
+    let body = &text[..text.find(&lanes).unwrap_or(text.len())];
+    assert_eq!(body.matches(&over("T", text)).count(), 1, "{body}");
     assert_eq!(body.matches("vset(0.0f);").count(), 4, "{body}");
 }

@@ -1,6 +1,7 @@
 //! Names and numbers in C and CUDA.
 
 use crate::ir::{Atom, Extent, Index, IndexVar, Kernel, LoopKind, Math, Operand, Over, Scalar, Stmt};
+use arch_compiler::graph::AxisId;
 use std::collections::BTreeMap;
 
 /// What loops over axes are called, in the order in which they come up: axes have the same letters in every kernel, so
@@ -52,6 +53,9 @@ impl Names {
 
     fn letter(&mut self, axes: &[(u32, String)]) -> String {
         let ids: Vec<u32> = axes.iter().map(|(id, _)| *id).collect();
+        if ids == [AxisId::BATCH.0] {
+            return "b".to_string();
+        }
         if let Some((_, letter, _)) = self.letters.iter().find(|known| known.0 == ids) {
             return letter.clone();
         }

@@ -8,6 +8,7 @@ mod newcomers;
 mod respell;
 mod seeds;
 mod strangers;
+mod texts;
 mod third;
 mod ways;
 

@@ -109,10 +109,7 @@ impl<'a, 'c> Puller<'a, 'c> {
 
     /// Some axes, as a loop over all their places says it.
     pub(super) fn over(&self, axes: &[AxisId]) -> Over {
-        match axes {
-            [AxisId::BATCH] => Over::Part("b"),
-            _ => Over::Axes(axes.iter().map(|a| (a.0, self.module.axis(*a).name.clone())).collect()),
-        }
+        Over::Axes(axes.iter().map(|a| (a.0, self.module.axis(*a).name.clone())).collect())
     }
 
     /// Closes the innermost loop; what was pulled in it is forgotten.
