@@ -1,23 +1,30 @@
-//! A block's result is its caller's under another axis name. What is computed element by element, or summed along other
-//! axes, may as well be computed under the new name, so that a rename stands at an input or another view, where it costs
-//! nothing, and never between two operations that could be one kernel.
+//! A block's result is its caller's under another axis name. What is computed element by element may as well be
+//! computed under the new name, so that a rename stands at a product, an input or another view, where it costs
+//! nothing, and never between two operations that could be one kernel. Of a product it stands behind: keys that are
+//! made of renamed tokens are renamed keys.
 
 use super::rewrite::{reads, rewrite};
-use crate::graph::{Function, Module, Node};
+use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Op, ShapeError, View};
 
-/// Takes renames of results of maps and sums that nothing else reads to the inputs of these.
+/// Takes renames of results of maps that nothing else reads to the inputs of the maps, and renames of what a product
+/// reads, and others without the rename, to its result.
 pub(super) fn lift(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let read = reads(source);
     rewrite(module, source, &mut |b, node, inputs| {
+        if let Op::Contract(over) = &node.op {
+            let is_shared = |at: usize| match source.producer(node.inputs[at]) {
+                Node { op: Op::View(View::Rename { .. }), inputs, .. } => read[inputs[0].0 as usize] > 1,
+                _ => false,
+            };
+            return behind(b, over, inputs, &is_shared);
+        }
         let Op::View(View::Rename { from, to }) = &node.op else { return Ok(None) };
-        let Node { op: op @ (Op::Map(_) | Op::Contract(_) | Op::Reduce(..)), inputs: operands, .. } =
-            b.function.producer(inputs[0]).clone()
+        let Node { op: op @ Op::Map(_), inputs: operands, .. } = b.function.producer(inputs[0]).clone()
         else {
             return Ok(None);
         };
-        // A sum may be along an axis of the new name.
-        if read[node.inputs[0].0 as usize] != 1 || operands.iter().any(|o| b.shape(*o).contains(to)) {
+        if read[node.inputs[0].0 as usize] != 1 {
             return Ok(None);
         }
         let mut renamed = operands;
@@ -28,4 +35,30 @@ pub(super) fn lift(module: &mut Module, source: &Function) -> Result<Option<Func
         }
         b.add(op, &renamed).map(Some)
     })
+}
+
+/// A product of a renamed value as a renamed product; `None` if another factor has one of the two names.
+fn behind(
+    b: &mut Builder<'_>,
+    over: &[AxisId],
+    inputs: &[ValueId],
+    is_shared: &dyn Fn(usize) -> bool,
+) -> Result<Option<Vec<ValueId>>, ShapeError> {
+    for (at, input) in inputs.iter().enumerate() {
+        let Node { op: Op::View(View::Rename { from, to }), inputs: of, .. } = b.function.producer(*input)
+        else {
+            continue;
+        };
+        let (from, to, of) = (*from, *to, of[0]);
+        let has = |v: &ValueId| b.shape(*v).contains(&from) || b.shape(*v).contains(&to);
+        let is_alone = inputs.iter().enumerate().all(|(other, v)| other == at || !has(v));
+        if !is_alone || over.contains(&to) || !is_shared(at) {
+            continue;
+        }
+        let mut factors = inputs.to_vec();
+        factors[at] = of;
+        let product = b.add1(Op::Contract(over.to_vec()), &factors)?;
+        return b.add(Op::View(View::Rename { from, to }), &[product]).map(Some);
+    }
+    Ok(None)
 }
