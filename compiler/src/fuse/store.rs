@@ -1,7 +1,7 @@
 //! The canonical spelling becomes a function again.
 
 use super::extract::Best;
-use super::lang::{Graph, Node, Op, number};
+use super::lang::{Graph, Node, Op, axes_of, number};
 use super::shares::{Shared, shares};
 use super::signs::Key;
 use super::steps::{Steps, steps};
@@ -297,7 +297,51 @@ impl Writer<'_, '_> {
             Some(_) => Vec::new(),
         };
         let operands: Vec<Id> = operands.iter().map(|id| self.graph.find(*id)).collect();
+        if let Some(sum) = self.distributed(class, &operands)? {
+            return Ok(sum);
+        }
         self.product_of(class, &operands, &pairs)
+    }
+
+    /// In a step, what is the same in every step times a sum of multiples that are, too: `n * (p * x + q * y)` is
+    /// `(n * p) * x + (n * q) * y`, since `n * p` is computed once for all steps.
+    fn distributed(&mut self, class: Id, operands: &[Id]) -> Result<Option<ValueId>, ShapeError> {
+        let Some((_, axis)) = self.within else { return Ok(None) };
+        let is_fixed = |w: &Self, id: &Id| !w.is_here(*id) && !axes_of(w.graph, *id).contains(&axis);
+        let (fixed, rest): (Vec<Id>, Vec<Id>) = operands.iter().partition(|id| is_fixed(self, id));
+        let [sum] = rest[..] else { return Ok(None) };
+        let node = self.best.node(self.graph, sum).filter(|n| n.op == Op::Sum && self.is_here(sum)).cloned();
+        let (Some(node), false) = (node, fixed.is_empty()) else { return Ok(None) };
+        let mut terms: Vec<(Key, bool, Vec<Id>)> = Vec::new();
+        for id in self.best.operands(self.graph, &node) {
+            let product = self.best.node(self.graph, id).filter(|n| n.op == Op::Product && self.is_here(id));
+            let Some(product) = product else { return Ok(None) };
+            let mut factors = self.best.operands(self.graph, product);
+            let whole = factors.len();
+            factors.retain(|f| number(self.graph, *f) != Some(-1.0));
+            let negative = factors.len() < whole;
+            if !factors.iter().any(|f| is_fixed(self, f) && number(self.graph, *f).is_none()) {
+                return Ok(None);
+            }
+            let key = self.best.key(self.graph, id).ok_or_else(|| ShapeError("a term has no key".into()))?;
+            factors.extend(&fixed);
+            terms.push((key, negative, factors));
+        }
+        terms.sort_by_key(|t| (t.1, t.0));
+        if terms.first().is_none_or(|t| t.1) {
+            return Ok(None);
+        }
+        let mut sum: Option<ValueId> = None;
+        for (_, negative, factors) in terms {
+            let value = self.product(class, &factors)?;
+            sum = Some(match sum {
+                None => value,
+                Some(before) => {
+                    self.map(class, if negative { Map::Sub } else { Map::Add }, &[before, value])?
+                }
+            });
+        }
+        Ok(sum)
     }
 
     fn product_of(&mut self, class: Id, operands: &[Id], pairs: &[[Id; 2]]) -> Result<ValueId, ShapeError> {
