@@ -5,7 +5,7 @@
 //! settled afterwards ([`super::signs`]).
 
 use super::lang::{Carried, Graph, Node, Op, Operation, has_any, number};
-use super::rules::algebra::{is_split, is_uneven, takes};
+use super::rules::algebra::{is_nested, is_split, is_uneven};
 use super::rules::atoms::cancels;
 use super::rules::exponentials::is_positive;
 use super::rules::sums::is_parted;
@@ -32,14 +32,13 @@ const RED_ZONE: usize = 128 << 10;
 /// beats a multiple of a sum among other terms.
 const PLAIN: u64 = 200;
 const MULTIPLE: u64 = 4;
-/// What a number beside a sum costs that could take it, where the sum may be something else as well.
-const BESIDE: u64 = 20;
 /// What arithmetic on a mirror image costs: the mirror image of the result is smaller.
 const INWARDS: u64 = 20;
 /// What a sum costs whose product still holds a factor without the summed axes.
 const LOOSE: u64 = 400;
-/// What costs more than any term: a reduction of a reduction, a power of a product, a number beside a sum that can take it, a quotient of
-/// exponentials that overflows where a softmax does not. For each there is another form.
+/// What costs more than any term: a reduction of a reduction, a power of a product, a product or sum of which there is a flat
+/// form or one without a number in front, a quotient of exponentials that overflows where a softmax does not. For each there
+/// is another form.
 const NEVER: u64 = 100_000;
 /// What the reader of a reduction, a view or a scan pays for it: whatever stands behind is a problem of its
 /// own, and sizes would grow without end along a deep function.
@@ -274,19 +273,13 @@ fn own_weight(graph: &Graph, node: &Node) -> u64 {
         Op::Number(_) => 0,
         Op::Power(halves) if is_split(graph, *halves, node.operands[0]) => NEVER,
         Op::Power(-2) if is_sum_of_exponentials(graph, node.operands[0]) => NEVER,
-        Op::Product if node.operands.iter().any(|id| is_number(&id)) => {
-            let factor = node.operands.iter().find_map(|id| number(graph, *id)).unwrap_or(1.0);
-            let sums = node.operands.iter().filter(|id| takes(graph, **id, factor)).count() as u64;
-            let is_sign = factor == -1.0;
-            let beside = node.operands.iter().any(|id| graph[*id].nodes.iter().any(|n| is_uneven(graph, n)));
-            let own = match node.operands.len() {
-                2 if is_sign => 0,
-                2 => MULTIPLE,
-                _ => PLAIN,
-            };
-            NEVER * sums + own + if beside && !is_sign { BESIDE } else { 0 }
-        }
-        Op::Sum if is_parted(graph, node) || cancels(graph, node) => NEVER,
+        Op::Product if is_nested(graph, node) => NEVER,
+        Op::Product if node.operands.iter().any(|id| is_number(&id)) => match node.operands.len() {
+            2 if node.operands.iter().any(|id| number(graph, *id) == Some(-1.0)) => 0,
+            2 => MULTIPLE,
+            _ => PLAIN,
+        },
+        Op::Sum if is_uneven(graph, node) || is_parted(graph, node) || cancels(graph, node) => NEVER,
         Op::Sum
         | Op::Product
         | Op::Power(_)

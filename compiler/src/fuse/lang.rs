@@ -167,12 +167,12 @@ pub(super) struct Problem {
     pub sizes: Vec<usize>,
     /// What an axis is, however axes are numbered.
     pub colors: Vec<u64>,
-    /// Whether nothing new comes up but for what is said the other way round.
-    pub settled: bool,
     /// A seed by which terms are chosen badly, in tests.
     pub chaos: Option<u64>,
     /// Where a class was written, in the order in which classes came up.
     pub origins: Vec<(Id, Span)>,
+    /// Where that stands of which new classes are made; empty if nowhere.
+    pub origin: Span,
 }
 
 /// What is known of a class.
@@ -221,7 +221,11 @@ pub(super) fn axes(of: impl IntoIterator<Item = AxisId>) -> Axes {
 impl Analysis<Node> for Problem {
     type Data = Facts;
 
-    fn make(graph: &mut Graph, node: &Node, _: Id) -> Facts {
+    fn make(graph: &mut Graph, node: &Node, id: Id) -> Facts {
+        if graph.analysis.origin.end > 0 {
+            let origin = graph.analysis.origin;
+            graph.analysis.origins.push((id, origin));
+        }
         let of = |id: &Id| &graph[*id].data;
         let union = || match node.operands.as_slice() {
             [one] => of(one).axes.clone(),

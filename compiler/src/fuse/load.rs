@@ -82,6 +82,7 @@ impl<'a> Loader<'a> {
         let function: &'a Function = self.function;
         let node = &function.nodes[at];
         let operands: Vec<Id> = node.inputs.iter().filter_map(|v| self.classes[v.0 as usize]).collect();
+        self.graph.analysis.origin = node.origin;
         let ids = match &node.op {
             // A scan of no steps has results that no step gives.
             ops::Op::Scan(scan) if self.graph.analysis.size(&[scan.axis]) != Some(0) => {

@@ -1,7 +1,7 @@
 //! Applying rules until nothing new comes up.
 
-use super::lang::Graph;
-use super::rules::RULES;
+use super::lang::{Graph, Node};
+use super::rules::{FORMS, RULES, is_hidden};
 use super::terms::{Term, build};
 use arch_grammar::Span;
 use egg::Id;
@@ -37,10 +37,9 @@ pub(super) fn saturate(graph: &mut Graph) -> Saturated {
         }
         let (before, mut joined) = (graph.total_number_of_nodes(), false);
         for (rule, class, term) in found {
-            let mut made = Vec::new();
-            let equal = build(graph, &term, &mut made);
             let origin = origin(graph, class);
-            graph.analysis.origins.extend(made.into_iter().map(|id| (id, origin)));
+            graph.analysis.origin = origin;
+            let equal = build(graph, &term);
             if graph.union(class, equal) {
                 result.fired[rule].push(origin);
                 joined = true;
@@ -52,11 +51,8 @@ pub(super) fn saturate(graph: &mut Graph) -> Saturated {
         }
         graph.rebuild();
         if !joined && before == graph.total_number_of_nodes() {
-            if graph.analysis.settled {
-                result.complete = true;
-                break;
-            }
-            graph.analysis.settled = true;
+            result.complete = true;
+            break;
         }
     }
     result
@@ -67,9 +63,11 @@ fn matches(graph: &Graph) -> Vec<(usize, Id, Term)> {
     let mut ids: Vec<Id> = graph.classes().map(|c| c.id).collect();
     ids.sort_unstable();
     let mut all = Vec::new();
+    let nodes: Vec<(Id, &Node, bool)> =
+        ids.iter().flat_map(|id| graph[*id].nodes.iter().map(|n| (*id, n, is_hidden(graph, n)))).collect();
     for (at, rule) in RULES.iter().enumerate() {
-        for id in &ids {
-            for node in &graph[*id].nodes {
+        for (id, node, hidden) in &nodes {
+            if at < FORMS || !hidden {
                 let mut found = Vec::new();
                 (rule.find)(graph, node, &mut found);
                 all.extend(found.into_iter().map(|term| (at, *id, term)));

@@ -1,12 +1,14 @@
-//! What a term is but for its sign, and where signs stand.
+//! What a term is but for its sign, and where signs and numbers stand.
 //!
 //! `a - b` and `b - a` are one value and its negative, and which of the two a text has written says nothing. So terms are
 //! compared without their signs, and each value that is computed of others comes the same way round in every text: more
 //! of its terms are added than subtracted, else the first of them is added. A sign goes through products, sums and odd
-//! functions to the first that cannot do without it.
+//! functions to the first that cannot do without it. A number in front of a sum goes the same way: the smallest term of a sum
+//! has none, as one would write it.
 
 use super::extract::Best;
 use super::lang::{Graph, Node, Op, Problem, number};
+use super::terms::rounded;
 use crate::graph::AxisId;
 use crate::ops::{Map, Reduce};
 use arch_grammar::Span;
@@ -38,6 +40,11 @@ pub(super) enum Parity {
     Even,
     /// It gives something else.
     Neither,
+}
+
+/// Whether an operation of a multiple is that multiple of the operation.
+fn is_linear(op: &Op) -> bool {
+    matches!(op, Op::Reduce(Reduce::Sum, _) | Op::Center(_) | Op::Broadcast(_) | Op::Flip(_))
 }
 
 pub(super) fn parity(op: &Op) -> Parity {
@@ -163,11 +170,12 @@ impl Best {
             origins.entry(graph.find(*id)).or_insert(*span);
         }
         let known = FxHashMap::default();
-        let mut settling = Settling { from: graph, best: self, to: Graph::new(problem), origins, known };
+        let to = Graph::new(problem);
+        let mut settling = Settling { from: graph, best: self, to, origins, known, extents: Vec::new() };
         for id in order {
             settling.class(id)?;
         }
-        let results: Option<Vec<Id>> = results.iter().map(|id| settling.exact(*id, 1)).collect();
+        let results: Option<Vec<Id>> = results.iter().map(|id| settling.exact(*id)).collect();
         settling.carries();
         let mut to = settling.to;
         to.rebuild();
@@ -182,37 +190,43 @@ struct Settling<'a> {
     to: Graph,
     /// Where classes were written first.
     origins: FxHashMap<Id, Span>,
-    /// For each class what it is the same as, or the negative of.
-    known: FxHashMap<Id, (Id, i8)>,
+    /// For each class what it is a multiple of, and by which number.
+    known: FxHashMap<Id, (Id, f64)>,
+    /// For each settled class, how many operations its term has, those that are read twice twice.
+    extents: Vec<u64>,
 }
 
+/// A number that is smaller than this share of the terms beside it is there for rounding: its value is no natural scale.
+const SMALL: f64 = 0.01;
+
 impl Settling<'_> {
-    fn of(&self, id: Id) -> Option<(Id, i8)> {
+    fn of(&self, id: Id) -> Option<(Id, f64)> {
         self.known.get(&self.from.find(id)).copied()
     }
 
-    /// A class as it is, times a sign.
-    fn exact(&mut self, id: Id, sign: i8) -> Option<Id> {
-        let (of, own) = self.of(id)?;
-        Some(self.turned(of, own * sign))
+    /// A class as it is.
+    fn exact(&mut self, id: Id) -> Option<Id> {
+        let (of, times) = self.of(id)?;
+        Some(self.multiple(of, times))
     }
 
-    /// A settled class times a sign: a sum is turned term by term.
-    fn turned(&mut self, of: Id, sign: i8) -> Id {
-        if sign > 0 {
+    /// A settled class times a number: a sum is turned term by term.
+    fn multiple(&mut self, of: Id, times: f64) -> Id {
+        if times == 1.0 {
             return of;
         }
-        let node = self.to[of].nodes[0].clone();
         if let Some(value) = number(&self.to, of) {
-            return self.number(-value);
+            return self.number(value * times);
         }
+        // To their readers new carries are leaves.
+        let node = self.to[of].nodes[0].clone();
         match node.op {
-            Op::Sum => {
-                let terms = node.operands.iter().map(|term| self.turned(*term, -1)).collect();
+            Op::Sum if times == -1.0 && !self.to[of].data.sealed => {
+                let terms = node.operands.iter().map(|term| self.multiple(*term, -1.0)).collect();
                 self.add(Op::Sum, terms)
             }
-            Op::Product => self.product(node.operands, -1.0),
-            _ => self.product(vec![of], -1.0),
+            Op::Product if !self.to[of].data.sealed => self.product(node.operands, times),
+            _ => self.product(vec![of], times),
         }
     }
 
@@ -221,6 +235,7 @@ impl Settling<'_> {
         let (numbers, mut factors): (Vec<Id>, Vec<Id>) =
             operands.into_iter().partition(|id| number(&self.to, *id).is_some());
         let value = numbers.iter().filter_map(|id| number(&self.to, *id)).product::<f64>() * times;
+        let value = rounded(value);
         if value != 1.0 || factors.is_empty() {
             factors.push(self.number(value));
         }
@@ -237,70 +252,115 @@ impl Settling<'_> {
     }
 
     fn add(&mut self, op: Op, operands: Vec<Id>) -> Id {
-        self.to.add(Node::new(op, operands))
+        let extents = operands.iter().map(|id| self.extent(*id));
+        let extent = extents.fold(1, u64::saturating_add);
+        let id = self.to.add(Node::new(op, operands));
+        let at = usize::from(id);
+        self.extents.resize(self.extents.len().max(at + 1), extent);
+        id
+    }
+
+    fn extent(&self, id: Id) -> u64 {
+        self.extents[usize::from(id)]
     }
 
     /// Writes the term of a class whose operands are known.
     fn class(&mut self, id: Id) -> Option<()> {
         let id = self.from.find(id);
         let node = self.best.node(self.from, id)?.clone();
-        let (mut of, sign) = match &node.op {
+        self.to.analysis.origin = self.origins.get(&id).copied().unwrap_or_default();
+        let (mut of, mut times) = match &node.op {
             Op::Number(_) => {
                 let value = number(self.from, id)?;
-                (self.number(value.abs()), if value < 0.0 { -1 } else { 1 })
+                (self.number(value.abs()), value.signum())
             }
             Op::Product => {
-                let factors: Vec<(Id, i8)> =
-                    node.operands.iter().map(|o| self.of(*o)).collect::<Option<_>>()?;
-                let sign = factors.iter().map(|f| f.1).product();
-                (self.product(factors.into_iter().map(|f| f.0).collect(), 1.0), sign)
+                let all: Vec<(Id, f64)> = node.operands.iter().map(|o| self.of(*o)).collect::<Option<_>>()?;
+                let of_number = |f: &(Id, f64)| number(&self.to, f.0).unwrap_or(1.0) * f.1;
+                let times = rounded(all.iter().map(of_number).product());
+                let factors = all.into_iter().map(|f| f.0).filter(|of| number(&self.to, *of).is_none());
+                let factors = factors.collect();
+                (self.product(factors, 1.0), times)
             }
             Op::Sum => self.sum(&node)?,
+            Op::Power(halves) => self.power(*halves, node.operands[0])?,
             op => match (parity(op), node.operands.as_slice()) {
                 (Parity::Odd, [one]) => {
-                    let (of, sign) = self.of(*one)?;
-                    (self.add(op.clone(), vec![of]), sign)
+                    let (of, times) = self.of(*one)?;
+                    if is_linear(op) {
+                        (self.add(op.clone(), vec![of]), times)
+                    } else {
+                        let of = self.multiple(of, times.abs());
+                        (self.add(op.clone(), vec![of]), times.signum())
+                    }
                 }
                 (Parity::Even, [one]) => {
-                    let (of, _) = self.of(*one)?;
-                    (self.add(op.clone(), vec![of]), 1)
+                    let (of, times) = self.of(*one)?;
+                    let of = self.multiple(of, times.abs());
+                    (self.add(op.clone(), vec![of]), 1.0)
                 }
                 (_, operands) => {
-                    let operands = operands.iter().map(|o| self.exact(*o, 1)).collect::<Option<_>>()?;
-                    (self.add(op.clone(), operands), 1)
+                    let operands = operands.iter().map(|o| self.exact(*o)).collect::<Option<_>>()?;
+                    (self.add(op.clone(), operands), 1.0)
                 }
             },
         };
         let is_new = |n: &&Node| self.from.analysis.carry(n).is_some_and(|carry| carry.after);
         let leaf = self.from[id].nodes.iter().find(is_new).filter(|leaf| **leaf != node).cloned();
-        let mut sign = sign;
         if let Some(leaf) = leaf {
             // To their readers new carries are leaves, which have no sign.
-            let made = self.turned(of, sign);
-            (of, sign) = (self.to.add(leaf), 1);
+            let made = self.multiple(of, times);
+            (of, times) = (self.add(leaf.op, leaf.operands), 1.0);
             self.to.union(of, made);
         }
         let origin = self.origins.get(&id).map(|span| (of, *span));
         self.to.analysis.origins.extend(origin);
-        self.known.insert(id, (of, sign));
+        self.known.insert(id, (of, times));
         Some(())
     }
 
-    /// A sum the way round that its terms tell; where they do not, as it stands unless it is there the other way round.
-    fn sum(&mut self, node: &Node) -> Option<(Id, i8)> {
-        let terms: Vec<(Id, i8)> = node.operands.iter().map(|o| self.of(*o)).collect::<Option<_>>()?;
+    /// The size of the number among some terms.
+    fn constant(&self, terms: &[(Id, f64)]) -> Option<f64> {
+        terms.iter().find_map(|(of, times)| number(&self.to, *of).map(|value| (value * times).abs()))
+    }
+
+    fn is_product(&self, id: Id) -> bool {
+        self.to[id].nodes.iter().any(|n| n.op == Op::Product)
+    }
+
+    /// A power of a multiple is a multiple of a power; but no root is taken of what is negative.
+    fn power(&mut self, halves: i16, base: Id) -> Option<(Id, f64)> {
+        let (of, times) = self.of(base)?;
+        let is_root = halves % 2 != 0;
+        let of = if is_root && times < 0.0 { self.multiple(of, -1.0) } else { of };
+        let size = times.abs().powf(f64::from(halves) / 2.0);
+        let sign = if is_root || halves % 4 == 0 { 1.0 } else { times.signum() };
+        Some((self.add(Op::Power(halves), vec![of]), sign * size))
+    }
+
+    /// A sum the way round that its terms tell; where they do not, as it stands unless it is there the other way round. Its
+    /// smallest term has no number: `2 * bias + x * y` is twice `bias + x * y / 2`.
+    fn sum(&mut self, node: &Node) -> Option<(Id, f64)> {
+        let terms: Vec<(Id, f64)> = node.operands.iter().map(|o| self.of(*o)).collect::<Option<_>>()?;
         let keys: Vec<Signed> =
             node.operands.iter().map(|o| self.best.sign(self.from, *o)).collect::<Option<_>>()?;
-        let mut way = |sign: i8| -> Vec<Id> {
-            terms.iter().map(|(term, own)| self.turned(*term, own * sign)).collect()
+        let values = terms.iter().zip(&keys).filter(|(term, _)| number(&self.to, term.0).is_none());
+        let smallest = values.min_by_key(|(term, signed)| (self.extent(term.0), signed.key));
+        let size = smallest.map_or(1.0, |((of, times), _)| match self.constant(&terms) {
+            // Beside a product a number is one multiplication less: `1 + 2 * x * y` stays as it is.
+            Some(constant) if self.is_product(*of) && constant >= SMALL * times.abs() => constant,
+            _ => times.abs(),
+        });
+        let mut way = |sign: f64| -> Vec<Id> {
+            terms.iter().map(|(term, own)| self.multiple(*term, rounded(own * sign / size))).collect()
         };
-        let (plain, turned) = (way(1), way(-1));
+        let (plain, turned) = (way(1.0), way(-1.0));
         let sign = match orientation(&keys) {
-            0 if self.to.lookup(Node::new(Op::Sum, turned.clone())).is_some() => -1,
-            0 => 1,
-            known => known,
+            0 if self.to.lookup(Node::new(Op::Sum, turned.clone())).is_some() => -1.0,
+            0 => 1.0,
+            known => f64::from(known),
         };
-        Some((self.add(Op::Sum, if sign > 0 { plain } else { turned }), sign))
+        Some((self.add(Op::Sum, if sign > 0.0 { plain } else { turned }), sign * size))
     }
 
     /// Says where the carries of scans are.
@@ -308,7 +368,7 @@ impl Settling<'_> {
         let mut scans = self.from.analysis.scans.clone();
         for carry in scans.iter_mut().flat_map(|scan| &mut scan.carries) {
             for id in [&mut carry.init, &mut carry.before, &mut carry.after] {
-                if let Some(settled) = self.exact(*id, 1) {
+                if let Some(settled) = self.exact(*id) {
                     *id = settled;
                 }
             }

@@ -2,6 +2,7 @@
 //! powers of one base and numbers are settled here, so that no rule has to speak of them.
 
 use super::lang::{Graph, Node, Op, axes, axes_of, number};
+use super::rules::algebra::is_nested;
 use crate::graph::AxisId;
 use crate::ops::{Map, Reduce};
 use egg::Id;
@@ -11,8 +12,6 @@ use std::collections::BTreeMap;
 pub(super) enum Term {
     Class(Id),
     Node(Op, Vec<Term>),
-    /// A node as it stands, not settled: a sum although most of it is subtracted.
-    Plain(Op, Vec<Term>),
 }
 
 impl Term {
@@ -29,21 +28,13 @@ impl Term {
     }
 }
 
-/// Puts a term into the e-graph; `made` collects the classes of its inner nodes.
-pub(super) fn build(graph: &mut Graph, term: &Term, made: &mut Vec<Id>) -> Id {
+/// Puts a term into the e-graph.
+pub(super) fn build(graph: &mut Graph, term: &Term) -> Id {
     match term {
         Term::Class(id) => *id,
         Term::Node(op, operands) => {
-            let operands = operands.iter().map(|t| build(graph, t, made)).collect();
-            let id = make(graph, op.clone(), operands);
-            made.push(id);
-            id
-        }
-        Term::Plain(op, operands) => {
-            let operands = operands.iter().map(|t| build(graph, t, made)).collect();
-            let id = graph.add(Node::new(op.clone(), operands));
-            made.push(id);
-            id
+            let operands = operands.iter().map(|t| build(graph, t)).collect();
+            make(graph, op.clone(), operands)
         }
     }
 }
@@ -85,6 +76,8 @@ fn mapped(graph: &mut Graph, op: Op, operands: Vec<Id>) -> Id {
 /// A number, known by what it is to twelve digits and computed with as it is: rounding that piles up would tell two ways
 /// to compute it apart.
 fn add_number(graph: &mut Graph, value: f64) -> Id {
+    // There is one zero.
+    let value = if value == 0.0 { 0.0 } else { value };
     let short = short(value);
     let before = graph.number_of_classes();
     let known = short.unwrap_or_else(|| decimal(value, 12));
@@ -96,7 +89,7 @@ fn add_number(graph: &mut Graph, value: f64) -> Id {
 }
 
 /// The number that a class is everywhere.
-fn uniform(graph: &Graph, id: Id) -> Option<f64> {
+pub(super) fn uniform(graph: &Graph, id: Id) -> Option<f64> {
     number(graph, narrow(graph, id))
 }
 
@@ -156,33 +149,62 @@ fn product(graph: &mut Graph, operands: Vec<Id>) -> Id {
     arithmetic(graph, narrow_product, operands)
 }
 
-fn narrow_sum(graph: &mut Graph, operands: Vec<Id>) -> Id {
-    let mut constant = 0.0;
-    let mut alike: BTreeMap<Vec<Id>, (f64, Vec<Id>)> = BTreeMap::new();
-    let mut open: Vec<(f64, Id)> = operands.into_iter().rev().map(|id| (1.0, id)).collect();
-    while let Some((times, id)) = open.pop() {
-        if let Some(value) = number(graph, id) {
-            constant += times * value;
-            continue;
+/// The terms of a sum: numbers times factors, each of them once, and a number.
+type Terms = (Vec<(f64, Vec<Id>)>, f64);
+
+fn like_terms(graph: &Graph, operands: &[Id]) -> Terms {
+    let mut like = LikeTerms { graph, alike: BTreeMap::new(), constant: 0.0, within: Vec::new() };
+    operands.iter().for_each(|id| like.add(1.0, graph.find(*id)));
+    let kept = like.alike.into_iter().filter(|term| term.1 != 0.0).map(|(key, factor)| (factor, key));
+    (kept.collect(), like.constant)
+}
+
+struct LikeTerms<'a> {
+    graph: &'a Graph,
+    alike: BTreeMap<Vec<Id>, f64>,
+    constant: f64,
+    /// The sums that are being taken apart: one that is a term of itself stays whole.
+    within: Vec<Id>,
+}
+
+impl LikeTerms<'_> {
+    fn add(&mut self, times: f64, id: Id) {
+        if let Some(value) = number(self.graph, id) {
+            self.constant += times * value;
+            return;
         }
-        let scaled = graph[id].nodes.iter().find_map(|n| scaled_product(graph, n));
-        let (key, factor) = scaled.unwrap_or_else(|| (vec![id], 1.0));
+        let (key, factor) = scaled_factors(self.graph, id);
         // A multiple of a sum is a sum of multiples, so that like terms meet.
-        let inner = if let [one] = key.as_slice() { only(graph, *one) } else { None };
-        if let Some(inner) = inner.filter(|inner| inner.op == Op::Sum) {
-            open.extend(inner.operands.iter().map(|term| (times * factor, graph.find(*term))));
-            continue;
+        if let [one] = key.as_slice()
+            && let Some(Node { op: Op::Sum, operands }) = only(self.graph, *one)
+            && !self.within.contains(one)
+        {
+            self.within.push(*one);
+            operands.iter().for_each(|term| self.add(times * factor, self.graph.find(*term)));
+            self.within.pop();
+            return;
         }
-        let entry = alike.entry(key).or_insert((0.0, Vec::new()));
-        entry.0 += times * factor;
-        entry.1.push(id);
+        *self.alike.entry(key).or_default() += times * factor;
     }
-    let mut kept: Vec<(f64, Vec<Id>)> = Vec::new();
-    for (key, (factor, _)) in alike {
-        if factor != 0.0 {
-            kept.push((factor, key));
-        }
-    }
+}
+
+/// A class as factors and a number, the same factors for all its multiples: the first of its products.
+fn scaled_factors(graph: &Graph, id: Id) -> (Vec<Id>, f64) {
+    let is_product = |id: Id| graph[id].nodes.iter().any(|n| n.op == Op::Product);
+    let products = graph[id].nodes.iter().filter(|n| n.op == Op::Product && !is_nested(graph, n));
+    let factors = products.map(|n| factors_of(graph, n));
+    let flat = factors.filter(|(key, _)| !matches!(key.as_slice(), [one] if is_product(*one)));
+    flat.min_by(|a, b| a.0.cmp(&b.0)).unwrap_or_else(|| (vec![id], 1.0))
+}
+
+/// What is taken out of a sum for its terms to be the same in all its multiples.
+pub(super) fn times_of_sum(graph: &Graph, sum: &Node) -> f64 {
+    let (terms, constant) = like_terms(graph, &sum.operands);
+    rounded(common_factor(&terms, constant))
+}
+
+fn narrow_sum(graph: &mut Graph, operands: Vec<Id>) -> Id {
+    let (kept, constant) = like_terms(graph, &operands);
     let common = common_factor(&kept, constant);
     let mut ids: Vec<Id> = Vec::with_capacity(kept.len() + 1);
     for (factor, key) in kept {
@@ -200,16 +222,17 @@ fn narrow_sum(graph: &mut Graph, operands: Vec<Id>) -> Id {
     product(graph, vec![sum, common])
 }
 
-/// What is taken out of a sum of multiples: the factor that all have, so that `2 * a - 2 * b` and `2 * (a - b)`
-/// are one, and the sign if most terms have it.
+/// What is taken out of a sum of multiples: the largest factor, so that `2 * a - b` and `6 * a - 3 * b` are multiples of one
+/// sum, with the sign of its number or else of its first term, so that `a - b` and `b - a` are. Which term is the first
+/// says nothing of the text: signs come to their places when the terms are chosen.
 fn common_factor(terms: &[(f64, Vec<Id>)], constant: f64) -> f64 {
-    let factors: Vec<f64> = terms.iter().map(|t| t.0).chain((constant != 0.0).then_some(constant)).collect();
-    let first = factors.first().map_or(1.0, |f| f.abs());
-    if factors.len() < 2 || first == 0.0 || factors.iter().any(|f| rounded(f.abs()) != rounded(first)) {
+    let factors = terms.iter().map(|t| t.0).chain((constant != 0.0).then_some(constant));
+    let largest = factors.clone().fold(0.0, |largest: f64, f| largest.max(f.abs()));
+    if factors.count() < 2 || !largest.is_normal() {
         return 1.0;
     }
-    let negative = factors.iter().filter(|f| **f < 0.0).count();
-    if 2 * negative > factors.len() { -first } else { first }
+    let first = if constant == 0.0 { terms.first().map_or(1.0, |t| t.0) } else { constant };
+    largest.copysign(first)
 }
 
 /// A number however it was computed: what is within rounding of a short decimal, of one over one, or of a root of
@@ -256,15 +279,11 @@ fn decimal(value: f64, digits: i32) -> f64 {
 }
 
 /// The factors of a product beside its number, and the number.
-fn scaled_product(graph: &Graph, node: &Node) -> Option<(Vec<Id>, f64)> {
-    if node.op != Op::Product {
-        return None;
-    }
-    let value = node.operands.iter().find_map(|id| number(graph, *id))?;
-    let rest = node.operands.iter().filter(|id| number(graph, **id).is_none());
-    let mut rest: Vec<Id> = rest.map(|id| graph.find(*id)).collect();
+fn factors_of(graph: &Graph, product: &Node) -> (Vec<Id>, f64) {
+    let (numbers, mut rest): (Vec<Id>, Vec<Id>) =
+        product.operands.iter().map(|id| graph.find(*id)).partition(|id| number(graph, *id).is_some());
     rest.sort_unstable();
-    Some((rest, value))
+    (rest, numbers.into_iter().filter_map(|id| number(graph, id)).product())
 }
 
 fn narrow_product(graph: &mut Graph, operands: Vec<Id>) -> Id {

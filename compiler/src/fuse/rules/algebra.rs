@@ -1,9 +1,8 @@
 //! Sums and products.
 
-use super::super::lang::{Graph, Node, Op, has_any, number};
-use super::super::terms::{Term, negated, splits};
-use super::{Rule, multiples, nodes, terms_of, times, with, without};
-use crate::graph::AxisId;
+use super::super::lang::{Graph, Node, Op, number};
+use super::super::terms::{Term, splits, times_of_sum, uniform};
+use super::{Rule, multiples, nodes, terms_of, with, without};
 use egg::Id;
 use std::collections::BTreeMap;
 
@@ -23,13 +22,9 @@ fn flatten(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
     for (at, operand) in node.operands.iter().enumerate() {
         let multiples = if node.op == Op::Sum { multiples(graph, *operand) } else { vec![(1.0, *operand)] };
+        let before = found.len();
         for (factor, of) in multiples {
-            for inner in nodes(graph, of, |op| *op == node.op) {
-                // A class that is a sum of itself and of something that is zero would go round and round.
-                let is_loop = inner.operands.iter().any(|id| graph.find(*id) == graph.find(of));
-                if is_loop || node.operands.len() + inner.operands.len() > LONGEST + 1 {
-                    continue;
-                }
+            for inner in nodes(graph, of, |op| *op == node.op).filter(|inner| fits(graph, node, of, inner)) {
                 let scaled = |id: &Id| match factor == 1.0 {
                     true => Term::Class(*id),
                     false => Term::Node(Op::Product, vec![Term::number(factor), Term::Class(*id)]),
@@ -41,67 +36,70 @@ fn flatten(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
                 ));
             }
         }
-    }
-}
-
-pub(super) const MINUS: Rule = Rule {
-    name: "minus",
-    algebra: "-x * (a - b) = x * (b - a)",
-    guard: "half of the terms are subtracted",
-    find: minus,
-};
-
-fn minus(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
-    if node.op != Op::Product {
-        return;
-    }
-    let negative = |id: &Id| number(graph, *id).filter(|k| *k < 0.0);
-    let Some((at, factor)) =
-        node.operands.iter().enumerate().find_map(|(at, id)| negative(id).map(|k| (at, k)))
-    else {
-        return;
-    };
-    for (place, operand) in node.operands.iter().enumerate() {
-        for sum in nodes(graph, *operand, |op| *op == Op::Sum) {
-            let is_subtracted =
-                |id: &&Id| multiples(graph, **id).iter().any(|m| m.0 < 0.0) || negative(id).is_some();
-            if 2 * sum.operands.iter().filter(is_subtracted).count() != sum.operands.len() {
-                continue;
-            }
-            let turned = |id: &Id| Term::Node(Op::Product, vec![Term::number(-1.0), Term::Class(*id)]);
-            let turned = Term::Node(Op::Sum, sum.operands.iter().map(turned).collect());
-            let rest = without(node, &[at, place]).into_iter().map(Term::Class);
-            let factors = rest.chain([Term::number(-factor), turned]).collect();
-            found.push(Term::Node(Op::Product, factors));
-        }
-    }
-}
-
-pub(super) const TURN: Rule = Rule {
-    name: "difference",
-    algebra: "a - b = -(b - a)",
-    guard: "half of the terms can be subtracted, and no other rule has another way to say the sum",
-    find: |graph, node, found| {
-        if node.op != Op::Sum || !graph.analysis.settled {
+        // One operand after the other: what this gives is flattened further.
+        if found.len() > before {
             return;
         }
-        let is_subtracted = |id: &&Id| {
-            let is_opposite = |id: &Id| is_negative(graph, *id, false);
-            let by_factor = |n: &Node| {
-                super::scaled_by(graph, n).is_some_and(|k| k < 0.0) && !n.operands.iter().any(is_opposite)
-            };
-            number(graph, **id).is_some_and(|k| k < 0.0) || graph[**id].nodes.iter().any(by_factor)
-        };
-        let is_said_once =
-            |class: Id| graph[class].nodes.iter().all(|n| n.op == Op::Sum || negated(graph, n).is_some());
-        let subtracted = node.operands.iter().filter(is_subtracted).count();
-        if 2 * subtracted >= node.operands.len() && graph.lookup(node.clone()).is_some_and(is_said_once) {
-            let terms = node.operands.iter().map(|id| times(-1.0, *id)).collect();
-            let turned = Term::Plain(Op::Sum, terms);
-            found.push(Term::Plain(Op::Product, vec![Term::number(-1.0), turned]));
+    }
+}
+
+/// Whether the operands of a sum or product can stand in the place of their class in another. A class that is a sum of
+/// itself and of something that is zero would go round and round.
+fn fits(graph: &Graph, node: &Node, of: Id, inner: &Node) -> bool {
+    let is_loop = inner.operands.iter().any(|id| graph.find(*id) == graph.find(of));
+    !is_loop && node.operands.len() + inner.operands.len() <= LONGEST + 1
+}
+
+/// Whether a sum or product has a flat form, which says all that it says: one of its operands is nothing but sums and
+/// products, and can be taken apart.
+pub(in crate::fuse) fn is_nested(graph: &Graph, node: &Node) -> bool {
+    let is_plain = |id: &Id| graph[*id].nodes.iter().all(|n| matches!(n.op, Op::Sum | Op::Product));
+    let goes_in = |id: &Id| {
+        let mut same = super::all_nodes(graph, *id, |op| *op == node.op);
+        same.any(|inner| fits(graph, node, *id, inner)) && is_plain(id)
+    };
+    matches!(node.op, Op::Sum | Op::Product)
+        && super::scaled(graph, node).is_none()
+        && node.operands.iter().any(goes_in)
+}
+
+pub(super) const MULTIPLE: Rule = Rule {
+    name: "multiple of a sum",
+    algebra: "k * x + l * y = k * (x + (l / k) * y)",
+    guard: "k and l are numbers, and l is no larger than k",
+    find: |graph, node, found| {
+        if node.op == Op::Sum && times_of_sum(graph, node) != 1.0 {
+            found.push(Term::sum(node.operands.iter().copied()));
         }
     },
 };
+
+/// Whether a sum is a multiple of one that is looked into in its place.
+pub(in crate::fuse) fn is_uneven(graph: &Graph, node: &Node) -> bool {
+    let is_even = |sum: &Node| sum.op == Op::Sum && times_of_sum(graph, sum) == 1.0;
+    let is_shown = |(_, of): (f64, Id)| graph[of].nodes.iter().any(is_even);
+    let others = |id: Id| graph[id].nodes.iter().filter_map(|n| super::scaled(graph, n));
+    node.op == Op::Sum
+        && !is_even(node)
+        && graph.lookup(node.clone()).is_some_and(|id| others(id).any(is_shown))
+}
+
+pub(super) const ZERO: Rule = Rule {
+    name: "zero",
+    algebra: "x + 0 = x; x * 0 = 0",
+    guard: "",
+    find: |graph, node, found| {
+        if has_zero(graph, node) {
+            found.push(Term::Node(node.op.clone(), node.operands.iter().copied().map(Term::Class).collect()));
+        }
+    },
+};
+
+/// Whether one of several terms or factors has turned out to be zero.
+pub(super) fn has_zero(graph: &Graph, node: &Node) -> bool {
+    matches!(node.op, Op::Sum | Op::Product)
+        && node.operands.iter().any(|id| uniform(graph, *id) == Some(0.0))
+}
 
 pub(super) const POWER: Rule = Rule {
     name: "power of a product",
@@ -118,126 +116,16 @@ fn power(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
 }
 
-/// Whether a power of a class is a product of powers. A sum the other way round is no smaller than the sum.
+/// Whether a power of a class is a product of powers.
 pub(in crate::fuse) fn is_split(graph: &Graph, halves: i16, id: Id) -> bool {
-    splitting(graph, halves, id).any(|n| !is_turned(graph, n))
+    splitting(graph, halves, id).next().is_some()
 }
 
 /// The products in a class whose power is the product of powers.
 fn splitting(graph: &Graph, halves: i16, id: Id) -> impl Iterator<Item = &Node> + '_ {
     let is_loop = move |n: &&Node| n.operands.iter().any(|o| graph.find(*o) == graph.find(id));
     let products = nodes(graph, id, move |op| *op == Op::Product).filter(move |n| !is_loop(n));
-    // A number before a sum that can take it goes into that, and not out of the power.
-    let stays = move |n: &Node| {
-        let of = super::scaled(graph, n).filter(|(k, _)| share(&Op::Power(halves), *k).is_some());
-        of.is_some_and(|(_, of)| graph[of].nodes.iter().any(|sum| is_uneven(graph, sum)))
-    };
-    products.filter(move |n| splits(graph, halves, &n.operands) && !stays(n))
-}
-
-pub(super) const ABSORB: Rule = Rule {
-    name: "absorb a number",
-    algebra: "k * x * (a + l * b) = x * (k * a + k * l * b)",
-    guard: "k is a number; the terms are multiples by different numbers",
-    find: absorb,
-};
-
-fn absorb(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
-    if node.op != Op::Product {
-        return;
-    }
-    let factor = node.operands.iter().enumerate().find_map(|(at, id)| number(graph, *id).map(|k| (at, k)));
-    let Some((at, factor)) = factor else { return };
-    for (place, operand) in node.operands.iter().enumerate() {
-        for sum in nodes(graph, *operand, |op| *op == Op::Sum).filter(|sum| is_uneven(graph, sum)) {
-            let scaled = |id: &Id| Term::Node(Op::Product, vec![Term::number(factor), Term::Class(*id)]);
-            let scaled = Term::Node(Op::Sum, sum.operands.iter().map(scaled).collect());
-            found.push(with(Op::Product, without(node, &[at, place]), scaled));
-        }
-    }
-}
-
-pub(super) const ABSORB_IN_POWER: Rule = Rule {
-    name: "absorb a number in a power",
-    algebra: "k * (a + l * b) ^ n = (k ^ (1 / n) * a + k ^ (1 / n) * l * b) ^ n",
-    guard: "n is -1, or k is positive and n a half; the terms are multiples by different numbers",
-    find: absorb_in_power,
-};
-
-fn absorb_in_power(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
-    if node.op != Op::Product {
-        return;
-    }
-    let factor = node.operands.iter().enumerate().find_map(|(at, id)| number(graph, *id).map(|k| (at, k)));
-    let Some((at, factor)) = factor else { return };
-    for (place, operand) in node.operands.iter().enumerate() {
-        for power in nodes(graph, *operand, |op| matches!(op, Op::Power(_))) {
-            let Some((halves, share)) = share(&power.op, factor) else { continue };
-            for sum in nodes(graph, power.operands[0], |op| *op == Op::Sum).filter(|s| is_uneven(graph, s)) {
-                let scaled = |id: &Id| Term::Node(Op::Product, vec![Term::number(share), Term::Class(*id)]);
-                let scaled = Term::Node(Op::Sum, sum.operands.iter().map(scaled).collect());
-                let power = Term::Node(Op::Power(halves), vec![scaled]);
-                found.push(with(Op::Product, without(node, &[at, place]), power));
-            }
-        }
-    }
-}
-
-/// What a number in front of a power of a sum is within the sum; the numbers of the sum shall stay floats.
-fn share(power: &Op, factor: f64) -> Option<(i16, f64)> {
-    let Op::Power(halves) = *power else { return None };
-    let fits = halves == -2 || (factor > 0.0 && halves % 2 != 0);
-    let share = if halves == -2 { 1.0 / factor } else { factor.powf(2.0 / f64::from(halves)) };
-    (fits && (1e-12..=1e12).contains(&share.abs())).then_some((halves, share))
-}
-
-/// Whether a number goes into a class: it is nothing but sums of different multiples, powers of one, products with
-/// such a factor, and sums of these products.
-pub(in crate::fuse) fn takes(graph: &Graph, id: Id, factor: f64) -> bool {
-    let takes_within = |n: &Node| match n.op {
-        Op::Power(_) => {
-            share(&n.op, factor).is_some() && graph[n.operands[0]].nodes.iter().any(|n| is_uneven(graph, n))
-        }
-        _ => is_uneven(graph, n),
-    };
-    let takes = |id: &Id| graph[*id].nodes.iter().all(|n| takes_within(n) || is_turned(graph, n));
-    let by_factor = |n: &Node| n.op == Op::Product && n.operands.iter().any(takes);
-    let all = || graph[id].nodes.iter().filter(|n| !is_turned(graph, n));
-    let pulled = all().any(by_factor);
-    all().all(|n| takes_within(n) || by_factor(n) || (pulled && matches!(n.op, Op::Reduce(..))))
-}
-
-/// Whether a class is the negative of another, and that in turn is its negative (`either`) or is not.
-fn is_negative(graph: &Graph, id: Id, either: bool) -> bool {
-    let of = |id: Id| graph[id].nodes.iter().filter_map(move |n| negated(graph, n));
-    let is_back = |other: Id| of(other).any(|back| back == graph.find(id));
-    of(id).any(|other| is_back(other) == either)
-}
-
-/// Whether nothing but a sign is free of some axes in a product, before a sum that may as well be said the other way
-/// round: the sign is nothing to be pulled out.
-pub(in crate::fuse) fn is_signed(graph: &Graph, product: &Node, over: &[AxisId]) -> bool {
-    let (inside, outside): (Vec<Id>, Vec<Id>) =
-        product.operands.iter().copied().partition(|id| has_any(graph, *id, over));
-    let is_sign = outside.iter().all(|id| number(graph, *id) == Some(-1.0));
-    is_sign && inside.iter().any(|id| is_negative(graph, *id, true))
-}
-
-/// Whether a product is a sum the other way round.
-pub(in crate::fuse) fn is_turned(graph: &Graph, node: &Node) -> bool {
-    super::scaled(graph, node)
-        .is_some_and(|(k, of)| k == -1.0 && nodes(graph, of, |op| *op == Op::Sum).next().is_some())
-}
-
-/// Whether the terms of a sum are multiples by different numbers.
-pub(in crate::fuse) fn is_uneven(graph: &Graph, sum: &Node) -> bool {
-    let size = |id: &Id| {
-        let scaled = graph[*id].nodes.iter().find_map(|n| super::scaled_by(graph, n));
-        number(graph, *id).or(scaled).map_or(1.0, f64::abs)
-    };
-    let mut sizes = sum.operands.iter().map(size);
-    let first = sizes.next();
-    sum.op == Op::Sum && sizes.any(|s| Some(s) != first)
+    products.filter(move |n| splits(graph, halves, &n.operands))
 }
 
 pub(super) const FACTOR: Rule =

@@ -75,8 +75,8 @@ fn is_complement(graph: &Graph, one: Id, other: Id) -> bool {
 
 pub(super) const UNBLEND: Rule = Rule {
     name: "blend taken apart",
-    algebra: "a + z * (b - a) = (1 - z) * a + z * b",
-    guard: "a is a term of the sum as it is subtracted in the product; at most 8 terms",
+    algebra: "a + z * (b - a) = (1 - z) * a + z * b; a + z * (a - b) = (1 + z) * a - z * b",
+    guard: "in the second form, and where a is a number, z is a sigmoid; at most 8 terms",
     find: unblend,
 };
 
@@ -86,11 +86,18 @@ fn unblend(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     }
     for (at, operand) in node.operands.iter().enumerate() {
         for (z, sum) in times_sums(graph, *operand) {
+            // A number in front of the sum is shared out: what is left is the weight.
+            let times: f64 = z.iter().filter_map(|id| number(graph, *id)).product();
+            let weight = |sign: f64| with(Op::Product, z.clone(), Term::number(sign / times));
+            let is_logistic = z.iter().any(|id| arguments(graph, *id, Map::Sigmoid).next().is_some());
             for (inner, term) in sum.operands.iter().enumerate() {
-                let is_back = |o: &(usize, &Id)| o.0 != at && is_multiple(graph, *term, -1.0, *o.1);
-                for (whole, a) in node.operands.iter().enumerate().filter(is_back) {
-                    let less = Term::Node(Op::Sum, vec![Term::number(1.0), negative(z.clone())]);
-                    let one = Term::Node(Op::Product, vec![Term::Class(*a), less]);
+                for (whole, a) in node.operands.iter().enumerate().filter(|o| o.0 != at) {
+                    let is_plain = is_logistic || number(graph, *a).is_none();
+                    let signs = if is_logistic { &[-1.0, 1.0][..] } else { &[-1.0] };
+                    let is_back = |sign: &&f64| is_plain && is_multiple(graph, *term, **sign / times, *a);
+                    let Some(sign) = signs.iter().find(is_back) else { continue };
+                    let rest = Term::Node(Op::Sum, vec![Term::number(1.0), weight(*sign)]);
+                    let one = Term::Node(Op::Product, vec![Term::Class(*a), rest]);
                     let other = with(Op::Product, z.clone(), Term::sum(without(sum, &[inner])));
                     found.push(sum_of(without(node, &[at, whole]), [one, other]));
                 }

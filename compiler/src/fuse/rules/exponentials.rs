@@ -1,8 +1,8 @@
 //! Exponentials and logarithms: each product of exponentials is one, and none overflows where the text did not.
 
 use super::super::lang::{Graph, Node, Op, axes_of, number};
-use super::super::terms::Term;
-use super::{Rule, map, multiples, nodes, scaled, terms_of, times, with, without};
+use super::super::terms::{Term, rounded};
+use super::{Rule, map, multiples, near, nodes, sums_of, terms_of, times, with, without};
 use crate::graph::AxisId;
 use crate::ops::{Map, Reduce};
 use egg::Id;
@@ -34,7 +34,7 @@ pub(super) fn difference(a: (Option<Id>, f64), b: (Option<Id>, f64)) -> Term {
 
 /// A number as halves, if it is that many.
 fn halves(k: f64) -> Option<i16> {
-    let twice = k * 2.0;
+    let twice = rounded(k * 2.0);
     (twice.fract() == 0.0 && twice != 0.0 && twice.abs() <= 16.0).then_some(twice as i16)
 }
 
@@ -134,18 +134,22 @@ pub(super) const OF_LOGARITHM: Rule = Rule {
 pub(super) const OF_SUM: Rule = Rule {
     name: "exponential of a sum with a logarithm",
     algebra: "exp(y + k * log(x)) = x ^ k * exp(y)",
-    guard: "2 * k is whole; x is a sum, product or power of exponentials and positive numbers",
+    guard: "2 * k is whole; y is a number, or x is a sum, product or power of exponentials and positive numbers",
     find: |graph, node, found| {
         if node.op != Op::Map(Map::Exp) {
             return;
         }
-        for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
+        for (times, sum) in sums_of(graph, node.operands[0]) {
             for (at, operand) in sum.operands.iter().enumerate() {
                 for (k, of) in multiples(graph, *operand) {
-                    let Some(halves) = halves(k) else { continue };
-                    for x in arguments(graph, of, Map::Log).filter(|x| is_positive(graph, *x)) {
+                    let Some(halves) = halves(k * times) else { continue };
+                    let rest = without(sum, &[at]);
+                    let is_number = rest.iter().all(|id| number(graph, *id).is_some());
+                    for x in arguments(graph, of, Map::Log).filter(|x| is_number || is_positive(graph, *x)) {
                         let power = Term::Node(Op::Power(halves), vec![Term::Class(x)]);
-                        let rest = map(Map::Exp, Term::sum(without(sum, &[at])));
+                        let rest =
+                            Term::Node(Op::Product, vec![Term::number(times), Term::sum(rest.clone())]);
+                        let rest = map(Map::Exp, rest);
                         found.push(Term::Node(Op::Product, vec![power, rest]));
                     }
                 }
@@ -165,6 +169,21 @@ pub(super) const LOGARITHM: Rule = Rule {
         for (x, shift) in exponents(graph, node.operands[0]) {
             let Some(x) = x else { continue };
             found.push(Term::Node(Op::Sum, vec![Term::Class(x), Term::number(shift)]));
+        }
+    },
+};
+
+pub(super) const LOGARITHM_OF_MULTIPLE: Rule = Rule {
+    name: "logarithm of a multiple",
+    algebra: "log(k * x) = log(x) + log(k)",
+    guard: "k is a positive number",
+    find: |graph, node, found| {
+        if node.op != Op::Map(Map::Log) {
+            return;
+        }
+        for (k, x) in multiples(graph, node.operands[0]).into_iter().filter(|m| m.0 > 0.0 && m.0 != 1.0) {
+            let log = map(Map::Log, Term::Class(x));
+            found.push(Term::Node(Op::Sum, vec![log, Term::number(k.ln())]));
         }
     },
 };
@@ -219,16 +238,16 @@ fn softmax(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     if node.op != Op::Map(Map::Exp) {
         return;
     }
-    for sum in nodes(graph, node.operands[0], |op| *op == Op::Sum) {
+    for (k, sum) in sums_of(graph, node.operands[0]) {
         for (at, operand) in sum.operands.iter().enumerate() {
-            let subtracted = nodes(graph, *operand, |op| *op == Op::Product);
-            let subtracted = subtracted.filter_map(|n| scaled(graph, n)).filter(|(k, _)| *k == -1.0);
+            let subtracted =
+                multiples(graph, *operand).into_iter().filter(|(times, _)| near(k * times, -1.0));
             let sums: Vec<Id> = subtracted.flat_map(|(_, of)| arguments(graph, of, Map::Log)).collect();
             for of in sums {
                 for inner in nodes(graph, of, |op| matches!(op, Op::Reduce(Reduce::Sum, _))) {
                     let Op::Reduce(_, over) = &inner.op else { continue };
                     for x in arguments(graph, inner.operands[0], Map::Exp) {
-                        let rest = terms_of(graph, sum, &[at], x, 1.0);
+                        let rest = terms_of(graph, sum, &[at], x, 1.0 / k);
                         if rest.is_some_and(|rest| rest.len() + 1 == sum.operands.len()) {
                             found.push(Term::Node(Op::Softmax(over.clone()), vec![Term::Class(x)]));
                         }

@@ -1,7 +1,8 @@
 //! The rules of the canon e-graph: one table. A rule gives terms that equal a node; the smaller one wins.
 //!
 //! A rule goes one way, and its right side is the smaller by the measure of `extract`, or there is a rule for the way back
-//! (`blends`) and the measure decides: so the canonical spelling does not depend on what a text happened to contain. Forbidden, because f32 is no field: taking
+//! (`blends`, `sums`) and the measure decides: so the canonical spelling does not depend on what a text happened to
+//! contain. Forbidden, because f32 is no field: taking
 //! `center` apart (its moments cancel), distributing a sum into a matrix product, `exp(a + b)` into two.
 
 pub(super) mod algebra;
@@ -30,14 +31,15 @@ pub(super) struct Rule {
     pub find: fn(&Graph, &Node, &mut Vec<Term>),
 }
 
+/// How many rules, the first of all, bring nodes into the form that the others look at.
+pub(super) const FORMS: usize = 3;
+
 /// All rules, in the order in which they are tried.
 pub(super) static RULES: &[Rule] = &[
     algebra::FLATTEN,
-    algebra::MINUS,
-    algebra::TURN,
+    algebra::MULTIPLE,
+    algebra::ZERO,
     algebra::POWER,
-    algebra::ABSORB,
-    algebra::ABSORB_IN_POWER,
     algebra::FACTOR,
     algebra::FACTOR_SUM,
     blends::BLEND,
@@ -58,6 +60,7 @@ pub(super) static RULES: &[Rule] = &[
     exponentials::OF_LOGARITHM,
     exponentials::OF_SUM,
     exponentials::LOGARITHM,
+    exponentials::LOGARITHM_OF_MULTIPLE,
     exponentials::LOGARITHM_OF_POWER,
     exponentials::SUM,
     exponentials::OF_SOFTPLUS,
@@ -85,7 +88,22 @@ pub(super) static RULES: &[Rule] = &[
 ];
 
 /// The nodes of a class with one operation. A new carry is a leaf to those who read it.
+/// What there is a better form of is left to that.
 fn nodes<'a>(graph: &'a Graph, id: Id, is: impl Fn(&Op) -> bool + 'a) -> impl Iterator<Item = &'a Node> + 'a {
+    all_nodes(graph, id, is).filter(move |n| !is_hidden(graph, n))
+}
+
+/// Whether a node is looked at by those rules alone that bring nodes into their form, the first [`FORMS`] of the table.
+pub(super) fn is_hidden(graph: &Graph, node: &Node) -> bool {
+    algebra::is_nested(graph, node) || algebra::is_uneven(graph, node) || algebra::has_zero(graph, node)
+}
+
+/// The same with those that there is a better form of.
+fn all_nodes<'a>(
+    graph: &'a Graph,
+    id: Id,
+    is: impl Fn(&Op) -> bool + 'a,
+) -> impl Iterator<Item = &'a Node> + 'a {
     graph[id].nodes.iter().filter(move |n| is(&n.op) && !graph[id].data.sealed)
 }
 
@@ -115,18 +133,16 @@ fn scaled(graph: &Graph, node: &Node) -> Option<(f64, Id)> {
     }
 }
 
-/// The number in a product.
-fn scaled_by(graph: &Graph, node: &Node) -> Option<f64> {
-    if node.op != Op::Product {
-        return None;
-    }
-    node.operands.iter().find_map(|id| number(graph, *id))
-}
-
 /// A class as numbers times classes: itself, and every product of a number and one class in it.
 fn multiples(graph: &Graph, id: Id) -> Vec<(f64, Id)> {
-    let products = nodes(graph, id, |op| *op == Op::Product).filter_map(|n| scaled(graph, n));
+    let products = all_nodes(graph, id, |op| *op == Op::Product).filter_map(|n| scaled(graph, n));
     [(1.0, graph.find(id))].into_iter().chain(products).collect()
+}
+
+/// A class as numbers times sums.
+fn sums_of(graph: &Graph, id: Id) -> impl Iterator<Item = (f64, &Node)> {
+    let all = multiples(graph, id).into_iter();
+    all.flat_map(move |(k, of)| nodes(graph, of, |op| *op == Op::Sum).map(move |sum| (k, sum)))
 }
 
 /// Whether two numbers are equal but for rounding of f64 arithmetic on literals.
@@ -154,10 +170,10 @@ fn is_scaled(graph: &Graph, id: Id, factor: f64, of: Id) -> bool {
 
 /// Whether a class is a number times another, term by term if both are sums.
 fn is_multiple(graph: &Graph, id: Id, factor: f64, of: Id) -> bool {
-    let whole = |sum: &Node| {
-        terms_of(graph, sum, &[], of, factor).is_some_and(|places| places.len() == sum.operands.len())
+    let whole = |(k, sum): (f64, &Node)| {
+        terms_of(graph, sum, &[], of, factor / k).is_some_and(|places| places.len() == sum.operands.len())
     };
-    is_scaled(graph, id, factor, of) || nodes(graph, id, |op| *op == Op::Sum).any(whole)
+    is_scaled(graph, id, factor, of) || sums_of(graph, id).any(whole)
 }
 
 /// The places of those terms of a sum that together are a number times a class; others than some.

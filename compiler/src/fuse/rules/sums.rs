@@ -2,7 +2,7 @@
 
 use super::super::lang::{Axes, Graph, Node, Op, axes_of, has_any, number};
 use super::super::terms::Term;
-use super::algebra::{factors, is_signed};
+use super::algebra::factors;
 use super::{Rule, nodes};
 use crate::graph::AxisId;
 use crate::ops::Reduce;
@@ -18,9 +18,6 @@ pub(super) const PULL: Rule = Rule {
 fn pull(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
     let Op::Reduce(Reduce::Sum, over) = &node.op else { return };
     for product in nodes(graph, node.operands[0], |op| *op == Op::Product) {
-        if is_signed(graph, product, over) {
-            continue;
-        }
         let (inside, outside): (Vec<Id>, Vec<Id>) =
             product.operands.iter().copied().partition(|id| has_any(graph, *id, over));
         if !inside.is_empty() && !outside.is_empty() && has_all(graph, &inside, over) {

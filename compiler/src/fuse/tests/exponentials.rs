@@ -103,6 +103,17 @@ fn exponentials() -> Vec<Sample> {
             beyond: None,
         },
         Sample {
+            rule: "logarithm of a multiple",
+            left: |f| {
+                let x = f.input("x");
+                let x = f.map(Map::Exp, &[x]);
+                let x = f.plus(1.0, x);
+                let x = f.times(3.0, x);
+                f.map(Map::Log, &[x])
+            },
+            beyond: None,
+        },
+        Sample {
             rule: "logarithm of a power",
             left: |f| {
                 let x = f.input("x");
