@@ -542,3 +542,20 @@ fn guards_are_needed() {
         assert!(apart(&result(&module, function), &result(&other, claim)) > 1e-3, "`{}`", sample.rule);
     }
 }
+
+/// The sum is said with its smallest term plain, and its power makes up for it.
+#[test]
+fn a_power_of_a_multiple_keeps_its_value() {
+    let (mut module, function) = module_of(|f| {
+        let (x, y, c) = (f.input("x"), f.input("y"), f.input("c"));
+        let p = f.mul(x, y);
+        let p = f.times(3.0, p);
+        let s = f.add(c, p);
+        let square = f.mul(s, s);
+        f.mul(square, s)
+    });
+    let before = result(&module, function);
+    let (spelled, _) = super::canonical(&mut module, function).expect("it has a spelling");
+    let worst = apart(&before, &result(&module, spelled));
+    assert!(worst < 1e-9, "wrong by {worst:e}");
+}
