@@ -51,17 +51,20 @@ impl Best {
     /// size are chosen among again.
     pub fn of(graph: &mut Graph, results: &[Id]) -> Option<(Graph, Best, Vec<Id>)> {
         let plain: Vec<u64> = graph.analysis.others.iter().map(|other| other.key).collect();
-        for round in 0.. {
-            let (mut one, roots) = Best::search(graph).settled(graph, results)?;
-            let mut best = Best::search(&one);
-            best.tell_apart(&mut one, &roots, &plain);
-            if round == CHOICES {
-                return Some((one, best, roots));
-            }
+        for _ in 0..CHOICES {
+            let (one, ..) = Best::chosen(graph, results, &plain)?;
             let keys = one.analysis.others.iter().map(|other| other.key);
             graph.analysis.others.iter_mut().zip(keys).for_each(|(other, key)| other.key = key);
         }
-        None
+        Best::chosen(graph, results, &plain)
+    }
+
+    /// The smallest terms by what inputs are known to be, and what these terms do with them.
+    fn chosen(graph: &Graph, results: &[Id], plain: &[u64]) -> Option<(Graph, Best, Vec<Id>)> {
+        let (mut one, roots) = Best::search(graph).settled(graph, results)?;
+        let mut best = Best::search(&one);
+        best.tell_apart(&mut one, &roots, plain);
+        Some((one, best, roots))
     }
 
     /// Computes the keys of chosen terms again; operands stand before those who read them.

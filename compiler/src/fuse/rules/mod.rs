@@ -2,8 +2,8 @@
 //!
 //! A rule goes one way, and its right side is the smaller by the measure of `extract`, or there is a rule for the way back
 //! (`blends`, `sums`) and the measure decides: so the canonical spelling does not depend on what a text happened to
-//! contain. Forbidden, because f32 is no field: taking
-//! `center` apart (its moments cancel), distributing a sum into a matrix product, `exp(a + b)` into two.
+//! contain. Forbidden, because f32 is no field: taking `center` apart (its moments
+//! cancel), distributing a sum into a matrix product, `exp(a + b)` into two.
 
 pub(super) mod algebra;
 pub(super) mod atoms;
