@@ -199,6 +199,9 @@ struct Settling<'a> {
 /// A number that is smaller than this share of the terms beside it is there for rounding: its value is no natural scale.
 const SMALL: f64 = 0.01;
 
+/// The numbers that a product may have in single precision, so that two of them may still be multiplied.
+const MODERATE: std::ops::RangeInclusive<f64> = 1e-18..=1e18;
+
 impl Settling<'_> {
     fn of(&self, id: Id) -> Option<(Id, f64)> {
         self.known.get(&self.from.find(id)).copied()
@@ -235,7 +238,10 @@ impl Settling<'_> {
         let (numbers, mut factors): (Vec<Id>, Vec<Id>) =
             operands.into_iter().partition(|id| number(&self.to, *id).is_some());
         let value = numbers.iter().filter_map(|id| number(&self.to, *id)).product::<f64>() * times;
-        let value = rounded(value);
+        let mut value = rounded(value);
+        if value != 0.0 && !MODERATE.contains(&value.abs()) && self.spread(value.abs(), &mut factors) {
+            value = value.signum();
+        }
         if value != 1.0 || factors.is_empty() {
             factors.push(self.number(value));
         }
@@ -243,6 +249,27 @@ impl Settling<'_> {
             [one] => *one,
             _ => self.add(Op::Product, factors),
         }
+    }
+
+    /// Shares a positive number among the powers of a product, where they make it smaller: `1e-48 * x ^ 8` is `(1e-6 * x) ^ 8`.
+    fn spread(&mut self, value: f64, factors: &mut [Id]) -> bool {
+        let powers: Vec<(usize, i16, Id)> = (factors.iter().enumerate())
+            .filter_map(|(at, id)| match &self.to[*id].nodes[0] {
+                Node { op: Op::Power(halves), operands } => Some((at, *halves, operands[0])),
+                _ => None,
+            })
+            .collect();
+        let total: f64 = powers.iter().map(|(_, halves, _)| f64::from(halves.abs()) / 2.0).sum();
+        // A root would make the number larger still.
+        if total <= 1.0 {
+            return false;
+        }
+        let share = value.powf(1.0 / total);
+        for (at, halves, base) in &powers {
+            let base = self.multiple(*base, rounded(share.powi(halves.signum().into())));
+            factors[*at] = self.add(Op::Power(*halves), vec![base]);
+        }
+        true
     }
 
     fn number(&mut self, value: f64) -> Id {

@@ -543,6 +543,35 @@ fn guards_are_needed() {
     }
 }
 
+/// Taken out of the power, the number would be larger than single precision holds.
+#[test]
+fn a_number_whose_power_is_very_large_stays_inside() {
+    let (mut module, function) = module_of(|f| {
+        let (x, y) = (f.input("x"), f.input("y"));
+        let (x, y) = (f.times(1e-6, x), f.times(1e-6, y));
+        let sum = f.add(x, y);
+        let square = f.mul(sum, sum);
+        let fourth = f.mul(square, square);
+        let eighth = f.mul(fourth, fourth);
+        let one = f.number(1.0);
+        f.map(Map::Div, &[one, eighth])
+    });
+    let before = result(&module, function);
+    let (spelled, _) = super::canonical(&mut module, function).expect("it has a spelling");
+    let worst = apart(&before, &result(&module, spelled));
+    assert!(worst < 1e-9, "wrong by {worst:e}");
+    let numbers: Vec<f64> = module
+        .function(spelled)
+        .nodes
+        .iter()
+        .filter_map(|node| match node.op {
+            Op::Constant(value) => Some(value),
+            _ => None,
+        })
+        .collect();
+    assert!(numbers.iter().all(|value| (1e-12..1e12).contains(&value.abs())), "{numbers:?}");
+}
+
 /// The sum is said with its smallest term plain, and its power makes up for it.
 #[test]
 fn a_power_of_a_multiple_keeps_its_value() {
