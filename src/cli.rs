@@ -179,12 +179,14 @@ pub enum Form {
     Interpreter,
 }
 
-/// Whether mathematics is respelled before kernels are made of it.
+/// Whether mathematics is respelled before kernels are made of it, and whether operations share kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Fuse {
     /// In its canonical spelling: however a text says it, the same kernels.
     On,
-    /// As the text says it: a reference.
+    /// As the text says it: what the spelling alone brings.
+    Written,
+    /// As the text says it, a kernel for each operation: a reference.
     Off,
 }
 
@@ -321,7 +323,7 @@ pub struct BenchArgs {
     /// For `startup`: sample from this checkpoint; without it, one is made by training for a step.
     #[arg(long, value_name = "CHECKPOINT")]
     pub checkpoint: Option<PathBuf>,
-    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
     /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
@@ -432,7 +434,7 @@ pub struct ReportArgs {
     /// How deep the table of layers goes.
     #[arg(long, default_value_t = 2, value_parser = any, allow_negative_numbers = true, value_name = "LEVELS")]
     pub depth: usize,
-    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
 }
@@ -499,7 +501,7 @@ pub struct DevArgs {
     /// becomes of the text there (else for `c`).
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
-    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
     /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
@@ -537,7 +539,7 @@ pub struct KernelsArgs {
     /// For `cuda`: let NVRTC compile them, and state registers and spills in the manifest. Needs no GPU.
     #[arg(long)]
     pub registers: bool,
-    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
     /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
@@ -573,7 +575,7 @@ pub struct RunArgs {
     /// Threads; 0 takes as many as there are cores.
     #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
-    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
 }
@@ -609,7 +611,7 @@ pub struct TrainArgs {
     /// At the end a table of kernels: calls, time, bytes, GB/s, GFLOP/s.
     #[arg(long)]
     pub profile: bool,
-    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
 }
@@ -690,7 +692,7 @@ pub struct DrawArgs {
     /// Threads; 0 takes as many as there are cores.
     #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
-    /// Whether mathematics is brought into its canonical spelling first; `off` is a reference.
+    /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
 }

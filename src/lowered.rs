@@ -18,7 +18,8 @@ impl From<Fuse> for Spelling {
     fn from(fuse: Fuse) -> Self {
         match fuse {
             Fuse::On => Spelling::Canonical,
-            Fuse::Off => Spelling::AsWritten,
+            Fuse::Written => Spelling::AsWritten,
+            Fuse::Off => Spelling::OneByOne,
         }
     }
 }

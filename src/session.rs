@@ -39,10 +39,10 @@ pub fn executing(
     module: &Module,
     programs: &[(&str, FuncId)],
     batch: usize,
-    threads: usize,
+    fuse: Fuse,
     output: &Output,
 ) -> Result<Session, RunError> {
-    Chosen::new(Form::Executing, threads, output).executing(module, programs, batch)
+    Chosen::new(Form::Executing, 1, output).fused(fuse).executing(module, programs, batch)
 }
 
 /// The same fault, as every form has it.
@@ -119,7 +119,8 @@ impl<'a> Chosen<'a> {
         programs: &[(&str, FuncId)],
         batch: usize,
     ) -> Result<Session, RunError> {
-        let options = Options { fuse: self.fuses(), sources: self.texts.clone(), ..options(self.threads) };
+        let options =
+            Options { spelling: self.fuse.into(), sources: self.texts.clone(), ..options(self.threads) };
         let session = Session::new(module, programs, batch, options).map_err(|e| unbuilt(&e))?;
         for remark in session.remarks() {
             if remark.is_warning() {

@@ -226,4 +226,12 @@ cases! {
     zigma_on_eight_hilbert_paths_executing: "zigma_hilbert8" "models/zigma.arch" "ZigMa" "executing";
     zigma_on_eight_hilbert_paths_interpreter: "zigma_hilbert8" "models/zigma.arch" "ZigMa" "interpreter";
     zigma_on_eight_hilbert_paths_primitive: "zigma_hilbert8" "models/zigma.arch" "ZigMa" "primitive";
+    dit_one_by_one: "dit_adaln_zero" "models/dit.arch" "DiT" "executing --fuse off";
+    dit_by_cross_attention_one_by_one: "dit_variant_crossattn" "models/dit.arch" "DiTCrossAttention" "executing --fuse off";
+    uvit_one_by_one: "uvit" "models/uvit.arch" "UViT" "executing --fuse off";
+    mamba2_one_by_one: "mamba2_mixer" "models/mamba.arch" "Mamba2Mixer" "executing --fuse off";
+    dis_one_by_one: "dis_class" "models/dis.arch" "DiS" "executing --fuse off";
+    zigma_with_text_one_by_one: "zigma_text" "models/zigma.arch" "ZigMa" "executing --fuse off";
+    diffussm_one_by_one: "diffussm_equations" "models/diffussm.arch" "DiffuSSM" "executing --fuse off";
+    unet_one_by_one: "unet" "models/unet.arch" "UNet" "executing --fuse off";
 }

@@ -7,7 +7,7 @@
 //! [`entry`] is the first half, and [`plan`] the second; training composes its own functions in between
 //! (`arch_compiler::train`). Tests of single operations and of the unfused baseline lower a function by themselves.
 
-use crate::lower::{LowerError, Options, lower};
+use crate::lower::{LowerError, Options, lower, lower_one_by_one};
 use crate::plan::Plan;
 use arch_compiler::canon;
 use arch_compiler::fuse::{self, Canonical};
@@ -17,13 +17,15 @@ use arch_compiler::memory::Memory;
 use arch_compiler::ops::ShapeError;
 use arch_compiler::schedule::{Chosen, Form};
 
-/// In which spelling mathematics is computed.
+/// In which spelling mathematics is computed, and by which kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Spelling {
     /// The canonical one, with its scans in the forms that are computed best.
     Canonical,
     /// As the text has it.
     AsWritten,
+    /// As the text has it, each operation in a kernel of its own: a reference.
+    OneByOne,
 }
 
 /// Which gradients a function also gives.
@@ -95,7 +97,7 @@ pub fn entry(
 ) -> Result<(FuncId, Canonical), EntryError> {
     let (entry, canonical) = match spelling {
         Spelling::Canonical => fuse::canonical(module, function)?,
-        Spelling::AsWritten => (function, Canonical::default()),
+        Spelling::AsWritten | Spelling::OneByOne => (function, Canonical::default()),
     };
     let Some(Gradients { of, memory }) = gradients else { return Ok((entry, canonical)) };
     let both = grad::value_and_grad_within(module, entry, of, memory).map_err(EntryError::Gradient)?;
@@ -126,9 +128,10 @@ pub fn plan(
     let setting = options.target.setting(options.batch);
     let (flat, scans) = match spelling {
         Spelling::Canonical => fuse::flat(module, function, setting)?,
-        Spelling::AsWritten => (as_written(module, function)?, Vec::new()),
+        Spelling::AsWritten | Spelling::OneByOne => (as_written(module, function)?, Vec::new()),
     };
     let is_cut = scans.iter().any(|scan| matches!(scan.form, Form::InTime { .. }));
+    let lower = if spelling == Spelling::OneByOne { lower_one_by_one } else { lower };
     match lower(module, module.function(flat), options) {
         Ok(plan) => Ok(Planned { plan, function: flat, scans }),
         Err(LowerError::ScanState { .. }) if is_cut => {

@@ -14,6 +14,6 @@ pub mod lower;
 pub mod plan;
 pub mod print;
 
-pub use lower::{LowerError, Options, lower, lower_in_chaos};
+pub use lower::{LowerError, Options, lower, lower_in_chaos, lower_one_by_one};
 pub use plan::Plan;
 pub use print::Target;

@@ -1,6 +1,7 @@
 //! What is needed, what must be in memory, and what is computed where it is read.
 
 use super::attention::Attentions;
+use super::choices::Choices;
 use super::element;
 use super::group::enough_to_share_out;
 use super::window;
@@ -59,7 +60,12 @@ pub(super) enum Place {
 }
 
 impl Analysis {
-    pub(super) fn new(module: &Module, function: &Function, place: Place, attentions: Attentions) -> Self {
+    pub(super) fn new(
+        module: &Module,
+        function: &Function,
+        (place, choices): (Place, Choices),
+        attentions: Attentions,
+    ) -> Self {
         let needed = needed(function);
         let readers = readers(function, &needed);
         let mut kept = vec![false; function.values.len()];
@@ -97,7 +103,10 @@ impl Analysis {
         }
         let mut analysis = Analysis { roles, readers, kept, attentions };
         for n in (0..analysis.roles.len()).rev() {
-            if analysis.roles[n] == Role::Member && analysis.goes_inline(module, function, n, place) {
+            if choices.joins()
+                && analysis.roles[n] == Role::Member
+                && analysis.goes_inline(module, function, n, place)
+            {
                 analysis.roles[n] = Role::Inline;
             }
         }

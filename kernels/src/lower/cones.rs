@@ -6,7 +6,7 @@
 //! what comes of them (a cone), are moved there where that moves fewer bytes.
 
 use super::analysis::{Analysis, Role};
-use super::chaos::Chaos;
+use super::choices::Choices;
 use super::group::Groups;
 use arch_compiler::graph::{Function, Module, ValueId};
 use arch_compiler::ops::Op;
@@ -112,13 +112,13 @@ impl<'a> Uses<'a> {
     }
 
     /// The cones that are worth it, the best first; no operation is in two of them.
-    pub(super) fn cones(&self, groups: &Groups, chaos: Chaos) -> Vec<Cone> {
+    pub(super) fn cones(&self, groups: &Groups, choices: Choices) -> Vec<Cone> {
         let mut cones = Vec::new();
         for (g, group) in groups.groups.iter().enumerate() {
             let outputs = group.members.iter().flat_map(|m| &self.function.nodes[*m].outputs);
             let readers = outputs.flat_map(|v| self.readers[v.0 as usize].keys());
             let near: BTreeSet<usize> = readers.filter_map(|r| groups.of[*r]).filter(|h| *h != g).collect();
-            cones.extend(near.into_iter().filter_map(|h| self.cone(groups, (g, h), chaos)));
+            cones.extend(near.into_iter().filter_map(|h| self.cone(groups, (g, h), choices)));
         }
         if !self.rows {
             cones.extend(self.fronts(groups));
@@ -130,7 +130,7 @@ impl<'a> Uses<'a> {
     }
 
     /// What of one group only another one reads, if it is worth computing it there.
-    fn cone(&self, groups: &Groups, (from, to): (usize, usize), chaos: Chaos) -> Option<Cone> {
+    fn cone(&self, groups: &Groups, (from, to): (usize, usize), choices: Choices) -> Option<Cone> {
         let members = &groups.groups[from].members;
         let mut nodes: BTreeSet<usize> = BTreeSet::new();
         for n in members.iter().rev() {
@@ -155,7 +155,7 @@ impl<'a> Uses<'a> {
             sources.map(move |s| (s, *n))
         });
         let apart = apart.filter(|(s, _)| !nodes.contains(s)).collect();
-        let is_worth = saves > 0 || chaos.strikes("computes where it is read", with);
+        let is_worth = saves > 0 || choices.strikes("computes where it is read", with);
         is_worth.then_some(Cone { nodes, with, apart, saves })
     }
 

@@ -6,7 +6,7 @@
 
 use super::analysis::{Analysis, Role};
 use super::apart::Apart;
-use super::chaos::Chaos;
+use super::choices::Choices;
 use super::cones::{Cone, Uses};
 use super::element;
 use super::pull::Reduction;
@@ -52,7 +52,7 @@ struct Grouping<'a> {
     analysis: &'a Analysis,
     /// Axes that do not count: those around a scan.
     around: &'a [AxisId],
-    chaos: Chaos,
+    choices: Choices,
     /// Nodes that do not join on account of what they read: a source, and the node.
     apart: &'a BTreeSet<(usize, usize)>,
     groups: Vec<Option<Group>>,
@@ -67,23 +67,23 @@ pub(super) fn group(
     function: &Function,
     analysis: &Analysis,
     around: &[AxisId],
-    (rows, chaos): (bool, Chaos),
+    (rows, choices): (bool, Choices),
 ) -> Groups {
     let greedy = |apart: &BTreeSet<(usize, usize)>| {
         let of = vec![None; function.nodes.len()];
         let (groups, refused) = (Vec::new(), Vec::new());
-        Grouping { module, function, analysis, around, chaos, apart, groups, of, refused }.run()
+        Grouping { module, function, analysis, around, choices, apart, groups, of, refused }.run()
     };
     let mut best = greedy(&BTreeSet::new());
     // Within a scan nothing goes through memory.
-    if !around.is_empty() {
+    if !around.is_empty() || !choices.joins() {
         return best;
     }
     let uses = Uses::new(module, function, analysis, rows);
     let mut least = uses.all(&best);
     let mut apart = BTreeSet::new();
     for round in 0..ROUNDS {
-        let mut cones = uses.cones(&best, chaos);
+        let mut cones = uses.cones(&best, choices);
         let tried = |cones: &[Cone]| -> (BTreeSet<(usize, usize)>, Groups) {
             let all: BTreeSet<_> = cones.iter().flat_map(|c| &c.apart).chain(&apart).copied().collect();
             let groups = greedy(&all);
@@ -97,7 +97,7 @@ pub(super) fn group(
             (all, next) = tried(&cones);
         }
         let bytes = uses.all(&next);
-        if cones.is_empty() || bytes >= least && !chaos.strikes("moves more bytes", round) {
+        if cones.is_empty() || bytes >= least && !choices.strikes("moves more bytes", round) {
             break;
         }
         (best, least, apart) = (next, bytes, all);
@@ -109,6 +109,7 @@ impl Grouping<'_> {
     fn run(mut self) -> Groups {
         for n in 0..self.function.nodes.len() {
             match self.analysis.roles[n] {
+                Role::Member | Role::Window if !self.choices.joins() => self.start(n, false),
                 Role::Member | Role::Window => self.place(n),
                 Role::Alone => self.start(n, false),
                 _ => {}
@@ -146,7 +147,7 @@ impl Grouping<'_> {
         let mut space = self.space(n);
         let mut joined: Vec<usize> = Vec::new();
         for g in near {
-            if self.chaos.strikes("joins no group", n) {
+            if self.choices.strikes("joins no group", n) {
                 continue;
             }
             match self.joined(n, &space, &joined, g) {

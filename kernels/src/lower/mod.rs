@@ -15,7 +15,7 @@
 mod analysis;
 mod apart;
 mod attention;
-mod chaos;
+mod choices;
 mod cones;
 mod element;
 mod fronts;
@@ -41,7 +41,7 @@ use crate::plan::Plan;
 use crate::print::Target;
 use arch_compiler::graph::{Function, Module};
 use arch_grammar::Sources;
-use chaos::Chaos;
+use choices::Choices;
 use std::fmt;
 
 /// What lowering must know beside the function.
@@ -119,7 +119,7 @@ impl std::error::Error for LowerError {}
 /// # Errors
 /// If the function has calls or storage types that the host does not know.
 pub fn lower(module: &Module, function: &Function, options: &Options<'_>) -> Result<Plan, LowerError> {
-    lower_with(module, function, options, Chaos::default())
+    lower_with(module, function, options, Choices::default())
 }
 
 /// The same with bad decisions, others for each seed: for tests, which show that only speed depends on them.
@@ -132,19 +132,31 @@ pub fn lower_in_chaos(
     options: &Options<'_>,
     seed: u64,
 ) -> Result<Plan, LowerError> {
-    lower_with(module, function, options, Chaos::seeded(seed))
+    lower_with(module, function, options, Choices::Bad(seed))
+}
+
+/// The same with a kernel for each operation, except what only reads values elsewhere: a reference.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_one_by_one(
+    module: &Module,
+    function: &Function,
+    options: &Options<'_>,
+) -> Result<Plan, LowerError> {
+    lower_with(module, function, options, Choices::OneByOne)
 }
 
 fn lower_with(
     module: &Module,
     function: &Function,
     options: &Options<'_>,
-    chaos: Chaos,
+    choices: Choices,
 ) -> Result<Plan, LowerError> {
     sizes::check(module, function, options)?;
     let lanes = options.target.lanes();
-    let orders = attention::find(module, function, options.target, chaos).orders(function);
-    let mut function = storage::choose(module, function, lanes, &orders, chaos);
-    let chunks = scan::chunks(module, &mut function, lanes, chaos);
-    lowering::Lowering::new(module, &function, &chunks, options, chaos)?.run()
+    let orders = attention::find(module, function, options.target, choices).orders(function);
+    let mut function = storage::choose(module, function, lanes, &orders, choices);
+    let chunks = scan::chunks(module, &mut function, lanes, choices);
+    lowering::Lowering::new(module, &function, &chunks, options, choices)?.run()
 }

@@ -3,7 +3,7 @@
 //! product was written first.
 
 use super::analysis::readers;
-use super::chaos::Chaos;
+use super::choices::Choices;
 use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, Scan, View};
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub(super) fn choose(
     function: &Function,
     lanes: usize,
     given: &BTreeMap<ValueId, Vec<AxisId>>,
-    chaos: Chaos,
+    choices: Choices,
 ) -> Function {
     let mut chosen = function.clone();
     let original = &Original { function, readers: readers(function, &vec![true; function.nodes.len()]) };
@@ -47,7 +47,7 @@ pub(super) fn choose(
             Op::Contract(over) => {
                 products.push(node.outputs[0]);
                 let order = product(original, &chosen, &node, over);
-                vec![turned(order, chaos.pick("order of a product", n, 4))]
+                vec![turned(order, choices.pick("order of a product", n, 4))]
             }
             // What gradients are put together into is stored like the product that it is the gradient of.
             Op::View(View::Pad { .. } | View::Concat { .. })

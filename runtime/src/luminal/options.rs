@@ -3,6 +3,7 @@
 use super::check::PlanFault;
 use crate::device::host::{self, HostError};
 use arch_grammar::Sources;
+use arch_kernels::build::Spelling;
 use arch_kernels::{LowerError, Target};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use thiserror::Error;
 pub struct Options {
     /// How many threads work. Results do not depend on it.
     pub threads: usize,
-    /// Whether programs are in their canonical spelling, so that values need no order of their own.
-    pub fuse: bool,
+    /// Whether programs are in their canonical spelling, so that values need no order of their own, and whether operations
+    /// share kernels.
+    pub spelling: Spelling,
     /// The instruction set; none takes the one named in `ARCHC_TARGET`, else the best of the machine.
     pub target: Option<Target>,
     /// The texts that spans point into, so that kernels and errors name their lines.
@@ -27,7 +29,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             threads: std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
-            fuse: false,
+            spelling: Spelling::AsWritten,
             target: None,
             sources: None,
             cache: host::cache_dir(),

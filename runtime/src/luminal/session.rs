@@ -157,13 +157,15 @@ fn plan(
     let lowering = arch_kernels::Options { target, batch, sources: options.sources.as_deref() };
     let calls = module.function(function).nodes.iter().any(|n| matches!(n.op, Op::Call { .. }));
     let mut module = std::borrow::Cow::Borrowed(module);
-    let (mut plan, function) = if options.fuse {
+    let (mut plan, function) = if options.spelling == Spelling::Canonical {
         let planned = build::plan(module.to_mut(), function, Spelling::Canonical, &lowering)?;
         (planned.plan, planned.function)
     } else {
         // A reference: nothing is cleaned up that is there to be compared.
         let flat = if calls { inline(module.to_mut(), function) } else { function };
-        (arch_kernels::lower(&module, module.function(flat), &lowering)?, flat)
+        let one_by_one = options.spelling == Spelling::OneByOne;
+        let lower = if one_by_one { arch_kernels::lower_one_by_one } else { arch_kernels::lower };
+        (lower(&module, module.function(flat), &lowering)?, flat)
     };
     let function = module.function(function);
     if prepare {

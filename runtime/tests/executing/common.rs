@@ -6,6 +6,7 @@ use crate::tolerance::Tolerance;
 use arch_compiler::graph::{DType, FuncId, InputKind, Module, print_function};
 use arch_compiler::interp::{self, Tensor};
 use arch_kernels::Target;
+use arch_kernels::build::Spelling;
 use arch_runtime::device::host;
 use arch_runtime::execute::{Data, Execute};
 use arch_runtime::luminal::{Options, Session};
@@ -87,8 +88,8 @@ pub fn compare(what: &str, module: &Module, function: FuncId, batch: usize, term
         for threads in [1, 2] {
             let what = format!("{what}, batch {batch}, {target}, {threads} threads");
             // As commands have it; `kernels/tests/evaluated` lowers the same cases as they are written.
-            let options =
-                Options { threads, cache: cache(), target: Some(target), fuse: true, ..Options::default() };
+            let (target, spelling) = (Some(target), Spelling::Canonical);
+            let options = Options { threads, cache: cache(), target, spelling, ..Options::default() };
             let mut session = Session::new(module, &[("main", function)], batch, options)
                 .unwrap_or_else(|e| panic!("{what}: {e}\n{}", print_function(module, function)));
             for round in 0..2 {

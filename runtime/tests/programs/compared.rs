@@ -8,6 +8,7 @@ use arch_compiler::interp::{self, Tensor};
 use arch_compiler::program::Program;
 use arch_compiler::{fuse, grad};
 use arch_kernels::Target;
+use arch_kernels::build::Spelling;
 use arch_runtime::execute::{Data, Execute, RunError};
 use arch_runtime::luminal::primitive::Primitive;
 use arch_runtime::luminal::{Options, Session};
@@ -113,19 +114,25 @@ fn fault_or_error(text: &str, seed: u64, all: bool) -> Result<Option<String>, St
     let batches = if all { &[1, 3][..] } else { &[1, 3][seed as usize % 2..][..1] };
     for batch in batches.iter().copied() {
         let case = Case::new(&module, written, batch, seed)?;
+        let (target, cache) = (Some(target), cache());
         let options =
-            |fuse| Options { threads: 2, fuse, target: Some(target), cache: cache(), ..Options::default() };
-        let session = |module: &Module, function, fuse| {
-            Session::new(module, &[("main", function)], batch, options(fuse)).map_err(|e| e.to_string())
+            |spelling| Options { threads: 2, spelling, target, cache: cache.clone(), ..Options::default() };
+        let session = |module: &Module, function, spelling| {
+            Session::new(module, &[("main", function)], batch, options(spelling)).map_err(|e| e.to_string())
         };
-        let mut fused = session(&respelled, canonical, true)?;
+        let mut fused = session(&respelled, canonical, Spelling::Canonical)?;
         let found = case.differs("fused kernels", &mut fused).map_err(|e| e.to_string())?;
         if found.is_some() {
             return Ok(found);
         }
-        if all || seed.is_multiple_of(5) {
-            let mut unfused = session(&module, written, false)?;
-            let found = case.differs("kernels", &mut unfused).map_err(|e| e.to_string())?;
+        let others =
+            [("kernels as written", Spelling::AsWritten, 5), ("kernels one by one", Spelling::OneByOne, 7)];
+        for (form, spelling, turn) in others {
+            if !all && !seed.is_multiple_of(turn) {
+                continue;
+            }
+            let mut unfused = session(&module, written, spelling)?;
+            let found = case.differs(form, &mut unfused).map_err(|e| e.to_string())?;
             if found.is_some() {
                 return Ok(found);
             }

@@ -20,7 +20,7 @@ pub fn run(
     sources: &Sources,
     said: &mut Warnings<'_>,
 ) -> Result<(), Failure> {
-    let unfused = args.why.then(|| planned(args, &mut program.clone(), (sources, &mut *said), Fuse::Off));
+    let unfused = args.why.then(|| planned(args, &mut program.clone(), (sources, &mut *said), Fuse::Written));
     let unfused = unfused.transpose()?;
     let canonical = lowered::respell(&mut program, said)?;
     let Some((before, _)) = unfused else {

@@ -71,7 +71,7 @@ pub fn run(args: &DevArgs, output: &Output) -> Result<(), Failure> {
             let text = if args.form == Form::Primitive {
                 Primitive::new(&program.module, &programs, args.batch)?.dot("program")
             } else {
-                let session = session::executing(&program.module, &programs, args.batch, 1, output)?;
+                let session = session::executing(&program.module, &programs, args.batch, args.fuse, output)?;
                 session.dot("program").unwrap_or_default()
             };
             print!("{text}");

@@ -4,7 +4,7 @@ use super::monomial::{Monomial, same_elements, same_view};
 use super::region::{Axes, Graph, Region, Sink, passed_on};
 use super::tiles::Tiles;
 use super::{Attention, Attentions, Gradient, Pass, Product, Reason, RowSum};
-use crate::lower::chaos::Chaos;
+use crate::lower::choices::Choices;
 use crate::print::Target;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Map, Op, Reduce};
@@ -15,7 +15,7 @@ pub(in crate::lower) fn find(
     module: &Module,
     function: &Function,
     target: Target,
-    chaos: Chaos,
+    choices: Choices,
 ) -> Attentions {
     let needed = super::super::analysis::needed(function);
     let readers = super::super::analysis::readers(function, &needed);
@@ -25,6 +25,9 @@ pub(in crate::lower) fn find(
     }
     let graph = Graph { function, readers: &readers, results: &results };
     let mut found = Attentions::default();
+    if !choices.joins() {
+        return found;
+    }
     for (n, node) in function.nodes.iter().enumerate() {
         if !needed[n] || !matches!(node.op, Op::Map(Map::Exp)) {
             continue;
@@ -39,7 +42,7 @@ pub(in crate::lower) fn find(
         match attention {
             Ok(mut attention) => {
                 // One key of several at a time is no tile: there is no loop over it, and `fit` never goes below eight.
-                if let Some(keys) = chaos.pick("keys of a tile", found.all.len(), 63) {
+                if let Some(keys) = choices.pick("keys of a tile", found.all.len(), 63) {
                     attention.tiles = attention.tiles.at_most(keys + 2);
                 }
                 found.all.push(attention);

@@ -107,7 +107,7 @@ impl<'a> Lowering<'a> {
         let flops = kernel.flops(batch);
         let grain = (GRAIN.div_ceil(per_piece) as usize).clamp(1, pieces.max(1));
         let grain =
-            self.chaos.pick("pieces at a time", self.plan.steps.len(), pieces).map_or(grain, |n| n + 1);
+            self.choices.pick("pieces at a time", self.plan.steps.len(), pieces).map_or(grain, |n| n + 1);
         let with = |wanted: &[Role]| -> Vec<SlotId> {
             let roles = kernel.args.iter().zip(&args);
             roles.filter(|(a, _)| wanted.contains(&a.role)).map(|(_, s)| *s).collect()

@@ -6,7 +6,7 @@ mod slots;
 
 use super::analysis::{self, Analysis, Role};
 use super::attention;
-use super::chaos::Chaos;
+use super::choices::Choices;
 use super::gemm::{self, Epilogues, Packs};
 use super::group::{self, Groups};
 use super::order::{self, Unit};
@@ -31,7 +31,7 @@ pub(super) struct Lowering<'a> {
     pub module: &'a Module,
     pub function: &'a Function,
     pub options: &'a Options<'a>,
-    pub chaos: Chaos,
+    pub choices: Choices,
     /// Scans that keep only some of their states.
     pub chunks: &'a Chunks,
     pub analysis: Rc<Analysis>,
@@ -55,7 +55,7 @@ impl<'a> Lowering<'a> {
         function: &'a Function,
         chunks: &'a Chunks,
         options: &'a Options<'a>,
-        chaos: Chaos,
+        choices: Choices,
     ) -> Result<Self, LowerError> {
         for node in &function.nodes {
             if matches!(node.op, Op::Call { .. }) {
@@ -65,12 +65,16 @@ impl<'a> Lowering<'a> {
         if function.values.iter().any(|v| v.storage == DType::BF16) {
             return Err(LowerError::Storage("bf16".into()));
         }
-        let attentions = attention::find(module, function, options.target, chaos);
+        let attentions = attention::find(module, function, options.target, choices);
         let refused = attentions.refusals(function, options.sources);
-        let analysis = Rc::new(Analysis::new(module, function, analysis::Place::Top, attentions));
-        let groups = group::group(module, function, &analysis, &[], (options.target != Target::Cuda, chaos));
+        let analysis = Rc::new(Analysis::new(module, function, (analysis::Place::Top, choices), attentions));
+        let groups =
+            group::group(module, function, &analysis, &[], (options.target != Target::Cuda, choices));
         let around = (&*analysis, &groups);
-        let epilogues = gemm::find(module, function, around, (options.target, options.batch));
+        let epilogues = match choices.joins() {
+            true => gemm::find(module, function, around, (options.target, options.batch)),
+            false => Epilogues::default(),
+        };
         let plan = Plan {
             target: options.target,
             batch: options.batch,
@@ -90,7 +94,7 @@ impl<'a> Lowering<'a> {
             module,
             function,
             options,
-            chaos,
+            choices,
             chunks,
             analysis,
             groups,

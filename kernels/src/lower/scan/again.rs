@@ -84,7 +84,8 @@ impl<'a> Lowering<'a> {
     /// The steps to take again in a kernel that lies on the machine in a certain way.
     pub(super) fn again(&self, again: &'a Again, arrangement: &Arrangement) -> AgainStep<'a> {
         let lanes = self.options.target.lanes();
-        let step = Step::new(self.module, (&again.scan, &again.inputs), arrangement, lanes, (2, self.chaos));
+        let step =
+            Step::new(self.module, (&again.scan, &again.inputs), arrangement, lanes, (2, self.choices));
         let states = again.carries.iter().map(|c| self.states[&(again.of, *c)].clone()).collect();
         let chunk = self.chunks.kept[&again.of].1 as i64;
         AgainStep { step, states, before: &again.before, after: &again.after, shared: &again.shared, chunk }

@@ -8,7 +8,7 @@
 use super::arrange::{arrange, touched};
 use super::shared::{self, Shared};
 use crate::lower::analysis::needed;
-use crate::lower::chaos::Chaos;
+use crate::lower::choices::Choices;
 use crate::lower::rows::Style;
 use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Op, Scan, View};
@@ -61,7 +61,7 @@ pub(in crate::lower) fn chunks(
     module: &Module,
     function: &mut Function,
     lanes: usize,
-    chaos: Chaos,
+    choices: Choices,
 ) -> Chunks {
     let mut chunks = Chunks::default();
     for n in 0..function.nodes.len() {
@@ -74,7 +74,7 @@ pub(in crate::lower) fn chunks(
         let bytes = found.readers.iter().map(|(_, again)| again.bytes).max().unwrap_or(0);
         let all = module.size(scan.axis, 1);
         let Some(steps) = length(all, bytes) else { continue };
-        let steps = chaos.pick("steps of a chunk", n, all.min(LONGEST)).map_or(steps, |n| n + 1);
+        let steps = choices.pick("steps of a chunk", n, all.min(LONGEST)).map_or(steps, |n| n + 1);
         without_yields(function, n, scan, &found.yields);
         let mut kept = BTreeSet::new();
         for (reader, again) in found.readers {

@@ -15,7 +15,7 @@ pub(super) use chunk::{Chunks, chunks};
 use super::LowerError;
 use super::analysis::{self, Analysis, Role};
 use super::attention::Attentions;
-use super::chaos::Chaos;
+use super::choices::Choices;
 use super::element::Env;
 use super::gemm::Epilogues;
 use super::group::{self, Groups};
@@ -63,7 +63,7 @@ impl<'a> Lowering<'a> {
         let Op::Scan(scan) = &node.op else { return Ok(()) };
         let lanes = self.options.target.lanes();
         let arrangement = arrange(self.module, function, scan, &node.inputs, lanes);
-        let mut step = Step::new(self.module, (scan, &node.inputs), &arrangement, lanes, (1, self.chaos));
+        let mut step = Step::new(self.module, (scan, &node.inputs), &arrangement, lanes, (1, self.choices));
         let results: Vec<Place> = node.outputs.iter().filter_map(|v| self.places.get(v).cloned()).collect();
         let vectors = step.free.last().map_or(1, |a| self.module.size(*a, 1) / lanes).max(1);
         let blocks = vectors / sums::block(vectors);
@@ -98,15 +98,17 @@ impl<'a> Step<'a> {
         (scan, inputs): (&'a Scan, &'a [ValueId]),
         arrangement: &Arrangement,
         lanes: usize,
-        (frame, chaos): (usize, Chaos),
+        (frame, choices): (usize, Choices),
     ) -> Self {
         let Arrangement { free, style, sums } = arrangement;
         let body = &*scan.body;
-        let mut analysis = Analysis::new(module, body, analysis::Place::Body, Attentions::default());
+        let choices = choices.within_a_step();
+        let mut analysis =
+            Analysis::new(module, body, (analysis::Place::Body, choices), Attentions::default());
         if frame == 1 {
             sums.iter().for_each(|n| analysis.roles[*n] = Role::LaneSum);
         }
-        let groups = group::group(module, body, &analysis, free, (true, chaos));
+        let groups = group::group(module, body, &analysis, free, (true, choices));
         let units = order::order(body, &analysis, &groups, &Epilogues::default()).units;
         let (free, style, sums) = (free.clone(), *style, Vec::new());
         Step { frame, scan, body, inputs, free, style, sums, lanes, analysis, groups, units }
