@@ -13,6 +13,7 @@ mod cost;
 mod extract;
 mod flats;
 mod flips;
+mod inside;
 mod key;
 mod lang;
 mod load;

@@ -1,6 +1,7 @@
 //! The canonical spelling becomes a function again.
 
 use super::extract::Best;
+use super::inside::readers;
 use super::lang::{Graph, Node, Op, axes_of, number};
 use super::shares::{Shared, shares};
 use super::signs::Key;
@@ -37,6 +38,7 @@ pub(super) fn store(
     }
     let Some(steps) = steps(graph, &best, &roots) else { return Ok(None) };
     let shares = shares(graph, &best, &steps, &roots);
+    let readers = readers(graph, &best, &roots);
     let builder = Builder::new(module, source.name.clone());
     let mut writer = Writer {
         builder,
@@ -45,6 +47,7 @@ pub(super) fn store(
         origins,
         steps,
         shares,
+        readers,
         within: None,
         values: FxHashMap::default(),
         made: Vec::new(),
@@ -87,15 +90,20 @@ pub(super) fn store(
 /// Where a factor stands in a product: tables last, few elements first, what waits for a scan later, divisors behind.
 type Place = (bool, usize, bool, bool);
 
+/// A factor of a product, and whether it divides.
+type Factor = (bool, ValueId);
+
 pub(super) struct Writer<'a, 'm> {
     pub builder: Builder<'m>,
     pub graph: &'a Graph,
-    best: Best,
-    origins: FxHashMap<Id, Span>,
+    pub best: Best,
+    pub origins: FxHashMap<Id, Span>,
     /// What stands in the steps of scans.
     pub steps: Steps,
     /// Sums that are written by way of others.
     shares: FxHashMap<Id, Shared>,
+    /// How often chosen terms read each class.
+    pub readers: FxHashMap<Id, usize>,
     /// The step that is being written, and the axis of its scan. In a step a product and its sum stay apart.
     pub within: Option<(usize, AxisId)>,
     pub values: FxHashMap<Id, ValueId>,
@@ -182,13 +190,13 @@ impl Writer<'_, '_> {
     }
 
     /// Axes in an order that does not depend on how they are numbered.
-    fn ordered(&self, axes: &[AxisId]) -> Vec<AxisId> {
+    pub fn ordered(&self, axes: &[AxisId]) -> Vec<AxisId> {
         let mut axes = axes.to_vec();
         axes.sort_by_key(|a| (self.graph.analysis.colors[a.0 as usize], *a));
         axes
     }
 
-    fn elements(&self, id: Id) -> usize {
+    pub fn elements(&self, id: Id) -> usize {
         elements(&self.builder, &self.graph[id].data.axes)
     }
 
@@ -286,7 +294,7 @@ impl Writer<'_, '_> {
     /// A product, few elements first: what does not depend on an axis is multiplied outside of it. Tables that are
     /// known at compile time come last, so that a number stays with what it scales: `t * 1000` times a frequency is
     /// rounded as everybody rounds it.
-    fn product(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
+    pub fn product(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
         self.product_of(class, operands, &[])
     }
 
@@ -300,6 +308,7 @@ impl Writer<'_, '_> {
         if let Some(sum) = self.distributed(class, &operands)? {
             return Ok(sum);
         }
+        let operands = self.taken_in(class, operands)?;
         self.product_of(class, &operands, &pairs)
     }
 
@@ -372,8 +381,36 @@ impl Writer<'_, '_> {
             factors.push((place, key, value));
         }
         factors.sort_by_key(|f| (f.0, f.1));
+        // Factors that are alike are multiplied first, so that `d * c * sigmoid(c)` is `d` times what others also need. Of
+        // what steps read it is known what others need.
+        let whole = self.within.is_none() && pairs.is_empty();
+        let mut alike: Vec<(Vec<AxisId>, bool, Vec<Factor>)> = Vec::new();
+        for (place, _, value) in factors {
+            let mut axes = self.builder.shape(value).to_vec();
+            axes.sort_unstable();
+            let same = alike.iter_mut().find(|a| whole && (&a.0, a.1) == (&axes, place.0));
+            match same {
+                Some(same) => same.2.push((place.3, value)),
+                None => alike.push((axes, place.0, vec![(place.3, value)])),
+            }
+        }
+        let mut factors = Vec::with_capacity(alike.len());
+        for (_, _, same) in alike {
+            match same.first() {
+                Some((false, _)) => {
+                    factors.extend(self.multiplied(class, same)?.map(|product| (false, product)));
+                }
+                _ => factors.extend(same),
+            }
+        }
+        let product = self.multiplied(class, factors)?;
+        product.map_or_else(|| self.constant(class, 1.0), Ok)
+    }
+
+    /// A product, factor by factor.
+    fn multiplied(&mut self, class: Id, factors: Vec<Factor>) -> Result<Option<ValueId>, ShapeError> {
         let mut product = None;
-        for ((_, _, _, divides), _, value) in factors {
+        for (divides, value) in factors {
             product = Some(match (product, divides) {
                 (None, false) => value,
                 (None, true) => {
@@ -384,7 +421,7 @@ impl Writer<'_, '_> {
                 (Some(before), true) => self.map(class, Map::Div, &[before, value])?,
             });
         }
-        product.map_or_else(|| self.constant(class, 1.0), Ok)
+        Ok(product)
     }
 
     fn is_table(&self, id: Id) -> bool {

@@ -1,6 +1,7 @@
 //! The canon e-graph changes how a function says what it says, and nothing else.
 
 mod heads;
+mod placed;
 mod support;
 
 use arch_compiler::graph::verify;
