@@ -381,18 +381,39 @@ impl Writer<'_, '_> {
             factors.push((place, key, value));
         }
         factors.sort_by_key(|f| (f.0, f.1));
-        // Factors that are alike are multiplied first, so that `d * c * sigmoid(c)` is `d` times what others also need. Of
-        // what steps read it is known what others need.
-        let whole = self.within.is_none() && pairs.is_empty();
+        // Of what steps read it is known what others need.
+        let factors = match self.within.is_none() && pairs.is_empty() {
+            true => self.alike(class, factors)?,
+            false => factors.into_iter().map(|(place, _, value)| (place.3, value)).collect(),
+        };
+        let product = self.multiplied(class, factors)?;
+        product.map_or_else(|| self.constant(class, 1.0), Ok)
+    }
+
+    /// Factors with the same axes are multiplied first, so that `d * c * sigmoid(c)` is `d` times what others also need. A
+    /// number goes to the smallest factor of each sample and not to a parameter, whose gradient would wait for it.
+    fn alike(&mut self, class: Id, factors: Vec<(Place, Key, ValueId)>) -> Result<Vec<Factor>, ShapeError> {
         let mut alike: Vec<(Vec<AxisId>, bool, Vec<Factor>)> = Vec::new();
-        for (place, _, value) in factors {
+        for ((is_table, _, _, divides), _, value) in factors {
             let mut axes = self.builder.shape(value).to_vec();
             axes.sort_unstable();
-            let same = alike.iter_mut().find(|a| whole && (&a.0, a.1) == (&axes, place.0));
-            match same {
-                Some(same) => same.2.push((place.3, value)),
-                None => alike.push((axes, place.0, vec![(place.3, value)])),
+            match alike.iter_mut().find(|a| (&a.0, a.1) == (&axes, is_table)) {
+                Some(same) => same.2.push((divides, value)),
+                None => alike.push((axes, is_table, vec![(divides, value)])),
             }
+        }
+        let is_number = |group: &(Vec<AxisId>, bool, Vec<Factor>)| group.0.is_empty() && !group.1;
+        let whole = elements(&self.builder, axes_of(self.graph, class));
+        let small = alike.iter().position(|(axes, is_table, values)| {
+            let is_small = elements(&self.builder, axes) < whole;
+            axes.contains(&AxisId::BATCH) && is_small && !is_table && !values[0].0
+        });
+        let is_input = |value: ValueId| matches!(self.builder.function.producer(value).op, ops::Op::Input);
+        let meets_input = alike.get(1).is_some_and(|group| is_input(group.2[0].1));
+        if let (Some(to), true) = (small, meets_input && is_number(&alike[0])) {
+            let (_, _, numbers) = alike.remove(0);
+            let group = &mut alike[to - 1].2;
+            group.splice(0..0, numbers);
         }
         let mut factors = Vec::with_capacity(alike.len());
         for (_, _, same) in alike {
@@ -403,8 +424,7 @@ impl Writer<'_, '_> {
                 _ => factors.extend(same),
             }
         }
-        let product = self.multiplied(class, factors)?;
-        product.map_or_else(|| self.constant(class, 1.0), Ok)
+        Ok(factors)
     }
 
     /// A product, factor by factor.
