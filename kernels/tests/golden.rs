@@ -35,7 +35,9 @@ fn kernels_are_the_golden_files() {
             }
             let golden = std::fs::read_to_string(&path).unwrap_or_default();
             assert_eq!(golden, text, "{}: ARCHC_UPDATE_GOLDEN=1 writes it anew", path.display());
-            assert!(text.lines().count() <= 150, "{name}.{suffix} is too long to be read");
+            // What goes back does the forward pass again on its way.
+            let most = if name.ends_with("_gradient") { 320 } else { 150 };
+            assert!(text.lines().count() <= most, "{name}.{suffix} is too long to be read");
             files.push(path);
         }
     }
