@@ -193,7 +193,7 @@ pub fn execute(dir: &Path, cases: &[Case]) -> Result<(), String> {
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let kernels: Vec<&str> = cases.iter().map(|c| c.what.as_str()).collect();
         let is_progress = |line: &&str| kernels.iter().any(|k| line.starts_with(*k));
-        let last = said.lines().filter(is_progress).next_back().unwrap_or("nothing was run").to_string();
+        let last = said.lines().rfind(is_progress).unwrap_or("nothing was run").to_string();
         let rest: Vec<&str> = said.lines().filter(|l| !is_progress(l)).collect();
         return Err(format!("{last}\n{}", rest.join("\n")));
     }
