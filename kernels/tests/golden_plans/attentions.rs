@@ -25,7 +25,7 @@ pub fn attention(target: Target) -> Plan {
     })
 }
 
-/// Queries and keys of one head, no number of which fills its block.
+/// The scores are computed again; the only block of queries is short.
 pub fn attention_gradient(target: Target) -> Plan {
     let text = "edition 2026
 model Attention {
