@@ -64,7 +64,9 @@ fn golden_kernels_need_no_local_memory() {
             let used = usage(nvrtc, &source);
             println!("{name}: {used:?}");
             assert_eq!((used.stack, used.spilled), (0, 0), "{name}: {used:?}");
-            assert!(used.registers <= 128, "{name}: {used:?}");
+            // Blocks of one warp, of whose shared memory a multiprocessor holds nine: these may have 224 registers each.
+            let most = if name == "attention_gradient" { 224 } else { 128 };
+            assert!(used.registers <= most, "{name}: {used:?}");
         }
     }
 }

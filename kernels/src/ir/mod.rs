@@ -16,11 +16,13 @@ mod evaluate;
 mod flops;
 mod index;
 pub mod math;
+mod unread;
 
 pub use build::Body;
 pub use collapse::collapse;
 pub use evaluate::{Buffers, Evaluator};
 pub use index::{Atom, Index};
+pub use unread::without_unread;
 
 /// The variable of a loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

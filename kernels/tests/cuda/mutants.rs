@@ -57,8 +57,12 @@ fn buffers(plan: &Plan) -> Vec<Vec<u32>> {
             Elem::I32 => (i % 5) as u32,
             Elem::F32 => (((i * 7919) % 101) as f32 / 50.0 - 1.0).to_bits(),
         };
-        let given = matches!(slot.kind, SlotKind::Resident(_));
-        let mut words: Vec<u32> = (0..slot.len).map(|i| if given { bits(i) } else { u32::MAX }).collect();
+        let known = |x: &f64| if slot.elem == Elem::I32 { *x as i32 as u32 } else { (*x as f32).to_bits() };
+        let mut words: Vec<u32> = match &slot.kind {
+            SlotKind::Resident(_) => (0..slot.len).map(bits).collect(),
+            SlotKind::Constant(data) => data.iter().map(known).collect(),
+            _ => vec![u32::MAX; slot.len],
+        };
         words.extend([0x7fc0_beef; 256]);
         words
     };

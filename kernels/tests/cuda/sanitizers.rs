@@ -4,7 +4,7 @@
 use crate::emulator::{command, files, is_there};
 use crate::mutants::{Mutant, golden};
 use arch_kernels::ir::Elem;
-use arch_kernels::plan::Plan;
+use arch_kernels::plan::{Plan, SlotKind};
 use arch_kernels::print::cuda;
 use std::io::Write;
 use std::path::Path;
@@ -19,9 +19,15 @@ fn main_of(plan: &Plan, source: &cuda::Source, program: &str) -> String {
     text += "int main() {\n  void *pointers[16], *args[17];\n  char message[400];\n";
     let args = cuda::arguments(&plan.steps[0].action);
     for (i, slot) in args.iter().enumerate() {
-        let (len, elem) = (plan.slot(*slot).len, plan.slot(*slot).elem);
-        let (ty, value) =
+        let (len, elem, kind) = (plan.slot(*slot).len, plan.slot(*slot).elem, &plan.slot(*slot).kind);
+        let (ty, mut value) =
             if elem == Elem::F32 { ("float", "j % 7 * 0.25f - 0.5f") } else { ("int", "j % 5") };
+        let known = format!("c{i}[j]");
+        if let SlotKind::Constant(data) = kind {
+            let data: Vec<String> = data.iter().map(f64::to_string).collect();
+            text += &format!("  const double c{i}[] = {{{}}};\n", data.join(", "));
+            value = &known;
+        }
         text += &format!("  {ty} *p{i} = ({ty} *)malloc({len} * 4);\n");
         text += &format!("  for (int j = 0; j < {len}; j++) p{i}[j] = {value};\n");
         text += &format!("  pointers[{i}] = p{i};\n  args[{i}] = &pointers[{i}];\n");
