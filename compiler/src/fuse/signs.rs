@@ -6,12 +6,12 @@
 //! functions to the first that cannot do without it. A number in front of a sum goes the same way: the smallest term of a sum
 //! has none, as one would write it.
 
+use super::effects::effects;
 use super::extract::Best;
-use super::lang::{Graph, Node, Op, Problem, number};
+use super::lang::{Graph, Node, Op, number};
 use super::terms::rounded;
-use crate::graph::AxisId;
+use crate::graph::{AxisId, Origin};
 use crate::ops::{Map, Reduce};
-use arch_grammar::Span;
 use egg::Id;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
@@ -164,10 +164,13 @@ impl Best {
     pub fn settled(&self, graph: &Graph, results: &[Id]) -> Option<(Graph, Vec<Id>)> {
         let (mut order, mut roots) = (Vec::new(), results.to_vec());
         self.alive(graph, &mut roots, &mut order);
-        let problem = Problem { origins: Vec::new(), ..graph.analysis.clone() };
+        let problem = graph.analysis.without_nodes();
         let mut origins = FxHashMap::default();
-        for (id, span) in &graph.analysis.origins {
-            origins.entry(graph.find(*id)).or_insert(*span);
+        for (id, origin) in &graph.analysis.origins {
+            origins.entry(graph.find(*id)).or_insert(*origin);
+        }
+        for (id, rules) in effects(graph, self, &order) {
+            origins.entry(id).and_modify(|origin| origin.rules = rules);
         }
         let known = FxHashMap::default();
         let to = Graph::new(problem);
@@ -189,7 +192,7 @@ struct Settling<'a> {
     best: &'a Best,
     to: Graph,
     /// Where classes were written first.
-    origins: FxHashMap<Id, Span>,
+    origins: FxHashMap<Id, Origin>,
     /// For each class what it is a multiple of, and by which number.
     known: FxHashMap<Id, (Id, f64)>,
     /// For each settled class, how many operations its term has, those that are read twice twice.
@@ -313,7 +316,7 @@ impl Settling<'_> {
             (of, times) = (self.add(leaf.op, leaf.operands), 1.0);
             self.to.union(of, made);
         }
-        let origin = self.origins.get(&id).map(|span| (of, *span));
+        let origin = self.origins.get(&id).map(|origin| (of, *origin));
         self.to.analysis.origins.extend(origin);
         self.known.insert(id, (of, times));
         Some(())

@@ -17,6 +17,7 @@ mod apart;
 mod attention;
 mod chaos;
 mod cones;
+mod contents;
 mod element;
 mod fronts;
 mod gemm;
