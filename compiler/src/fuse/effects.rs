@@ -28,10 +28,13 @@ pub(super) fn effects(graph: &Graph, best: &Best, classes: &[Id]) -> FxHashMap<I
         let is_loaded = at < graph.analysis.loaded;
         if is_loaded {
             let signature = search.signatures.of_node(&node);
-            search.same.entry(signature).or_insert_with(|| (node.clone(), *rules));
+            // A number times a value says nothing of how the value is computed.
+            if search.signatures.multiple(&node).is_none() {
+                search.same.entry(signature).or_insert_with(|| (node.clone(), *rules));
+            }
             search.written.entry(graph.find(*id)).or_default().push((signature, *rules));
         }
-        search.made.entry(node).or_insert((is_loaded, *rules));
+        search.made.entry(node).or_insert((at, *rules));
     }
     for (id, rules) in &graph.analysis.joined {
         let known = search.joined.entry(graph.find(*id)).or_default();
@@ -44,8 +47,8 @@ struct Search<'a> {
     graph: &'a Graph,
     best: &'a Best,
     signatures: Signatures<'a>,
-    /// By node: whether it was loaded, and the rules that made it, here or before.
-    made: FxHashMap<Node, (bool, Rules)>,
+    /// By node: which of all it was, and the rules that made it, here or before.
+    made: FxHashMap<Node, (usize, Rules)>,
     /// What was loaded into each class: signatures, and the rules that had made it before.
     written: FxHashMap<Id, Vec<(u64, Rules)>>,
     /// What was loaded, by signature.
@@ -68,23 +71,36 @@ impl Search<'_> {
     }
 
     fn chosen(&mut self, id: Id, node: &Node) -> Rules {
-        let Some((is_loaded, rules)) = self.made.get(node).copied() else { return Rules::NONE };
+        let Some((at, rules)) = self.made.get(node).copied() else { return Rules::NONE };
         let signature = self.signatures.of_node(node);
         let written = self.written.get(&id).map_or(&[][..], Vec::as_slice);
-        if is_loaded {
+        if at < self.graph.analysis.loaded {
             // Of two values that were written only one is computed.
             let is_other = written.iter().any(|(other, _)| *other != signature);
             return rules.and(self.joined.get(&id).copied().filter(|_| is_other).unwrap_or_default());
         }
         let before = written.iter().fold(Rules::NONE, |all, (_, rules)| all.and(*rules));
-        match self.same.get(&signature).cloned() {
-            // What was in brackets has its own rules.
-            Some((other, own)) => {
-                let mut within = self.signatures.flat(node).1;
-                within.extend(self.signatures.flat(&other).1);
-                within.into_iter().fold(own, |all, id| all.and(self.of(id)))
-            }
-            None => before.and(rules),
+        if let Some(of) = self.signatures.multiple(node) {
+            return before.and(self.of(self.graph.find(of)));
         }
+        // What differs in brackets alone was first made by somebody, and what was in brackets has its own rules.
+        let (other, own) = match self.same.get(&signature).cloned() {
+            Some((other, own)) => (other, own),
+            None => {
+                let (other, by) = self.first(id, signature).unwrap_or_else(|| (node.clone(), rules));
+                (other, before.and(by))
+            }
+        };
+        let mut within = self.signatures.flat(node).1;
+        within.extend(self.signatures.flat(&other).1);
+        within.into_iter().fold(own, |all, id| all.and(self.of(id)))
+    }
+
+    /// The first node of a class with a signature, and the rules that made it.
+    fn first(&mut self, id: Id, signature: u64) -> Option<(Node, Rules)> {
+        let graph = self.graph;
+        let same = graph[id].nodes.iter().filter(|node| self.signatures.of_node(node) == signature);
+        let known = same.filter_map(|node| self.made.get(node).map(|(at, rules)| (*at, node, *rules)));
+        known.min_by_key(|(at, ..)| *at).map(|(_, node, rules)| (node.clone(), rules))
     }
 }

@@ -90,7 +90,7 @@ impl<'a> Signatures<'a> {
     }
 
     /// The class that a node is a number times.
-    fn multiple(&self, node: &Node) -> Option<Id> {
+    pub fn multiple(&self, node: &Node) -> Option<Id> {
         let is_number = |id: &&Id| number(self.graph, **id).is_some();
         let mut others = node.operands.iter().filter(|id| !is_number(id));
         match (&node.op, others.next(), others.next()) {

@@ -178,7 +178,11 @@ impl Best {
         for id in order {
             settling.class(id)?;
         }
-        let results: Option<Vec<Id>> = results.iter().map(|id| settling.exact(*id)).collect();
+        let mut result = |id: &Id| {
+            settling.to.analysis.origin = settling.origin(*id);
+            settling.exact(*id)
+        };
+        let results: Option<Vec<Id>> = results.iter().map(&mut result).collect();
         settling.carries();
         let mut to = settling.to;
         to.rebuild();
@@ -207,10 +211,24 @@ impl Settling<'_> {
         self.known.get(&self.from.find(id)).copied()
     }
 
+    /// Where a class comes from.
+    fn origin(&self, id: Id) -> Origin {
+        self.origins.get(&self.from.find(id)).copied().unwrap_or_default()
+    }
+
     /// A class as it is.
     fn exact(&mut self, id: Id) -> Option<Id> {
         let (of, times) = self.of(id)?;
-        Some(self.multiple(of, times))
+        Some(self.scaled(id, of, times))
+    }
+
+    /// A number times what a class is a multiple of: whoever reads it, the rules are those of the class.
+    fn scaled(&mut self, class: Id, of: Id, times: f64) -> Id {
+        let reader = self.to.analysis.origin;
+        self.to.analysis.origin = Origin { rules: self.origin(class).rules, ..reader };
+        let made = self.multiple(of, times);
+        self.to.analysis.origin = reader;
+        made
     }
 
     /// A settled class times a number: a sum is turned term by term.
@@ -271,7 +289,7 @@ impl Settling<'_> {
     fn class(&mut self, id: Id) -> Option<()> {
         let id = self.from.find(id);
         let node = self.best.node(self.from, id)?.clone();
-        self.to.analysis.origin = self.origins.get(&id).copied().unwrap_or_default();
+        self.to.analysis.origin = self.origin(id);
         let (mut of, mut times) = match &node.op {
             Op::Number(_) => {
                 let value = number(self.from, id)?;
@@ -293,13 +311,13 @@ impl Settling<'_> {
                     if is_linear(op) {
                         (self.add(op.clone(), vec![of]), times)
                     } else {
-                        let of = self.multiple(of, times.abs());
+                        let of = self.scaled(*one, of, times.abs());
                         (self.add(op.clone(), vec![of]), times.signum())
                     }
                 }
                 (Parity::Even, [one]) => {
                     let (of, times) = self.of(*one)?;
-                    let of = self.multiple(of, times.abs());
+                    let of = self.scaled(*one, of, times.abs());
                     (self.add(op.clone(), vec![of]), 1.0)
                 }
                 (_, operands) => {
@@ -335,7 +353,7 @@ impl Settling<'_> {
     fn power(&mut self, halves: i16, base: Id) -> Option<(Id, f64)> {
         let (of, times) = self.of(base)?;
         let is_root = halves % 2 != 0;
-        let of = if is_root && times < 0.0 { self.multiple(of, -1.0) } else { of };
+        let of = if is_root && times < 0.0 { self.scaled(base, of, -1.0) } else { of };
         let size = times.abs().powf(f64::from(halves) / 2.0);
         let sign = if is_root || halves % 4 == 0 { 1.0 } else { times.signum() };
         Some((self.add(Op::Power(halves), vec![of]), sign * size))
@@ -355,7 +373,8 @@ impl Settling<'_> {
             _ => times.abs(),
         });
         let mut way = |sign: f64| -> Vec<Id> {
-            terms.iter().map(|(term, own)| self.multiple(*term, rounded(own * sign / size))).collect()
+            let all = terms.iter().zip(&node.operands);
+            all.map(|((term, own), id)| self.scaled(*id, *term, rounded(own * sign / size))).collect()
         };
         let (plain, turned) = (way(1.0), way(-1.0));
         let sign = match orientation(&keys) {

@@ -51,7 +51,7 @@ pub(super) fn text(seconds: f64) -> String {
         s if s >= 1.0 => format!("{s:.2} s"),
         s if s >= 1e-3 => format!("{:.2} ms", 1e3 * s),
         s if s >= 9.95e-6 => format!("{:.0} us", 1e6 * s),
-        s if s >= 0.05e-6 => format!("{:.1} us", 1e6 * s),
-        _ => "under 0.1 us".into(),
+        s if s >= 1e-6 => format!("{:.1} us", 1e6 * s),
+        s => format!("{:.0} ns", 1e9 * s),
     }
 }
