@@ -149,6 +149,8 @@ pub struct Contents {
     pub lines: Vec<String>,
     /// The rules that chose its operations in place of what was written.
     pub rules: Rules,
+    /// Bytes that it moves: what it reads of its buffers, and those that it writes.
+    pub moved: u64,
     /// How many operations there are; none in a step that only prepares what another one reads.
     pub operations: usize,
     /// Bytes that these would read and write one by one.

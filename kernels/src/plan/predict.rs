@@ -40,7 +40,7 @@ impl Plan {
     /// How long a step's bytes take to move, and those of its operations one by one; in seconds.
     #[must_use]
     pub fn moving_seconds(&self, step: usize, card: &Card) -> (f64, f64) {
-        (self.steps[step].bytes as f64 / card.bytes, self.contents[step].bytes as f64 / card.bytes)
+        (self.contents[step].moved as f64 / card.bytes, self.contents[step].bytes as f64 / card.bytes)
     }
 
     /// The predicted time of a step, and that of its operations one by one, each from memory to memory; in seconds. Of
@@ -60,7 +60,7 @@ impl Plan {
                 machine.step * starts as f64 + all.iter().map(work).sum::<f64>().max(moving(contents.bytes))
             }
         };
-        (machine.step + work(own).max(moving(own.bytes)), apart)
+        (machine.step + work(own).max(moving(contents.moved)), apart)
     }
 
     /// Whether a step's operations are those of matrix products.

@@ -5,7 +5,7 @@ use super::{Reordered, order};
 use crate::canon;
 use crate::check::{NoFiles, Request, compile};
 use crate::fuse::{Canonical, cost_rule};
-use crate::graph::{FuncId, Module, inline, print_function, verify};
+use crate::graph::{FuncId, Module, Rules, inline, print_function, verify};
 use crate::interp::{Tensor, noise, run};
 use std::collections::BTreeMap;
 
@@ -135,6 +135,17 @@ fn sums_over_one_axis_stay_apart() {
         let worst = apart(&module, before, after);
         assert!(worst < ROUNDING, "seed {seed:?}: differs by {worst:e}");
     }
+}
+
+/// A set of rules has a place for each.
+#[test]
+fn there_is_room_for_all_rules() {
+    let all = crate::fuse::all_rules();
+    assert!(all.len() <= Rules::MOST, "{} rules", all.len());
+    assert_eq!(
+        all.iter().map(|r| r.name).collect::<Vec<_>>()[all.len() - RULES.len()..],
+        RULES.each_ref().map(|r| r.name)
+    );
 }
 
 /// Both rules were needed for that, and say so.

@@ -20,8 +20,7 @@ pub(super) fn all(plan: &Plan) {
 /// The first step of every kind, and how many there are of it.
 fn distinct(plan: &Plan) -> Vec<(usize, usize)> {
     let is_same = |a: usize, b: usize| {
-        let alike = |a: &Step, b: &Step| (&a.name, a.bytes) == (&b.name, b.bytes);
-        alike(&plan.steps[a], &plan.steps[b])
+        plan.steps[a].name == plan.steps[b].name
             && plan.contents[a] == plan.contents[b]
             && plan.is_prepared(a) == plan.is_prepared(b)
     };
@@ -56,7 +55,8 @@ fn one(plan: &Plan, at: usize, times: usize, before: &Absent) -> Absent {
     bytes(plan, at);
     let absent = absent(plan, at);
     for (reason, names) in &absent {
-        let is_known = matches!(before.as_slice(), [(known, _)] if known == reason);
+        // Where a kernel has several reasons it would not be plain which one is meant.
+        let is_known = absent.len() == 1 && matches!(before.as_slice(), [(known, _)] if known == reason);
         let reason = if is_known { "for the reason above" } else { reason };
         println!("  not in it   {}: {reason}", names.join(", "));
     }
@@ -67,8 +67,10 @@ fn one(plan: &Plan, at: usize, times: usize, before: &Absent) -> Absent {
 fn bytes(plan: &Plan, at: usize) {
     let (contents, label) = (&plan.contents[at], time::label(plan.target));
     let all = at..=at + contents.with;
-    let (own, seconds) =
-        (all.clone().map(|at| plan.steps[at].bytes).sum(), all.map(|at| time::of(plan, at).0).sum::<f64>());
+    let (own, seconds) = (
+        all.clone().map(|at| plan.contents[at].moved).sum(),
+        all.map(|at| time::of(plan, at).0).sum::<f64>(),
+    );
     let together = match contents.with {
         0 => String::new(),
         1 => " with the kernel after it".into(),
@@ -84,7 +86,7 @@ fn bytes(plan: &Plan, at: usize) {
         );
         println!("  {label:<11} {}, in place of {}", time::text(seconds), time::text(time::of(plan, at).1));
     } else {
-        println!("  bytes       {}{once}", grouped(plan.steps[at].bytes));
+        println!("  bytes       {}{once}", grouped(contents.moved));
         println!("  {label:<11} {}", time::text(time::of(plan, at).0));
     }
 }

@@ -106,9 +106,10 @@ fn totals(before: &Plan, after: &Plan) {
     fused("canonical, fused", after, false);
     fused("  and once, of weights", after, true);
     println!(
-        "  Canonical is what the rules made of the text. Bytes are those of all buffers that a kernel reads and"
+        "  Canonical is what the rules made of the text. Bytes are those that kernels read and write in memory,"
     );
-    println!("  those that it writes. {}", time::made_of(after.target));
+    println!("  each once a kernel.");
+    println!("  {}", time::made_of(after.target));
 }
 
 /// The softmaxes that are no attention kernels, those with one reason together.

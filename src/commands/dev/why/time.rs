@@ -28,12 +28,12 @@ pub(super) fn label(target: Target) -> String {
 pub(super) fn made_of(target: Target) -> String {
     match target {
         Target::Cuda => format!(
-            "Times are those of moving the bytes at\n  {}, the memory of an {}: starting kernels and computing take time on top, and only\n  what is still in the card's cache comes sooner. Nothing else is predicted for a GPU.",
+            "Times are those of moving the bytes at {}, the memory of an {}. Starting kernels and\n  computing take time on top; only what is still in the card's cache comes sooner. No GPU is predicted.",
             bandwidth(),
             CARD.name
         ),
         _ => format!(
-            "Times are predicted for two cores with\n  AVX-512: {:.0} us to start a kernel, then the longer of moving its bytes at {:.0} GB/s and of computing, at {:.0} G\n  operations a second in matrix products and {:.0} G elsewhere. `archc bench --profile` measures.",
+            "Times are predicted for two cores with AVX-512: {:.0} us to start a kernel, then the longer of moving\n  its bytes at {:.0} GB/s and of computing, at {:.0} G operations a second in matrix products and attention and\n  {:.0} G elsewhere. `archc bench --profile` measures.",
             1e6 * MACHINE.step,
             MACHINE.bytes / 1e9,
             MACHINE.product_flops / 1e9,

@@ -1,12 +1,13 @@
 //! What each step computes, for people: its lines, the rules that chose it, and what its operations would take one by
 //! one.
 
+mod bytes;
+
 use super::analysis::Role;
 use super::attention::Pass;
-use super::element;
 use super::lowering::Lowering;
 use super::order::Unit;
-use crate::plan::{Action, Contents};
+use crate::plan::{Action, Contents, Step};
 use arch_compiler::graph::{Function, Node, Origin, Rules, ValueId};
 use arch_compiler::ops::{Map, Op};
 use std::collections::BTreeSet;
@@ -16,14 +17,19 @@ impl Lowering<'_> {
     /// What the steps compute that units were made into. An operation that is computed wherever it is read counts once,
     /// in the first step that has it, as it would be run once by itself; its line and its rules count everywhere.
     pub(super) fn contents(&self, made: &[(Unit, Range<usize>)]) -> Vec<Contents> {
-        let mut all = vec![Contents::default(); self.plan.steps.len()];
+        let plain = |step: &Step| {
+            let (lines, moved) = (step.origins.clone(), step.bytes);
+            Contents { lines, moved, ..Contents::default() }
+        };
+        let mut all: Vec<Contents> = self.plan.steps.iter().map(plain).collect();
         let mut counted = BTreeSet::new();
         for (unit, steps) in made {
             let (packs, own): (Vec<usize>, Vec<usize>) = steps.clone().partition(|at| self.is_pack(*at));
-            for at in packs {
-                all[at].lines.clone_from(&self.plan.steps[at].origins);
-            }
             let nodes = self.nodes_of(*unit);
+            let inlined = self.with_inlined(&nodes);
+            for at in packs {
+                all[at].moved = self.moved(at, &inlined);
+            }
             let follower = match unit {
                 Unit::Node(n) if own.len() == 2 && self.analysis.roles[*n] == Role::Product => {
                     self.epilogues.group_of(*n).map(|g| self.groups.groups[g].members.clone())
@@ -43,6 +49,7 @@ impl Lowering<'_> {
                 for (place, at) in steps.iter().enumerate() {
                     let rest = Contents { operations: 0, bytes: 0, with: 0, ..contents.clone() };
                     all[*at] = if place > 0 { rest } else { contents.clone() };
+                    all[*at].moved = self.moved(*at, &inlined);
                 }
                 if let Some(first) = steps.first() {
                     all[*first].with = steps.len() - 1;
@@ -74,7 +81,8 @@ impl Lowering<'_> {
         }
         let new: Vec<usize> = all.into_iter().filter(|n| counted.insert(*n)).collect();
         let bytes = new.iter().map(|n| self.node_bytes(self.function, *n)).sum();
-        Contents { lines, rules, operations: new.iter().map(|n| self.operations(*n)).sum(), bytes, with: 0 }
+        let operations = new.iter().map(|n| self.operations(*n)).sum();
+        Contents { lines, rules, operations, bytes, ..Contents::default() }
     }
 
     /// Nodes, and those that are computed where these read them.
@@ -112,38 +120,6 @@ impl Lowering<'_> {
                 }
             }
         }
-    }
-
-    fn operations(&self, n: usize) -> usize {
-        match &self.function.nodes[n].op {
-            Op::Scan(scan) => {
-                let body = scan.body.nodes.iter().filter(|node| !is_free(&node.op));
-                self.module.size(scan.axis, self.options.batch) * body.count()
-            }
-            _ => 1,
-        }
-    }
-
-    /// Bytes that an operation reads and writes by itself: each value once, and numbers from no memory.
-
-    fn node_bytes(&self, function: &Function, n: usize) -> u64 {
-        let node = &function.nodes[n];
-        let batch = self.options.batch;
-        if let Op::Scan(scan) = &node.op {
-            let steps = self.module.size(scan.axis, batch) as u64;
-            let body = (0..scan.body.nodes.len()).filter(|n| !is_free(&scan.body.nodes[*n].op));
-            return steps * body.map(|n| self.node_bytes(&scan.body, n)).sum::<u64>();
-        }
-        let is_in_memory = |v: &ValueId| {
-            let base = element::base(function, *v);
-            !matches!(function.producer(base).op, Op::Constant(_) | Op::Iota(_))
-        };
-        let reads: BTreeSet<ValueId> = node.inputs.iter().copied().filter(is_in_memory).collect();
-        let elements = |v: &ValueId| {
-            let of = |v: ValueId| self.module.dims(&function.value(v).shape, batch).iter().product::<usize>();
-            of(*v).min(of(element::base(function, *v))) as u64
-        };
-        4 * reads.iter().chain(&node.outputs).map(elements).sum::<u64>()
     }
 }
 
