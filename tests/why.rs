@@ -155,3 +155,26 @@ fn a_softmax_that_is_no_attention_kernel_says_why() {
     assert!(said.contains("std/functions.arch:22 is no attention kernel"), "{said}");
     assert!(said.contains("are a result that is asked for"), "{said}");
 }
+
+#[test]
+fn recurrences_that_are_alike_share_a_line() {
+    let text = "block Two {\n  forward(u: [T, E]) -> (a: [T, E], b: [T, E]) {\n    \
+                (decay(u, 0.5), decay(u, 0.25))\n  }\n}\n\n\
+                fn decay(u: [T, E], k: []) -> [T, E] {\n  scan t over T (h: [E] = 0) {\n    \
+                h <- k * h + u[t]\n    yield h\n  }\n}\n";
+    let said = why(text, "--dim T=32 --dim E=16");
+    assert_eq!(said.matches("step by step along").count(), 1, "{said}");
+    assert!(said.contains("   (2 alike)\n"), "{said}");
+}
+
+#[test]
+fn rules_of_costs_are_named_and_what_was_written_is_compared() {
+    let text = "block Linear(K) {\n  forward(q: [T, K], k: [S, K], v: [S, K]) -> [T, K] {\n    \
+                let w = sum(q * k, over: K)\n    sum(w * v, over: S)\n  }\n}\n";
+    let said = why(text, "--dim T=64 --dim S=64 --dim K=8");
+    assert_eq!(said.matches("  rules       order of products\n").count(), 2, "{said}");
+    // The scores of all positions are written and read again as it is written, and no kernel has them.
+    let (ends, scores) = (4 * 4 * 64 * 8, 2 * 4 * 64 * 64);
+    assert_eq!(ends + scores, 40_960);
+    assert!(said.contains("as written, one by one                 40,960 bytes"), "{said}");
+}

@@ -59,23 +59,35 @@ fn products(canonical: &Canonical, sources: &Sources) {
     }
 }
 
-/// A line for each recurrence: how its steps are taken, and why.
+/// A line for each recurrence: how its steps are taken, and why; those that are alike share one.
 fn scans(canonical: &Canonical, in_time: &[Chosen], sources: &Sources) {
     if !canonical.scans.is_empty() {
         println!("\nRecurrences, and how they are computed:");
     }
+    let mut all: Vec<(String, usize)> = Vec::new();
     for scan in &canonical.scans {
-        let place = if scan.origin.end > 0 { sources.place(scan.origin) } else { String::new() };
-        let same = |other: &&Chosen| (other.origin, &other.axis) == (scan.origin, &scan.axis);
-        match (&scan.form, in_time.iter().find(same)) {
-            (Form::Sequential(_), Some(cut @ Chosen { form: Form::InTime { .. }, .. })) => {
-                println!("  {place}: {cut}")
-            }
-            (Form::Sequential(_), Some(Chosen { form: Form::Sequential(reason), .. })) => {
-                println!("  {place}: {scan}\n    not in parallel over time: {reason}");
-            }
-            _ => println!("  {place}: {scan}"),
+        let said = scan_text(scan, in_time, sources);
+        match all.iter_mut().find(|(known, _)| *known == said) {
+            Some((_, times)) => *times += 1,
+            None => all.push((said, 1)),
         }
+    }
+    for (said, times) in all {
+        println!("  {said}{}", if times > 1 { format!("   ({times} alike)") } else { String::new() });
+    }
+}
+
+fn scan_text(scan: &Chosen, in_time: &[Chosen], sources: &Sources) -> String {
+    let place = if scan.origin.end > 0 { sources.place(scan.origin) } else { String::new() };
+    let same = |other: &&Chosen| (other.origin, &other.axis) == (scan.origin, &scan.axis);
+    match (&scan.form, in_time.iter().find(same)) {
+        (Form::Sequential(_), Some(cut @ Chosen { form: Form::InTime { .. }, .. })) => {
+            format!("{place}: {cut}")
+        }
+        (Form::Sequential(_), Some(Chosen { form: Form::Sequential(reason), .. })) => {
+            format!("{place}: {scan}\n    not in parallel over time: {reason}")
+        }
+        _ => format!("{place}: {scan}"),
     }
 }
 
@@ -99,9 +111,9 @@ fn totals(before: &Plan, after: &Plan) {
             line(what, bytes, seconds, if once { "" } else { &counts });
         }
     };
-    let separate = after.contents.iter().map(|c| c.bytes).sum();
-    let seconds = (0..after.steps.len()).map(|at| time::of(after, at).1).sum();
-    line("each operation by itself", separate, seconds, "");
+    let separate = before.contents.iter().map(|c| c.bytes).sum();
+    let seconds = (0..before.steps.len()).map(|at| time::of(before, at).1).sum();
+    line("as written, one by one", separate, seconds, "");
     fused("as written, fused", before, false);
     fused("canonical, fused", after, false);
     fused("  and once, of weights", after, true);

@@ -52,6 +52,7 @@ pub(super) fn text(seconds: f64) -> String {
         s if s >= 1e-3 => format!("{:.2} ms", 1e3 * s),
         s if s >= 9.95e-6 => format!("{:.0} us", 1e6 * s),
         s if s >= 1e-6 => format!("{:.1} us", 1e6 * s),
-        s => format!("{:.0} ns", 1e9 * s),
+        s if s >= 0.5e-9 => format!("{:.0} ns", 1e9 * s),
+        _ => "under 1 ns".into(),
     }
 }
