@@ -107,7 +107,7 @@ fn build(
 /// A program whose texts now stand behind this many others.
 fn move_spans(program: &mut Program, files: u32) {
     let nodes = program.module.functions.iter_mut().flat_map(|f| &mut f.nodes);
-    nodes.for_each(|node| node.origin.file.0 += files);
+    nodes.for_each(|node| node.origin.span.file.0 += files);
 }
 
 /// `NoisySample` and `GaussianLoss` for a model's sizes and a process. Their texts are added to those of the model.

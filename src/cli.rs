@@ -507,7 +507,8 @@ pub struct DevArgs {
     /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
     #[arg(long, value_parser = memory(), default_value = "fast")]
     pub memory: Memory,
-    /// With --stage fused: the rules that fired, and for every kernel its source lines and its bytes.
+    /// With --stage fused: for every kernel its source lines, the rules that made it, bytes and time before and after,
+    /// and why its neighbors are not in it.
     #[arg(long)]
     pub why: bool,
 }

@@ -33,7 +33,7 @@ fn the_reference_has_a_kernel_for_each_operation() {
         for target in [Target::Avx2, Target::Cuda] {
             let separate = plan(case, target, Spelling::OneByOne);
             let scans = |plan: &Plan| plan.kernels.iter().filter(|k| k.name.starts_with("scan")).count();
-            for (step, within) in separate.steps.iter().zip(&separate.separate) {
+            for (step, within) in separate.steps.iter().zip(&separate.contents) {
                 let is_scan = step.name.starts_with("scan");
                 assert!(within.operations <= 1 || is_scan, "{}: {within:?}\n{separate}", step.name);
             }

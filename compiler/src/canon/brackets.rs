@@ -33,6 +33,7 @@ pub(super) fn narrow(module: &mut Module, source: &Function) -> Result<Option<Fu
             .into_iter()
             .map(|(with, then)| (elements(b, &joined(b, with, single)), with, then));
         let Some((_, with, then)) = better.filter(|x| x.0 < now).min_by_key(|x| x.0) else { return Ok(None) };
+        b.origin = b.origin.by(source.producer(node.inputs[at]).origin.rules);
         let product = b.add1(Op::Map(Map::Mul), &[with, single])?;
         // In the order of axes that it had, so that what reads it is in one loop with it.
         let as_before = joined(b, then, product) == source.value(node.outputs[0]).shape;

@@ -31,6 +31,7 @@ pub(super) fn contract(module: &mut Module, source: &Function) -> Result<Option<
         let mut open = vec![node.inputs[0]];
         while let Some(id) = open.pop() {
             if is_inner(id) {
+                b.origin = b.origin.by(source.producer(id).origin.rules);
                 open.extend(source.producer(id).inputs.iter().rev());
             } else {
                 factors.push(values[&id]);

@@ -20,7 +20,8 @@ pub(super) fn lift(module: &mut Module, source: &Function) -> Result<Option<Func
             return behind(b, over, inputs, &is_shared);
         }
         let Op::View(View::Rename { from, to }) = &node.op else { return Ok(None) };
-        let Node { op: op @ Op::Map(_), inputs: operands, .. } = b.function.producer(inputs[0]).clone()
+        let Node { op: op @ Op::Map(_), inputs: operands, origin, .. } =
+            b.function.producer(inputs[0]).clone()
         else {
             return Ok(None);
         };
@@ -33,6 +34,7 @@ pub(super) fn lift(module: &mut Module, source: &Function) -> Result<Option<Func
                 *operand = b.add1(Op::View(View::Rename { from: *from, to: *to }), &[*operand])?;
             }
         }
+        b.origin = b.origin.by(origin.rules);
         b.add(op, &renamed).map(Some)
     })
 }

@@ -187,11 +187,11 @@ fn with_cones(
     for (at, input) in rest {
         known[input.value.0 as usize] = new[given.position(inputs[at]).unwrap_or(at)];
     }
-    inner.origin = origin;
     for cone in cones {
         let leaf = |id: ValueId| given.position(values[&id]).map(|at| new[at]);
         let input = body.inputs[cone.position].value;
         let made = build(&mut inner, source, scan.axis, cone, &leaf)?;
+        inner.origin = origin;
         let shape = body.value(input).shape.clone();
         known[input.0 as usize] = match inner.shape(made) == shape {
             true => made,
@@ -231,6 +231,7 @@ fn build(
             }
             op => op.clone(),
         };
+        inner.origin = node.origin;
         let value = inner.add1(op, &inputs)?;
         made.insert(node.outputs[0], value);
         last = Some(value);

@@ -46,7 +46,7 @@ fn first_other(body: &Function, carries: usize) -> Option<Span> {
         let given: Vec<Degree> = node.inputs.iter().map(of).collect();
         let degree = degree(&node.op, &given);
         let known = node.inputs.iter().find_map(|v| culprits[v.0 as usize]);
-        let culprit = known.or((degree == Degree::Other).then_some(node.origin));
+        let culprit = known.or((degree == Degree::Other).then_some(node.origin.span));
         for out in &node.outputs {
             degrees[out.0 as usize] = degree;
             culprits[out.0 as usize] = culprit;

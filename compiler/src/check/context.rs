@@ -66,7 +66,7 @@ impl Session<'_> {
 
     fn with_builder<R>(&mut self, level: usize, origin: Span, f: impl FnOnce(&mut Builder<'_>) -> R) -> R {
         let function = std::mem::take(&mut self.context().levels[level].function);
-        let mut builder = Builder { module: &mut self.module, function, origin };
+        let mut builder = Builder { module: &mut self.module, function, origin: origin.into() };
         let result = f(&mut builder);
         let function = std::mem::take(&mut builder.function);
         self.context().levels[level].function = function;

@@ -66,8 +66,9 @@ impl Session<'_> {
             });
             let given: Vec<Leveled> = node.inputs.iter().map(|v| values[v]).collect();
             let at = given.iter().map(|(l, _)| *l).max().unwrap_or(0);
-            let given: Vec<ValueId> = given.into_iter().map(|v| self.raised(v, at, node.origin)).collect();
-            let results = self.add_at(at, op, &given, node.origin);
+            let given: Vec<ValueId> =
+                given.into_iter().map(|v| self.raised(v, at, node.origin.span)).collect();
+            let results = self.add_at(at, op, &given, node.origin.span);
             values.extend(node.outputs.iter().zip(results).map(|(o, v)| (*o, (at, v))));
         }
         source.outputs.iter().map(|(_, v)| self.raised(values[v], level, Span::default())).collect()

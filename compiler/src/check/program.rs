@@ -89,7 +89,7 @@ impl Session<'_> {
         for input in &inner.inputs {
             let v = inner.value(input.value).clone();
             axes.extend(&v.shape);
-            let origin = inner.producer(input.value).origin;
+            let origin = inner.producer(input.value).origin.span;
             inputs.push(self.add_input(&input.name, input.kind.clone(), v.shape, v.storage, origin));
         }
         for r in &built.results {

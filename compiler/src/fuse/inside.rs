@@ -6,7 +6,6 @@
 use super::extract::Best;
 use super::lang::{Graph, Node, Op, axes_of, number};
 use super::store::Writer;
-use crate::canon::summed_product;
 use crate::graph::AxisId;
 use crate::ops::{Reduce, ShapeError};
 use egg::Id;
@@ -26,8 +25,9 @@ pub(super) fn readers(graph: &Graph, best: &Best, results: &[Id]) -> FxHashMap<I
 
 /// A sum of products that takes in factors from outside.
 struct Taken {
-    /// The sum, and over which axes.
+    /// The sum, its product, and over which axes it is.
     sum: Id,
+    inner: Id,
     over: Vec<AxisId>,
     /// The factors that come from outside.
     outer: Vec<Id>,
@@ -42,15 +42,13 @@ impl Writer<'_, '_> {
         let Some(taken) = operands.iter().find_map(|id| self.takes(*id, &operands)) else {
             return Ok(operands);
         };
-        let Taken { sum, over, outer, mut near, far } = taken;
+        let Taken { sum, inner, over, outer, mut near, far } = taken;
         near.extend(&outer);
         let near = self.product(class, &near)?;
         let mut factors = far.into_iter().map(|id| self.value(id)).collect::<Result<Vec<_>, _>>()?;
         factors.push(near);
-        let over = self.ordered(&over);
-        self.builder.origin = self.origins.get(&sum).copied().unwrap_or_default();
-        if let Some(values) = summed_product(&mut self.builder, &over, factors)? {
-            self.values.insert(sum, values[0]);
+        if let Some(value) = self.summed(sum, (&over, inner), factors)? {
+            self.values.insert(sum, value);
         }
         Ok(operands.into_iter().filter(|id| !outer.contains(id)).collect())
     }
@@ -68,7 +66,8 @@ impl Writer<'_, '_> {
         }
         let (node, inner) = self.node_here(sum)?;
         let Op::Reduce(Reduce::Sum, over) = &node.op else { return None };
-        let (product, factors) = self.node_here(*inner.first()?)?;
+        let inner = *inner.first()?;
+        let (product, factors) = self.node_here(inner)?;
         if product.op != Op::Product {
             return None;
         }
@@ -95,6 +94,6 @@ impl Writer<'_, '_> {
         // A number that is beside the factors goes with them; signs are for sums.
         let is_scale = |id: &&Id| number(self.graph, **id).is_some_and(|value| value != -1.0);
         outer.extend(operands.iter().filter(is_scale));
-        Some(Taken { sum, over: over.to_vec(), outer, near, far })
+        Some(Taken { sum, inner, over: over.to_vec(), outer, near, far })
     }
 }

@@ -4,9 +4,8 @@
 //! in the analysis; broadcasting is by axis, so that terms need no binders. Whatever is no arithmetic on floats
 //! (views, lookups, scans, calls, truth values, inputs) is an [`Op::Other`]: known by what it is, and opaque.
 
-use crate::graph::{AxisId, DType};
+use crate::graph::{AxisId, DType, Origin, Rules};
 use crate::ops::{self, Map, Reduce};
-use arch_grammar::Span;
 use egg::{Analysis, DidMerge, EGraph, Id, Language};
 use std::fmt;
 use std::hash::Hash;
@@ -142,7 +141,7 @@ pub(super) struct Recurrence {
     pub axis: AxisId,
     pub reverse: bool,
     pub carries: Vec<Carry>,
-    pub origin: Span,
+    pub origin: Origin,
 }
 
 /// What is carried from step to step.
@@ -170,9 +169,15 @@ pub(super) struct Problem {
     /// A seed by which terms are chosen badly, in tests.
     pub chaos: Option<u64>,
     /// Where a class was written, in the order in which classes came up.
-    pub origins: Vec<(Id, Span)>,
-    /// Where that stands of which new classes are made; empty if nowhere.
-    pub origin: Span,
+    pub origins: Vec<(Id, Origin)>,
+    /// Where that stands of which new classes are made, nowhere if that is not known; and the rules that make them.
+    pub origin: Origin,
+    /// All nodes in the order in which they came up, each with the rules that made it.
+    pub made: Vec<(Id, Node, Rules)>,
+    /// How many of these were loaded, and not made by rules.
+    pub loaded: usize,
+    /// Where a rule found that two values which were there are one.
+    pub joined: Vec<(Id, Rules)>,
 }
 
 /// What is known of a class.
@@ -187,6 +192,13 @@ pub(super) struct Facts {
 }
 
 impl Problem {
+    /// What does not depend on which nodes there are.
+    pub fn without_nodes(&self) -> Problem {
+        let (others, scans, sizes, colors) =
+            (self.others.clone(), self.scans.clone(), self.sizes.clone(), self.colors.clone());
+        Problem { others, scans, sizes, colors, chaos: self.chaos, ..Problem::default() }
+    }
+
     /// The carry that a node is.
     pub fn carry(&self, node: &Node) -> Option<Carried> {
         match node.op {
@@ -222,10 +234,38 @@ impl Analysis<Node> for Problem {
     type Data = Facts;
 
     fn make(graph: &mut Graph, node: &Node, id: Id) -> Facts {
-        if graph.analysis.origin.end > 0 {
-            let origin = graph.analysis.origin;
+        let origin = graph.analysis.origin;
+        if origin.is_known() {
             graph.analysis.origins.push((id, origin));
         }
+        graph.analysis.made.push((id, node.clone(), origin.rules));
+        Problem::facts(graph, node)
+    }
+
+    /// What is known of a class may change with its operands; where it comes from does not.
+    fn remake(graph: &mut Graph, node: &Node, _: Id) -> Facts {
+        Problem::facts(graph, node)
+    }
+
+    fn merge(&mut self, a: &mut Facts, b: Facts) -> DidMerge {
+        assert_eq!(a.axes, b.axes, "a rule joined values of different axes");
+        let (from_b, from_a) =
+            (a.number.is_none() && b.number.is_some(), a.number.is_some() && b.number.is_none());
+        if from_b {
+            a.number = b.number;
+        }
+        let (sealed_b, sealed_a) = (b.sealed && !a.sealed, a.sealed && !b.sealed);
+        a.sealed |= b.sealed;
+        // What is the same without a scan does not depend on it.
+        let both: Arc<[usize]> = a.scans.iter().copied().filter(|scan| b.scans.contains(scan)).collect();
+        let (fewer_b, fewer_a) = (both.len() < a.scans.len(), both.len() < b.scans.len());
+        a.scans = both;
+        DidMerge(from_b || sealed_b || fewer_b, from_a || sealed_a || fewer_a)
+    }
+}
+
+impl Problem {
+    fn facts(graph: &Graph, node: &Node) -> Facts {
         let of = |id: &Id| &graph[*id].data;
         let union = || match node.operands.as_slice() {
             [one] => of(one).axes.clone(),
@@ -256,22 +296,6 @@ impl Analysis<Node> for Problem {
             | Op::Softmax(_)
             | Op::Flip(_) => facts(union()),
         }
-    }
-
-    fn merge(&mut self, a: &mut Facts, b: Facts) -> DidMerge {
-        assert_eq!(a.axes, b.axes, "a rule joined values of different axes");
-        let (from_b, from_a) =
-            (a.number.is_none() && b.number.is_some(), a.number.is_some() && b.number.is_none());
-        if from_b {
-            a.number = b.number;
-        }
-        let (sealed_b, sealed_a) = (b.sealed && !a.sealed, a.sealed && !b.sealed);
-        a.sealed |= b.sealed;
-        // What is the same without a scan does not depend on it.
-        let both: Arc<[usize]> = a.scans.iter().copied().filter(|scan| b.scans.contains(scan)).collect();
-        let (fewer_b, fewer_a) = (both.len() < a.scans.len(), both.len() < b.scans.len());
-        a.scans = both;
-        DidMerge(from_b || sealed_b || fewer_b, from_a || sealed_a || fewer_a)
     }
 }
 

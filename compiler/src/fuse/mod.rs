@@ -10,6 +10,7 @@
 
 mod apart;
 mod cost;
+mod effects;
 mod extract;
 mod flats;
 mod flips;
@@ -22,6 +23,7 @@ mod rules;
 mod saturate;
 mod settle;
 mod shares;
+mod signature;
 mod signs;
 mod step;
 mod steps;
@@ -33,26 +35,35 @@ mod uses;
 mod write;
 
 use crate::canon;
-use crate::graph::{FuncId, Function, Module, inline, reached};
+use crate::graph::{FuncId, Function, Module, Rules, inline, reached};
 use crate::ops::{Op, ShapeError};
 use crate::schedule::{Chosen, Setting, in_steps, in_time, in_time_in_chaos, schedule, schedule_in_chaos};
 use arch_grammar::{Diagnostic, Span};
 
 pub use cost::Reordered;
 
-/// A rule, and how often it joined two ways to say a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fired {
+/// A rule, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rule {
     /// Its name.
-    pub rule: &'static str,
+    pub name: &'static str,
     /// What it says.
     pub algebra: &'static str,
     /// When it holds; empty if always.
     pub guard: &'static str,
-    /// How often.
-    pub count: usize,
-    /// Where, each place once, in the order of the text.
-    pub origins: Vec<Span>,
+}
+
+/// All rules of both e-graphs; a place here is one in [`Rules`].
+#[must_use]
+pub fn all_rules() -> Vec<Rule> {
+    let of_canon = rules::RULES.iter().map(|r| Rule { name: r.name, algebra: r.algebra, guard: r.guard });
+    let of_cost = cost::RULES.iter().map(|r| Rule { name: r.name, algebra: r.algebra, guard: r.guard });
+    of_canon.chain(of_cost).collect()
+}
+
+/// A rule of the cost e-graph among all.
+fn cost_rule(place: usize) -> Rules {
+    Rules::one(rules::RULES.len() + place)
 }
 
 /// A function for which a limit was touched: its kernels may depend on how it was written.
@@ -66,7 +77,7 @@ pub struct Incomplete {
 
 impl Incomplete {
     fn of(function: &Function) -> Self {
-        let places = function.nodes.iter().filter(|n| n.op != Op::Input).map(|n| n.origin);
+        let places = function.nodes.iter().filter(|n| n.op != Op::Input).map(|n| n.origin.span);
         let origin = places.filter(|s| s.end > 0).min().unwrap_or_default();
         Incomplete { name: function.name.clone(), origin }
     }
@@ -85,8 +96,8 @@ impl Incomplete {
 /// What was done to functions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Canonical {
-    /// The rules that joined two ways to say a value.
-    pub fired: Vec<Fired>,
+    /// The rules that found another way to say a value, whether or not that was chosen.
+    pub fired: Rules,
     /// The functions for which a limit was touched.
     pub incomplete: Vec<Incomplete>,
     /// The sums of products that are multiplied in another order than they were written in.
@@ -100,17 +111,7 @@ impl Canonical {
     fn add(&mut self, other: Canonical) {
         self.incomplete.extend(other.incomplete);
         self.products.extend(other.products);
-        for fired in other.fired {
-            match self.fired.iter_mut().find(|f| f.rule == fired.rule) {
-                Some(known) => {
-                    known.count += fired.count;
-                    known.origins.extend(fired.origins);
-                    known.origins.sort_unstable();
-                    known.origins.dedup();
-                }
-                None => self.fired.push(fired),
-            }
-        }
+        self.fired = self.fired.and(other.fired);
     }
 }
 
@@ -240,13 +241,6 @@ fn respell_function(
         // not read) stays as its text has it: nothing is lost but the promise that spellings do not matter.
         None => result.incomplete.push(Incomplete::of(&source)),
     }
-    let fired = rules::RULES.iter().zip(saturated.fired);
-    for (rule, mut origins) in fired.filter(|(_, places)| !places.is_empty()) {
-        let count = origins.len();
-        origins.sort_unstable();
-        origins.dedup();
-        let (name, algebra, guard) = (rule.name, rule.algebra, rule.guard);
-        result.fired.push(Fired { rule: name, algebra, guard, count, origins });
-    }
+    result.fired = saturated.fired;
     Ok(result)
 }

@@ -3,7 +3,7 @@
 use super::lang::{Graph, Node};
 use super::rules::{FORMS, RULES, is_hidden};
 use super::terms::{Term, build};
-use arch_grammar::Span;
+use crate::graph::{Origin, Rules};
 use egg::Id;
 
 /// How often all rules are tried at most. The functions of the zoo need three to eight rounds.
@@ -19,8 +19,8 @@ const MATCHES: usize = 8;
 /// What saturation did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Saturated {
-    /// Where each rule joined two classes, once for each time, by its place in the table.
-    pub fired: Vec<Vec<Span>>,
+    /// The rules that joined two classes.
+    pub fired: Rules,
     /// Whether nothing new was left to find: only then is the result independent of the spelling.
     pub complete: bool,
 }
@@ -28,8 +28,9 @@ pub(super) struct Saturated {
 /// Applies all rules until the e-graph is saturated or a limit is touched.
 pub(super) fn saturate(graph: &mut Graph) -> Saturated {
     graph.rebuild();
+    graph.analysis.loaded = graph.analysis.made.len();
     let most = NODES.max(8 * graph.total_number_of_nodes());
-    let mut result = Saturated { fired: vec![Vec::new(); RULES.len()], complete: false };
+    let mut result = Saturated::default();
     for _ in 0..ROUNDS {
         let found = matches(graph);
         if found.len() > MATCHES * most {
@@ -37,11 +38,14 @@ pub(super) fn saturate(graph: &mut Graph) -> Saturated {
         }
         let (before, mut joined) = (graph.total_number_of_nodes(), false);
         for (rule, class, term) in found {
-            let origin = origin(graph, class);
+            let origin = Origin { rules: Rules::one(rule), ..origin(graph, class) };
             graph.analysis.origin = origin;
+            let made = graph.analysis.made.len();
             let equal = build(graph, &term);
+            let is_there = graph.analysis.made.len() == made;
             if graph.union(class, equal) {
-                result.fired[rule].push(origin);
+                result.fired = result.fired.and(origin.rules);
+                graph.analysis.joined.extend(is_there.then_some((class, origin.rules)));
                 joined = true;
             }
             if graph.total_number_of_nodes() > most {
@@ -78,8 +82,8 @@ fn matches(graph: &Graph) -> Vec<(usize, Id, Term)> {
 }
 
 /// Where a class was written first.
-pub(super) fn origin(graph: &Graph, class: Id) -> Span {
+pub(super) fn origin(graph: &Graph, class: Id) -> Origin {
     let class = graph.find(class);
     let found = graph.analysis.origins.iter().find(|(id, _)| graph.find(*id) == class);
-    found.map_or_else(Span::default, |(_, span)| *span)
+    found.map_or_else(Origin::default, |(_, origin)| *origin)
 }

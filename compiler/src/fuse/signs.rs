@@ -6,12 +6,12 @@
 //! functions to the first that cannot do without it. A number in front of a sum goes the same way: the smallest term of a sum
 //! has none, as one would write it.
 
+use super::effects::effects;
 use super::extract::Best;
-use super::lang::{Graph, Node, Op, Problem, number};
+use super::lang::{Graph, Node, Op, number};
 use super::terms::rounded;
-use crate::graph::AxisId;
+use crate::graph::{AxisId, Origin};
 use crate::ops::{Map, Reduce};
-use arch_grammar::Span;
 use egg::Id;
 use rustc_hash::{FxHashMap, FxHasher};
 use std::hash::{Hash, Hasher};
@@ -164,10 +164,13 @@ impl Best {
     pub fn settled(&self, graph: &Graph, results: &[Id]) -> Option<(Graph, Vec<Id>)> {
         let (mut order, mut roots) = (Vec::new(), results.to_vec());
         self.alive(graph, &mut roots, &mut order);
-        let problem = Problem { origins: Vec::new(), ..graph.analysis.clone() };
+        let problem = graph.analysis.without_nodes();
         let mut origins = FxHashMap::default();
-        for (id, span) in &graph.analysis.origins {
-            origins.entry(graph.find(*id)).or_insert(*span);
+        for (id, origin) in &graph.analysis.origins {
+            origins.entry(graph.find(*id)).or_insert(*origin);
+        }
+        for (id, rules) in effects(graph, self, &order) {
+            origins.entry(id).and_modify(|origin| origin.rules = rules);
         }
         let known = FxHashMap::default();
         let to = Graph::new(problem);
@@ -175,7 +178,11 @@ impl Best {
         for id in order {
             settling.class(id)?;
         }
-        let results: Option<Vec<Id>> = results.iter().map(|id| settling.exact(*id)).collect();
+        let mut result = |id: &Id| {
+            settling.to.analysis.origin = settling.origin(*id);
+            settling.exact(*id)
+        };
+        let results: Option<Vec<Id>> = results.iter().map(&mut result).collect();
         settling.carries();
         let mut to = settling.to;
         to.rebuild();
@@ -189,7 +196,7 @@ struct Settling<'a> {
     best: &'a Best,
     to: Graph,
     /// Where classes were written first.
-    origins: FxHashMap<Id, Span>,
+    origins: FxHashMap<Id, Origin>,
     /// For each class what it is a multiple of, and by which number.
     known: FxHashMap<Id, (Id, f64)>,
     /// For each settled class, how many operations its term has, those that are read twice twice.
@@ -207,10 +214,24 @@ impl Settling<'_> {
         self.known.get(&self.from.find(id)).copied()
     }
 
+    /// Where a class comes from.
+    fn origin(&self, id: Id) -> Origin {
+        self.origins.get(&self.from.find(id)).copied().unwrap_or_default()
+    }
+
     /// A class as it is.
     fn exact(&mut self, id: Id) -> Option<Id> {
         let (of, times) = self.of(id)?;
-        Some(self.multiple(of, times))
+        Some(self.scaled(id, of, times))
+    }
+
+    /// A number times what a class is a multiple of: whoever reads it, the rules are those of the class.
+    fn scaled(&mut self, class: Id, of: Id, times: f64) -> Id {
+        let reader = self.to.analysis.origin;
+        self.to.analysis.origin = Origin { rules: self.origin(class).rules, ..reader };
+        let made = self.multiple(of, times);
+        self.to.analysis.origin = reader;
+        made
     }
 
     /// A settled class times a number: a sum is turned term by term.
@@ -295,7 +316,7 @@ impl Settling<'_> {
     fn class(&mut self, id: Id) -> Option<()> {
         let id = self.from.find(id);
         let node = self.best.node(self.from, id)?.clone();
-        self.to.analysis.origin = self.origins.get(&id).copied().unwrap_or_default();
+        self.to.analysis.origin = self.origin(id);
         let (mut of, mut times) = match &node.op {
             Op::Number(_) => {
                 let value = number(self.from, id)?;
@@ -317,13 +338,13 @@ impl Settling<'_> {
                     if is_linear(op) {
                         (self.add(op.clone(), vec![of]), times)
                     } else {
-                        let of = self.multiple(of, times.abs());
+                        let of = self.scaled(*one, of, times.abs());
                         (self.add(op.clone(), vec![of]), times.signum())
                     }
                 }
                 (Parity::Even, [one]) => {
                     let (of, times) = self.of(*one)?;
-                    let of = self.multiple(of, times.abs());
+                    let of = self.scaled(*one, of, times.abs());
                     (self.add(op.clone(), vec![of]), 1.0)
                 }
                 (_, operands) => {
@@ -340,7 +361,7 @@ impl Settling<'_> {
             (of, times) = (self.add(leaf.op, leaf.operands), 1.0);
             self.to.union(of, made);
         }
-        let origin = self.origins.get(&id).map(|span| (of, *span));
+        let origin = self.origins.get(&id).map(|origin| (of, *origin));
         self.to.analysis.origins.extend(origin);
         self.known.insert(id, (of, times));
         Some(())
@@ -359,7 +380,7 @@ impl Settling<'_> {
     fn power(&mut self, halves: i16, base: Id) -> Option<(Id, f64)> {
         let (of, times) = self.of(base)?;
         let is_root = halves % 2 != 0;
-        let of = if is_root && times < 0.0 { self.multiple(of, -1.0) } else { of };
+        let of = if is_root && times < 0.0 { self.scaled(base, of, -1.0) } else { of };
         let size = times.abs().powf(f64::from(halves) / 2.0);
         let sign = if is_root || halves % 4 == 0 { 1.0 } else { times.signum() };
         Some((self.add(Op::Power(halves), vec![of]), sign * size))
@@ -379,7 +400,8 @@ impl Settling<'_> {
             _ => times.abs(),
         });
         let mut way = |sign: f64| -> Vec<Id> {
-            terms.iter().map(|(term, own)| self.multiple(*term, rounded(own * sign / size))).collect()
+            let all = terms.iter().zip(&node.operands);
+            all.map(|((term, own), id)| self.scaled(*id, *term, rounded(own * sign / size))).collect()
         };
         let (plain, turned) = (way(1.0), way(-1.0));
         let sign = match orientation(&keys) {

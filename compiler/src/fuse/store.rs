@@ -8,9 +8,8 @@ use super::signs::Key;
 use super::steps::{Steps, steps};
 use super::terms::rounded;
 use crate::canon::{elements, summed_product};
-use crate::graph::{AxisId, Builder, Function, Module, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Origin, Rules, ValueId};
 use crate::ops::{self, Map, Reduce, ShapeError, View};
-use arch_grammar::Span;
 use egg::Id;
 use rustc_hash::FxHashMap;
 
@@ -32,9 +31,9 @@ pub(super) fn store(
         return Err(ShapeError("a result has no smallest term".into()));
     };
     let graph = &graph;
-    let mut origins: FxHashMap<Id, Span> = FxHashMap::default();
-    for (id, span) in &graph.analysis.origins {
-        origins.entry(graph.find(*id)).or_insert(*span);
+    let mut origins: FxHashMap<Id, Origin> = FxHashMap::default();
+    for (id, origin) in &graph.analysis.origins {
+        origins.entry(graph.find(*id)).or_insert(*origin);
     }
     let Some(steps) = steps(graph, &best, &roots) else { return Ok(None) };
     let shares = shares(graph, &best, &steps, &roots);
@@ -48,6 +47,7 @@ pub(super) fn store(
         steps,
         shares,
         readers,
+        parts: FxHashMap::default(),
         within: None,
         values: FxHashMap::default(),
         made: Vec::new(),
@@ -97,13 +97,15 @@ pub(super) struct Writer<'a, 'm> {
     pub builder: Builder<'m>,
     pub graph: &'a Graph,
     pub best: Best,
-    pub origins: FxHashMap<Id, Span>,
+    origins: FxHashMap<Id, Origin>,
     /// What stands in the steps of scans.
     pub steps: Steps,
     /// Sums that are written by way of others.
     shares: FxHashMap<Id, Shared>,
     /// How often chosen terms read each class.
     pub readers: FxHashMap<Id, usize>,
+    /// The rules that chose what a class is written of without a value of its own.
+    parts: FxHashMap<Id, Rules>,
     /// The step that is being written, and the axis of its scan. In a step a product and its sum stay apart.
     pub within: Option<(usize, AxisId)>,
     pub values: FxHashMap<Id, ValueId>,
@@ -176,8 +178,21 @@ impl Writer<'_, '_> {
         }
     }
 
+    /// Where a class comes from, with all that is part of it.
+    fn origin(&self, class: Id) -> Origin {
+        let origin = self.origins.get(&class).copied().unwrap_or_default();
+        origin.by(self.parts.get(&class).copied().unwrap_or_default())
+    }
+
+    /// Says that a class is written as a part of another, and has no value of its own.
+    fn is_part(&mut self, of: Id, class: Id) {
+        let rules = self.origin(self.graph.find(class)).rules;
+        let known = self.parts.entry(of).or_default();
+        *known = known.and(rules);
+    }
+
     fn add(&mut self, class: Id, op: ops::Op, inputs: &[ValueId]) -> Result<ValueId, ShapeError> {
-        self.builder.origin = self.origins.get(&class).copied().unwrap_or_default();
+        self.builder.origin = self.origin(class);
         self.builder.add1(op, inputs)
     }
 
@@ -207,9 +222,27 @@ impl Writer<'_, '_> {
         let Some(node) = node.filter(|n| n.op == Op::Product && whole) else { return Ok(None) };
         let operands = self.best.operands(self.graph, &node);
         let factors = operands.iter().map(|id| self.value(*id)).collect::<Result<Vec<_>, _>>()?;
-        self.builder.origin = self.origins.get(&class).copied().unwrap_or_default();
-        let over = self.ordered(over);
-        Ok(summed_product(&mut self.builder, &over, factors)?.map(|v| v[0]))
+        self.summed(class, (over, inner), factors)
+    }
+
+    /// A sum of the product of some factors; the class of the product says by which rules it is one.
+    pub fn summed(
+        &mut self,
+        class: Id,
+        (over, inner): (&[AxisId], Id),
+        factors: Vec<ValueId>,
+    ) -> Result<Option<ValueId>, ShapeError> {
+        self.builder.origin = self.origin(class);
+        let (over, before) = (self.ordered(over), self.builder.function.nodes.len());
+        let sum = summed_product(&mut self.builder, &over, factors)?.map(|v| v[0]);
+        // The factors that are multiplied before the sum are the product's.
+        let rules = self.origin(self.graph.find(inner)).rules;
+        for node in &mut self.builder.function.nodes[before..] {
+            if matches!(node.op, ops::Op::Map(_)) {
+                node.origin = node.origin.by(rules);
+            }
+        }
+        Ok(sum)
     }
 
     /// A sum, few elements first; what is subtracted is subtracted.
@@ -225,7 +258,10 @@ impl Writer<'_, '_> {
         for (factor, id) in all {
             let (negative, value) = match (factor, self.negated(id)) {
                 (Some(factor), _) => (factor < 0.0, self.multiple(class, factor.abs(), id)?),
-                (None, Some(factors)) => (true, self.product(class, &factors)?),
+                (None, Some(factors)) => {
+                    self.is_part(class, id);
+                    (true, self.product(class, &factors)?)
+                }
                 (None, None) => (false, self.value(id)?),
             };
             let key = self.best.key(self.graph, id).ok_or_else(|| ShapeError("a term has no key".into()))?;
@@ -334,6 +370,7 @@ impl Writer<'_, '_> {
             }
             let key = self.best.key(self.graph, id).ok_or_else(|| ShapeError("a term has no key".into()))?;
             factors.extend(&fixed);
+            self.is_part(class, id);
             terms.push((key, negative, factors));
         }
         terms.sort_by_key(|t| (t.1, t.0));
@@ -374,7 +411,10 @@ impl Writer<'_, '_> {
                 _ => None,
             };
             let (divides, value) = match divisor {
-                Some((halves, of)) => (true, self.power(class, halves, of)?),
+                Some((halves, of)) => {
+                    self.is_part(class, *id);
+                    (true, self.power(class, halves, of)?)
+                }
                 None => (false, self.value(*id)?),
             };
             let place = (self.is_table(*id), self.elements(*id), self.is_late(*id), divides);
@@ -569,7 +609,7 @@ impl Writer<'_, '_> {
             }
             inputs.push(value);
         }
-        self.builder.origin = self.origins.get(&class).copied().unwrap_or_default();
+        self.builder.origin = self.origin(class);
         let results = self.builder.add(other.op.clone(), &inputs)?;
         let result = results[other.output];
         self.made.push((other.op.clone(), operands, results));

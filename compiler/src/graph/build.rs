@@ -1,8 +1,7 @@
 //! Building a function node by node. Shapes come from the operations' own rules.
 
-use super::{AxisId, DType, FuncId, Function, Input, InputKind, Module, Node, Value, ValueId};
+use super::{AxisId, DType, FuncId, Function, Input, InputKind, Module, Node, Origin, Value, ValueId};
 use crate::ops::{Op, ShapeError};
-use arch_grammar::Span;
 
 /// Adds nodes to one function of a module.
 pub struct Builder<'m> {
@@ -10,15 +9,15 @@ pub struct Builder<'m> {
     pub module: &'m mut Module,
     /// The function so far.
     pub function: Function,
-    /// The place that new nodes are made for.
-    pub origin: Span,
+    /// Where new nodes come from.
+    pub origin: Origin,
 }
 
 impl<'m> Builder<'m> {
     /// Starts a function.
     pub fn new(module: &'m mut Module, name: impl Into<String>) -> Self {
         let function = Function { name: name.into(), ..Function::default() };
-        Builder { module, function, origin: Span::default() }
+        Builder { module, function, origin: Origin::default() }
     }
 
     /// Adds an input.

@@ -21,6 +21,7 @@ mod build;
 mod dot;
 mod inline;
 mod link;
+mod origin;
 mod print;
 mod reached;
 mod verify;
@@ -29,12 +30,12 @@ pub use build::Builder;
 pub use dot::dot;
 pub use inline::{inline, inline_some};
 pub use link::{Linked, link};
+pub use origin::{Origin, Rules};
 pub use print::{print, print_function};
 pub use reached::reached;
 pub use verify::{VerifyError, verify, verify_function};
 
 use crate::ops::Op;
-use arch_grammar::Span;
 
 /// An axis: an identity. Its name and size are in [`Module::axes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,8 +109,8 @@ pub struct Node {
     pub inputs: Vec<ValueId>,
     /// What it gives: one value, except for scans and calls.
     pub outputs: Vec<ValueId>,
-    /// Where it was written. Operations that the compiler made keep the place they were made for.
-    pub origin: Span,
+    /// Where it comes from.
+    pub origin: Origin,
 }
 
 /// What an input of a function is. Executors fill inputs by name.

@@ -182,9 +182,8 @@ fn view_details(module: &Module, view: &View) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Builder, DType, InputKind, Module, dot, verify};
+    use super::super::{Builder, DType, InputKind, Module, Origin, dot, verify};
     use crate::ops::{Map, Op, Reduce, Scan};
-    use arch_grammar::Span;
     use std::sync::Arc;
 
     /// A linear layer, a softmax's largest element and a decaying sum.
@@ -206,7 +205,7 @@ mod tests {
         let most = b.add1(Op::Reduce(Reduce::Max, vec![t]), &[y]).unwrap();
         let scan = Scan { axis: t, reverse: false, carries: 1, sequences: 1, yields: 1, finals: 0, body };
         let z = b.add1(Op::Scan(scan), &[most, y]).unwrap();
-        b.origin = Span::default();
+        b.origin = Origin::default();
         b.output("output", z);
         b.finish();
         module

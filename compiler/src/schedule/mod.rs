@@ -255,7 +255,11 @@ fn function(
             Ok(recurrence) => choice(b.module, scan, recurrence),
             Err(reason) => Form::Sequential(reason.clone()),
         };
-        all.push(Chosen { origin: node.origin, axis: b.module.axis_text(scan.axis), form: form.clone() });
+        all.push(Chosen {
+            origin: node.origin.span,
+            axis: b.module.axis_text(scan.axis),
+            form: form.clone(),
+        });
         match (recurrence, form) {
             (Ok(recurrence), Form::Matrix { chunk, .. }) => {
                 matrix::write(b, scan, inputs, &recurrence, chunk).map(Some)

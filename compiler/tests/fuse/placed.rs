@@ -42,10 +42,12 @@ fn products(item: &str, d: usize, e: usize) -> Vec<String> {
     all
 }
 
-/// What is wider than what a norm reads is not scaled, nor are its weights; what is narrower is.
+/// What is wider than what a norm reads is not scaled, nor are its weights; what is narrower is. The number of channels
+/// under the root is multiplied with what there is one of for each token, not with a parameter.
 #[test]
 fn a_norm_is_multiplied_where_it_meets_fewer_numbers() {
-    assert_eq!(products("Projected", 8, 32), ["[batch, T:6, D:8]", "[batch, T:6, D:8]"]);
+    let inside = ["[batch, T:6, D:8]", "[batch, T:6, D:8]", "[batch, T:6]"];
+    assert_eq!(products("Projected", 8, 32), inside);
     assert_eq!(products("Projected", 32, 8), ["[E:8, D:32]", "[batch, T:6, E:8]", "[batch, T:6]"]);
 }
 

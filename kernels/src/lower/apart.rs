@@ -1,15 +1,12 @@
-//! Why two steps are not one kernel, and what fusing saved.
+//! Why two steps are not one kernel.
 
 use super::analysis::Role;
-use super::attention::Pass;
-use super::element;
 use super::gemm::Reason as ProductReason;
 use super::group::Groups;
 use super::lowering::Lowering;
 use super::order::Unit;
-use crate::plan::{Neighbor, Separate, SlotId};
+use crate::plan::{Neighbor, SlotId};
 use crate::print::Target;
-use arch_compiler::graph::{Function, ValueId};
 use arch_compiler::ops::Op;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -34,8 +31,14 @@ pub enum Apart {
     Elements,
     /// They go over different axes: those of the writer and those of the reader.
     Axes(String, String),
-    /// The value is read elsewhere than where it is computed: moved by a view, or looked up.
+    /// The value is read elsewhere than where it is computed: moved by a view, or looked up where tables say.
     Moved,
+    /// The value is looked up at places that are data.
+    LookedUp,
+    /// The value is nothing but what was looked up at places that are data.
+    Lookup,
+    /// It is an operand of a product in another order, for several products.
+    Packed,
     /// Something between them, a kernel of its own, needs the one and is needed by the other.
     Between,
     /// Together they would hold too many operations: so many, and so many may be.
@@ -58,6 +61,16 @@ impl fmt::Display for Apart {
             }
             Apart::Axes(from, to) => write!(f, "it is made over {from}, and read over {to}"),
             Apart::Moved => write!(f, "it is read at other places than it is made at"),
+            Apart::LookedUp => {
+                write!(f, "it is looked up at places that are known only when the program runs")
+            }
+            Apart::Lookup => {
+                write!(
+                    f,
+                    "it looks up places that are known only when the program runs; they are read in order here"
+                )
+            }
+            Apart::Packed => write!(f, "a copy that another matrix product reads, too"),
             Apart::Between => write!(f, "something between them needs the one and is needed by the other"),
             Apart::Large(all, most) => {
                 write!(f, "together they would hold {all} operations; {most} fit into one kernel")
@@ -82,7 +95,11 @@ impl Lowering<'_> {
             let from: BTreeSet<usize> = step.reads.iter().filter_map(|r| writer.get(r).copied()).collect();
             for from in from.into_iter().filter(|f| unit_of[*f] != unit_of[at]) {
                 if let (Some(a), Some(b)) = (unit_of[from], unit_of[at]) {
-                    all.push(Neighbor { from, to: at, apart: self.apart(made[a].0, made[b].0) });
+                    let apart = match self.is_pack(from) {
+                        true => Apart::Packed,
+                        false => self.apart(made[a].0, made[b].0),
+                    };
+                    all.push(Neighbor { from, to: at, apart });
                 }
             }
             writer.extend(step.writes.iter().map(|w| (*w, at)));
@@ -90,7 +107,52 @@ impl Lowering<'_> {
         all
     }
 
+    /// What a looked-up value comes from, by way of what is computed where it is read.
+    fn looked_up(&self, unit: Unit) -> BTreeSet<usize> {
+        let reader = self.with_inlined(&self.nodes_of(unit));
+        let lookups = reader.iter().filter(|n| self.is_lookup(**n));
+        let tables = lookups.map(|n| self.function.value(self.function.nodes[*n].inputs[0]).node as usize);
+        let mut open: Vec<usize> = tables.collect();
+        let mut found = BTreeSet::new();
+        while let Some(n) = open.pop() {
+            if found.insert(n) && matches!(self.analysis.roles[n], Role::View | Role::Inline) {
+                open.extend(
+                    self.function.nodes[n].inputs.iter().map(|v| self.function.value(*v).node as usize),
+                );
+            }
+        }
+        found
+    }
+
+    /// Whether a node reads at places that depend on what a program is given.
+    fn is_lookup(&self, n: usize) -> bool {
+        let node = &self.function.nodes[n];
+        let mut open = match &node.op {
+            Op::Gather { .. } => node.inputs[1..].to_vec(),
+            _ => return false,
+        };
+        let mut seen = BTreeSet::new();
+        while let Some(value) = open.pop() {
+            let node = self.function.producer(value);
+            if node.op == Op::Input {
+                return true;
+            }
+            if seen.insert(value) {
+                open.extend(&node.inputs);
+            }
+        }
+        false
+    }
+
     fn apart(&self, from: Unit, to: Unit) -> Apart {
+        let written = self.nodes_of(from);
+        if self.looked_up(to).iter().any(|n| written.contains(n)) {
+            return Apart::LookedUp;
+        }
+        let is_group = matches!(to, Unit::Group(_));
+        if !is_group && self.with_inlined(&written).iter().all(|n| self.is_lookup(*n)) {
+            return Apart::Lookup;
+        }
         let alone = |unit: Unit| match unit {
             Unit::Group(g) => self.analysis.roles[self.groups.groups[g].members[0]] == Role::Alone,
             _ => false,
@@ -131,75 +193,6 @@ impl Lowering<'_> {
             _ => own(from).or_else(|| own(to)).unwrap_or(Apart::Elements),
         }
     }
-
-    /// For each step, what its operations would take one by one. Of a unit with several steps the first has it all.
-    pub(super) fn separate(&self, made: &[(Unit, Range<usize>)]) -> Vec<Separate> {
-        let mut all = vec![Separate::default(); self.plan.steps.len()];
-        for (unit, steps) in made.iter().filter(|m| !m.1.is_empty()) {
-            all[steps.start] = self.separate_unit(*unit);
-        }
-        all
-    }
-
-    fn separate_unit(&self, unit: Unit) -> Separate {
-        let function = self.function;
-        let nodes: Vec<usize> = match unit {
-            Unit::Group(g) => self.groups.groups[g].members.clone(),
-            Unit::Node(n) => {
-                let follows = self.epilogues.group_of(n).map(|g| &self.groups.groups[g].members);
-                follows.into_iter().flatten().copied().chain([n]).collect()
-            }
-            Unit::Copy(value) => vec![function.value(value).node as usize],
-            Unit::Attention(at, pass) => {
-                let attention = &self.analysis.attentions.all[at];
-                let written: Vec<ValueId> = attention.writes(pass);
-                match pass {
-                    Pass::Forward => behind(function, &attention.nodes, &written),
-                    Pass::Backward => attention.nodes.clone(),
-                }
-            }
-        };
-        let bytes = nodes.iter().map(|n| self.node_bytes(function, *n)).sum();
-        Separate { bytes, operations: nodes.iter().map(|n| self.operations(*n)).sum() }
-    }
-
-    fn operations(&self, n: usize) -> usize {
-        match &self.function.nodes[n].op {
-            Op::Scan(scan) => self.module.size(scan.axis, self.options.batch) * scan.body.nodes.len(),
-            _ => 1,
-        }
-    }
-
-    fn node_bytes(&self, function: &Function, n: usize) -> u64 {
-        let node = &function.nodes[n];
-        let batch = self.options.batch;
-        if let Op::Scan(scan) = &node.op {
-            let steps = self.module.size(scan.axis, batch) as u64;
-            let step: u64 = (0..scan.body.nodes.len()).map(|n| self.node_bytes(&scan.body, n)).sum();
-            return steps * step;
-        }
-        if matches!(node.op, Op::Input | Op::Constant(_) | Op::Iota(_) | Op::Tensor(_)) {
-            return 0;
-        }
-        let elements = |v: &ValueId| {
-            let of = |v: ValueId| self.module.dims(&function.value(v).shape, batch).iter().product::<usize>();
-            of(*v).min(of(element::base(function, *v))) as u64
-        };
-        4 * node.inputs.iter().chain(&node.outputs).map(elements).sum::<u64>()
-    }
-}
-
-/// Of some nodes, those that values depend on.
-fn behind(function: &Function, among: &[usize], values: &[ValueId]) -> Vec<usize> {
-    let mut open: Vec<usize> = values.iter().map(|v| function.value(*v).node as usize).collect();
-    let mut found = BTreeSet::new();
-    while let Some(n) = open.pop() {
-        if found.insert(n) {
-            let before = function.nodes[n].inputs.iter().map(|v| function.value(*v).node as usize);
-            open.extend(before.filter(|n| among.contains(n)));
-        }
-    }
-    found.into_iter().collect()
 }
 
 impl Groups {

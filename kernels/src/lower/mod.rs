@@ -17,6 +17,7 @@ mod apart;
 mod attention;
 mod choices;
 mod cones;
+mod contents;
 mod element;
 mod fronts;
 mod gemm;

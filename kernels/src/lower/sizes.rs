@@ -24,7 +24,7 @@ pub(super) fn check(module: &Module, function: &Function, options: &Options<'_>)
             axes: shown(module, axes),
             batch: options.batch,
             count,
-            line: options.sources.and_then(|s| s.known_place(node.origin)),
+            line: options.sources.and_then(|s| s.known_place(node.origin.span)),
         };
         for value in &node.outputs {
             let shape = &function.value(*value).shape;

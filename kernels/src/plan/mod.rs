@@ -7,13 +7,14 @@ mod text;
 mod values;
 
 pub use memory::place;
-pub use predict::Machine;
+pub use predict::{Card, Machine};
 pub use prepare::prepare;
 pub(crate) use values::name_values;
 
 use crate::ir::{Elem, Kernel};
 use crate::lower::{Apart, Refusal};
 use crate::print::Target;
+use arch_compiler::graph::Rules;
 use indexmap::IndexMap;
 use std::sync::Arc;
 
@@ -141,13 +142,21 @@ pub struct Neighbor {
     pub apart: Apart,
 }
 
-/// What the operations of a step would take if each were a kernel of its own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Separate {
-    /// Bytes read and written.
-    pub bytes: u64,
-    /// How many operations there are.
+/// What a step computes, and what its operations would take if each were a kernel of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// The lines of its operations, `file:line`, in the order of the texts.
+    pub lines: Vec<String>,
+    /// The rules that chose its operations in place of what was written.
+    pub rules: Rules,
+    /// Bytes that it moves: what it reads of its buffers, and those that it writes.
+    pub moved: u64,
+    /// How many operations there are; none in a step that only prepares what another one reads.
     pub operations: usize,
+    /// Bytes that these would read and write one by one.
+    pub bytes: u64,
+    /// How many of the steps that follow work on the same operations.
+    pub with: usize,
 }
 
 /// A named tensor of the function.
@@ -180,8 +189,8 @@ pub struct Plan {
     pub updates: Vec<SlotId>,
     /// Softmaxes between two products that are no attention kernels.
     pub refused: Vec<Refusal>,
-    /// For each step, what its operations would take one by one.
-    pub separate: Vec<Separate>,
+    /// What each step computes.
+    pub contents: Vec<Contents>,
     /// For each step, the steps whose values it reads from memory, and why it does not compute them itself.
     pub neighbors: Vec<Neighbor>,
     /// Bytes of the arena that scratch shares.
@@ -200,12 +209,17 @@ impl Plan {
     /// How many steps run generated kernels, and how many are matrix products.
     #[must_use]
     pub fn counts(&self) -> (usize, usize) {
-        let product = |step: &&Step| match step.action {
+        let gemms = (0..self.steps.len()).filter(|step| self.is_product(*step)).count();
+        (self.steps.len() - gemms, gemms)
+    }
+
+    /// Whether a step is a matrix product.
+    #[must_use]
+    pub fn is_product(&self, step: usize) -> bool {
+        match self.steps[step].action {
             Action::Gemm(_) => true,
             Action::Kernel { kernel, .. } => self.kernels[kernel].family == "gemm",
-        };
-        let gemms = self.steps.iter().filter(product).count();
-        (self.steps.len() - gemms, gemms)
+        }
     }
 
     /// Bytes that all steps read and write.

@@ -22,17 +22,45 @@ impl Machine {
     pub const TWO_CORES: Machine = Machine { bytes: 3e10, product_flops: 2e11, operations: 4e10, step: 2e-6 };
 }
 
+/// A GPU, as far as nothing is predicted for it: how fast its memory is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Card {
+    /// Its name.
+    pub name: &'static str,
+    /// Bytes read and written in a second, all together.
+    pub bytes: f64,
+}
+
+impl Card {
+    /// 2,039 GB/s by its data sheet, rounded.
+    pub const A100: Card = Card { name: "A100 (80 GB)", bytes: 2e12 };
+}
+
 impl Plan {
-    /// The predicted time of a step, and that of its operations one by one, each from memory to memory; in seconds.
+    /// How long a step's bytes take to move, and those of its operations one by one; in seconds.
+    #[must_use]
+    pub fn moving_seconds(&self, step: usize, card: &Card) -> (f64, f64) {
+        (self.contents[step].moved as f64 / card.bytes, self.contents[step].bytes as f64 / card.bytes)
+    }
+
+    /// The predicted time of a step, and that of its operations one by one, each from memory to memory; in seconds. Of
+    /// several steps with the same operations the first has the second.
     #[must_use]
     pub fn predicted_seconds(&self, step: usize, machine: &Machine) -> (f64, f64) {
-        let (own, separate) = (&self.steps[step], self.separate[step]);
-        let work =
-            own.flops as f64 / if self.multiplies(own) { machine.product_flops } else { machine.operations };
-        let takes = |bytes: u64| work.max(bytes as f64 / machine.bytes);
-        let starts = separate.operations.max(1) as f64;
-        let apart = machine.step * starts + takes(own.bytes).max(takes(separate.bytes));
-        (machine.step + takes(own.bytes), apart)
+        let (own, contents) = (&self.steps[step], &self.contents[step]);
+        let work = |step: &Step| {
+            let rate = if self.multiplies(step) { machine.product_flops } else { machine.operations };
+            step.flops as f64 / rate
+        };
+        let moving = |bytes: u64| bytes as f64 / machine.bytes;
+        let all = &self.steps[step..=step + contents.with];
+        let apart = match contents.operations {
+            0 => 0.0,
+            starts => {
+                machine.step * starts as f64 + all.iter().map(work).sum::<f64>().max(moving(contents.bytes))
+            }
+        };
+        (machine.step + work(own).max(moving(contents.moved)), apart)
     }
 
     /// Whether a step's operations are those of matrix products.

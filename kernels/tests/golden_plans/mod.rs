@@ -13,7 +13,7 @@ use arch_compiler::graph::{AxisId, Builder, DType, InputKind, Module, ValueId};
 use arch_compiler::memory::Memory;
 use arch_compiler::ops::Op;
 use arch_kernels::build::{self, Gradients, Spelling};
-use arch_kernels::plan::{Action, Plan, SlotKind};
+use arch_kernels::plan::{Action, Contents, Plan, SlotKind};
 use arch_kernels::{Options, Target, lower};
 
 const BATCH: AxisId = AxisId::BATCH;
@@ -81,8 +81,9 @@ fn alone(plan: &Plan, family: &str) -> Plan {
             slot.kind = SlotKind::Resident(slot.shape.clone());
         }
     }
-    let (kernels, separate) = (vec![kernel.clone()], vec![plan.separate[at]]);
-    Plan { kernels, slots, steps: vec![step], separate, neighbors: Vec::new(), ..plan.clone() }
+    let contents = vec![Contents { with: 0, ..plan.contents[at].clone() }];
+    let kernels = vec![kernel.clone()];
+    Plan { kernels, slots, steps: vec![step], contents, neighbors: Vec::new(), ..plan.clone() }
 }
 
 /// Every golden kernel by its name.

@@ -10,7 +10,7 @@ use arch_compiler::graph;
 use arch_compiler::program::Program;
 use arch_compiler::schedule::Chosen;
 use arch_grammar::Sources;
-use arch_kernels::plan::Plan;
+use arch_kernels::plan::{Plan, SlotId};
 use arch_kernels::{Options, Target};
 
 /// Prints the canonical graph, or with `--why` what became of it.
@@ -44,5 +44,12 @@ fn planned(
     let entry = lowered::entry(program, args.grad, Fuse::Off, args.memory, said)?;
     let target = args.target.as_deref().map_or(Ok(Target::PINNED), kernels::target)?;
     let options = Options { target, batch: args.batch, sources: Some(sources) };
-    lowered::plan_and_scans(program, entry, &options, fuse)
+    let (mut plan, scans) = lowered::plan_and_scans(program, entry, &options, fuse)?;
+    // In training weights change with every run, and nothing of them is kept; nor does a text for a GPU keep anything.
+    if !args.grad && target != Target::Cuda {
+        let named = program.parameters.iter().filter_map(|p| plan.inputs.get(&p.name));
+        let fixed: Vec<SlotId> = named.map(|named| named.slot).collect();
+        arch_kernels::plan::prepare(&mut plan, &fixed);
+    }
+    Ok((plan, scans))
 }

@@ -1,6 +1,6 @@
 //! The language of the cost e-graph: factors, and sums of products of them.
 
-use crate::graph::{AxisId, ValueId};
+use crate::graph::{AxisId, Rules, ValueId};
 use egg::{Analysis, DidMerge, EGraph, Id};
 
 use super::super::lang::{Axes, Operation, axes};
@@ -61,6 +61,10 @@ pub(super) struct Facts {
     pub factors: Vec<Factor>,
     /// The sizes of all axes; the batch has the one that work is counted for.
     pub sizes: Vec<usize>,
+    /// All nodes in the order in which they came up, each with the rule that made it.
+    pub made: Vec<(Node, Rules)>,
+    /// The rule that makes new nodes.
+    pub by: Rules,
 }
 
 impl Facts {
@@ -74,6 +78,24 @@ impl Analysis<Node> for Facts {
     type Data = Axes;
 
     fn make(graph: &mut Graph, node: &Node, _: Id) -> Axes {
+        let by = graph.analysis.by;
+        graph.analysis.made.push((node.clone(), by));
+        Facts::axes(graph, node)
+    }
+
+    /// The axes of a class may be asked for again; who made it does not change.
+    fn remake(graph: &mut Graph, node: &Node, _: Id) -> Axes {
+        Facts::axes(graph, node)
+    }
+
+    fn merge(&mut self, a: &mut Axes, b: Axes) -> DidMerge {
+        assert_eq!(*a, b, "a rule joined values of different axes");
+        DidMerge(false, false)
+    }
+}
+
+impl Facts {
+    fn axes(graph: &Graph, node: &Node) -> Axes {
         match &node.op {
             Op::Factor(at) => graph.analysis.factors[*at as usize].axes.clone(),
             Op::Contract(over) => {
@@ -81,10 +103,5 @@ impl Analysis<Node> for Facts {
                 axes(all.filter(|a| !over.contains(a)))
             }
         }
-    }
-
-    fn merge(&mut self, a: &mut Axes, b: Axes) -> DidMerge {
-        assert_eq!(*a, b, "a rule joined values of different axes");
-        DidMerge(false, false)
     }
 }

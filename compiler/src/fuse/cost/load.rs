@@ -60,7 +60,7 @@ pub(super) fn load(module: &mut Module, function: &Function) -> Option<Problem> 
         return None;
     }
     let keys = structures(module, function);
-    let graph = Graph::new(Facts { factors: Vec::new(), sizes: Vec::new() });
+    let graph = Graph::new(Facts::default());
     let in_memory = in_memory(function, &sums);
     let mut loader = Loader {
         module,
@@ -80,7 +80,7 @@ pub(super) fn load(module: &mut Module, function: &Function) -> Option<Problem> 
         if in_memory[value.0 as usize] {
             loader.left = LARGE;
             let class = loader.value(value, &[]);
-            roots.push(Root { value, class, origin: node.origin });
+            roots.push(Root { value, class, origin: node.origin.span });
         }
     }
     let (graph, written, origins) = (loader.graph, loader.written, loader.origins);
@@ -234,7 +234,7 @@ impl Loader<'_> {
         }
         let written = Node::contract(axes(own), operands);
         let class = self.add(written.clone());
-        self.origins.entry(class).or_insert(node.origin);
+        self.origins.entry(class).or_insert(node.origin.span);
         let shape = &function.value(value).shape;
         let is_renamed = names.iter().any(|(from, to)| from != to && shape.contains(from));
         if self.in_memory[value.0 as usize] && is_renamed {

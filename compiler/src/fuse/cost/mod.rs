@@ -18,12 +18,13 @@ mod rules;
 mod tests;
 mod write;
 
+pub(super) use rules::RULES;
+
 use super::{Canonical, Incomplete};
 use crate::canon;
 use crate::graph::{FuncId, Module};
 use crate::ops::ShapeError;
 use arch_grammar::Span;
-use std::collections::BTreeSet;
 use std::fmt;
 
 /// A sum of products that was multiplied in another order than it was written in.
@@ -69,8 +70,7 @@ pub(super) fn order(
     if !changed.is_empty() {
         done.products =
             changed.iter().map(|root| write::reordered(module, &problem, &choice, root)).collect();
-        let places: BTreeSet<Span> = changed.iter().flat_map(|root| write::places(&problem, root)).collect();
-        done.fired = saturated.fired(&places.into_iter().collect::<Vec<_>>());
+        done.fired = saturated.fired;
     }
     if !nested.is_empty() {
         module.functions[function.0 as usize] = write::write(module, &source, &problem, &choice, &nested)?;

@@ -1,11 +1,10 @@
 //! The rules of the cost e-graph: one table of two.
 
-use super::super::Fired;
+use super::super::cost_rule;
 use super::super::lang::{Axes, axes};
 use super::lang::{Graph, Node, Op};
 use super::load::Problem;
-use crate::graph::AxisId;
-use arch_grammar::Span;
+use crate::graph::{AxisId, Rules};
 use egg::Id;
 use std::collections::BTreeSet;
 
@@ -20,7 +19,7 @@ const NODES: usize = 50_000;
 const ROUNDS: usize = 2 * FACTORS;
 
 /// A rule.
-pub(super) struct Rule {
+pub(in crate::fuse) struct Rule {
     /// Its name in `--why`.
     pub name: &'static str,
     /// What it says, in one line.
@@ -32,7 +31,7 @@ pub(super) struct Rule {
 }
 
 /// Both rules.
-pub(super) static RULES: [Rule; 2] = [
+pub(in crate::fuse) static RULES: [Rule; 2] = [
     Rule {
         name: "sums of sums of products",
         algebra: "sum(f * sum(g, over: B), over: A) = sum(f * g, over: (A, B))",
@@ -49,34 +48,23 @@ pub(super) static RULES: [Rule; 2] = [
 
 /// What saturation did.
 pub(super) struct Saturated {
-    /// How often each rule joined two classes.
-    counts: [usize; RULES.len()],
+    /// The rules that joined two classes.
+    pub fired: Rules,
     /// Whether all orders were found.
     pub complete: bool,
-}
-
-impl Saturated {
-    /// The rules that joined something, for the places where that was.
-    pub fn fired(&self, origins: &[Span]) -> Vec<Fired> {
-        let rules = RULES.iter().zip(self.counts).filter(|(_, count)| *count > 0);
-        let fired = rules.map(|(rule, count)| {
-            let (rule, algebra, guard) = (rule.name, rule.algebra, rule.guard);
-            Fired { rule, algebra, guard, count, origins: origins.to_vec() }
-        });
-        fired.collect()
-    }
 }
 
 /// Applies both rules until nothing new comes up.
 pub(super) fn saturate(problem: &mut Problem) -> Saturated {
     let graph = &mut problem.graph;
     graph.rebuild();
-    let mut result = Saturated { counts: [0; RULES.len()], complete: false };
+    let mut result = Saturated { fired: Rules::NONE, complete: false };
     let mut done: BTreeSet<(usize, Node)> = BTreeSet::new();
     let mut small = true;
     for _ in 0..ROUNDS {
         let mut joined = false;
         for (at, rule) in RULES.iter().enumerate() {
+            graph.analysis.by = cost_rule(at);
             let mut all: Vec<(Id, Node)> =
                 graph.classes().flat_map(|c| c.nodes.iter().map(move |n| (c.id, n.clone()))).collect();
             all.sort_unstable();
@@ -88,7 +76,7 @@ pub(super) fn saturate(problem: &mut Problem) -> Saturated {
                 small &= (rule.find)(graph, &node, &mut found);
                 for id in found {
                     if graph.union(class, id) {
-                        result.counts[at] += 1;
+                        result.fired = result.fired.and(cost_rule(at));
                         joined = true;
                     }
                 }

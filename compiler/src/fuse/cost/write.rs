@@ -6,10 +6,9 @@ use super::extract::Choice;
 use super::lang::{Node, Op};
 use super::load::{Problem, Root};
 use super::price::operations;
-use crate::graph::{AxisId, Builder, Function, Module, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Rules, ValueId};
 use crate::ops::{self, Map, Reduce, ShapeError, View};
-use arch_grammar::Span;
-use egg::Id;
+use egg::{Id, Language};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The results that have sums within sums. They are all written anew: what is not reordered gets the same names of axes.
@@ -29,7 +28,11 @@ pub(super) fn write(
     choice: &Choice,
     nested: &[&Root],
 ) -> Result<Function, ShapeError> {
-    let is_new: BTreeSet<ValueId> = nested.iter().map(|root| root.value).collect();
+    let by = |root: &&Root| match is_changed(problem, choice, root) {
+        true => rules(problem, choice, root),
+        false => Rules::NONE,
+    };
+    let is_new: BTreeMap<ValueId, Rules> = nested.iter().map(|root| (root.value, by(root))).collect();
     let roots: BTreeMap<ValueId, Id> =
         problem.roots.iter().map(|r| (r.value, problem.graph.find(r.class))).collect();
     let mut b = Builder::new(module, source.name.clone());
@@ -42,7 +45,8 @@ pub(super) fn write(
         // What an earlier result needed is not computed a second time.
         let is_made = class.is_some_and(|class| made.contains_key(class));
         let new = match class {
-            Some(class) if is_made || is_new.contains(&old) => {
+            Some(class) if is_made || is_new.contains_key(&old) => {
+                b.origin = node.origin.by(is_new.get(&old).copied().unwrap_or_default());
                 let mut writer = Writer { b: &mut b, problem, choice, values: &values, made: &mut made };
                 let value = writer.class(*class)?;
                 vec![in_order(&mut b, value, &source.value(old).shape)?]
@@ -97,11 +101,17 @@ fn both<'a>(problem: &'a Problem, choice: &'a Choice, root: &Root) -> [BTreeMap<
     [chosen, below(problem, root, |id| problem.written.get(&id))]
 }
 
-/// Where the sums of a result were written.
-pub(super) fn places(problem: &Problem, root: &Root) -> Vec<Span> {
-    let written = below(problem, root, |id| problem.written.get(&id));
-    let places = written.keys().filter_map(|id| problem.origins.get(id)).copied();
-    places.chain([root.origin]).filter(|span| span.end > 0).collect()
+/// The rules that made the chosen terms of a result, as far as these were not written.
+fn rules(problem: &Problem, choice: &Choice, root: &Root) -> Rules {
+    let graph = &problem.graph;
+    let named = |node: &Node| node.clone().map_children(|id| graph.find(id));
+    let mut made: BTreeMap<Node, Rules> = BTreeMap::new();
+    for (node, by) in &graph.analysis.made {
+        made.entry(named(node)).or_insert(*by);
+    }
+    let [chosen, _] = both(problem, choice, root);
+    let by = chosen.into_values().filter_map(|node| made.get(&named(node)));
+    by.fold(Rules::NONE, |all, by| all.and(*by))
 }
 
 /// Whether other sums are computed than were written; products alone may be bracketed in any way.

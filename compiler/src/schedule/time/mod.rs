@@ -42,7 +42,7 @@ pub(super) fn in_time(
             Ok(cut) => cut.chunks.form(module),
             Err(reason) => Form::Sequential(reason.clone()),
         };
-        Chosen { origin: node.origin, axis, form }
+        Chosen { origin: node.origin.span, axis, form }
     });
     let all = all.collect();
     // Results in chunks, by what they are as whole sequences: a scan that is cut likewise reads them as they are.

@@ -144,7 +144,7 @@ impl Attentions {
     /// What was refused, for people.
     pub(super) fn refusals(&self, function: &Function, sources: Option<&Sources>) -> Vec<Refusal> {
         let place = |n: usize| {
-            let span = function.nodes[n].origin;
+            let span = function.nodes[n].origin.span;
             sources.and_then(|s| s.known_place(span)).unwrap_or_default()
         };
         let refusal = |(n, reason): &(usize, Reason)| Refusal { origin: place(*n), reason: reason.clone() };

@@ -56,7 +56,7 @@ impl<'a> Lowering<'a> {
 
     fn origins(&self, nodes: &[usize]) -> Vec<String> {
         let Some(sources) = self.options.sources else { return Vec::new() };
-        let mut spans: Vec<_> = nodes.iter().map(|n| self.function.nodes[*n].origin).collect();
+        let mut spans: Vec<_> = nodes.iter().map(|n| self.function.nodes[*n].origin.span).collect();
         spans.sort_unstable();
         let mut places: Vec<String> = Vec::new();
         for place in spans.into_iter().filter_map(|s| sources.known_place(s)) {

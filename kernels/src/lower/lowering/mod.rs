@@ -85,7 +85,7 @@ impl<'a> Lowering<'a> {
             outputs: IndexMap::new(),
             updates: Vec::new(),
             refused,
-            separate: Vec::new(),
+            contents: Vec::new(),
             neighbors: Vec::new(),
             arena_bytes: 0,
             live_lower_bound: 0,
@@ -140,7 +140,7 @@ impl<'a> Lowering<'a> {
         }
         self.drop_unused();
         crate::plan::name_values(&mut self.plan);
-        self.plan.separate = self.separate(&made);
+        self.plan.contents = self.contents(&made);
         self.plan.neighbors = self.neighbors(&made);
         crate::plan::place(&mut self.plan);
         Ok(self.plan)

@@ -80,7 +80,7 @@ impl<'a> Lowering<'a> {
         let bytes = step.state_bytes(self.module) + again.as_ref().map_or(0, |a| a.bytes(self.module));
         if bytes > LARGEST_STATE {
             let axis = self.module.axis_text(scan.axis);
-            let line = self.options.sources.filter(|_| node.origin.end > 0).map(|s| s.place(node.origin));
+            let line = self.options.sources.and_then(|s| s.known_place(node.origin.span));
             return Err(LowerError::ScanState { bytes, most: LARGEST_STATE, axis, line });
         }
         let kept = self.keep(n, &step);
