@@ -111,6 +111,7 @@ pub fn entry(
 pub fn as_written(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError> {
     let flat = inline(module, function);
     canon::run(module, flat)?;
+    canon::settle(module, flat)?;
     Ok(flat)
 }
 

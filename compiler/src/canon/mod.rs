@@ -41,6 +41,19 @@ pub fn run(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
     Ok(())
 }
 
+/// Prepares a clean function without calls for kernels, in place: what follows a product stands at the same place.
+///
+/// # Errors
+/// As [`run`].
+pub fn settle(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
+    let source = module.function(function).clone();
+    if let Some(settled) = renames::settle(module, &source)? {
+        let settled = dead::remove(module, &settled)?.unwrap_or(settled);
+        module.functions[function.0 as usize] = settled;
+    }
+    Ok(())
+}
+
 /// Cleans all functions of a module up.
 ///
 /// # Errors

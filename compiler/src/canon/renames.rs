@@ -1,10 +1,11 @@
 //! A block's result is its caller's under another axis name. What is computed element by element may as well be
 //! computed under the new name, so that a rename stands at a product, an input or another view, where it costs
 //! nothing, and never between two operations that could be one kernel. Of a product it stands behind: keys that are
-//! made of renamed tokens are renamed keys.
+//! made of renamed tokens are renamed keys. When all else is done it goes to what the product reads, where nothing
+//! else reads the result under its old name: what follows a product is computed in its kernel, if it is at the same place.
 
 use super::rewrite::{reads, rewrite};
-use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Node, Size, ValueId};
 use crate::ops::{Op, ShapeError, View};
 
 /// Takes renames of results of maps that nothing else reads to the inputs of the maps, and renames of what a product
@@ -63,4 +64,55 @@ fn behind(
         return b.add(Op::View(View::Rename { from, to }), &[product]).map(Some);
     }
     Ok(None)
+}
+
+/// Takes renames of products with weights, which nothing else reads, to what the products read.
+pub(super) fn settle(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let read = reads(source);
+    rewrite(module, source, &mut |b, node, inputs| {
+        let Op::View(View::Rename { from, to }) = node.op else { return Ok(None) };
+        let Node { op: Op::Contract(over), inputs: factors, origin, .. } =
+            b.function.producer(inputs[0]).clone()
+        else {
+            return Ok(None);
+        };
+        // Attention and products of chunks of scans are found by the names of their tokens.
+        let is_weight = |v: &ValueId| !b.shape(*v).contains(&AxisId::BATCH);
+        let is_window = |v: &ValueId| has_window(b, *v);
+        let stays = !factors.iter().any(is_weight) || factors.iter().any(is_window);
+        if read[node.inputs[0].0 as usize] != 1 || stays {
+            return Ok(None);
+        }
+        let (mut over, mut factors) = (over, factors);
+        if over.contains(&to) {
+            // The name is free once what is summed along it has another one.
+            let axis = b.module.axis(to);
+            let Size::Fixed(size) = axis.size else { return Ok(None) };
+            let summed = b.module.add_axis(axis.name.clone(), size);
+            over.iter_mut().filter(|axis| **axis == to).for_each(|axis| *axis = summed);
+            renamed(b, &mut factors, to, summed)?;
+        }
+        renamed(b, &mut factors, from, to)?;
+        b.origin = origin;
+        b.add(Op::Contract(over), &factors).map(Some)
+    })
+}
+
+/// Whether a value is made of windows by views alone: such an operand is copied in the order of its axes.
+fn has_window(b: &Builder<'_>, value: ValueId) -> bool {
+    match b.function.producer(value) {
+        Node { op: Op::View(View::Window(_)), .. } => true,
+        Node { op: Op::View(_), inputs, .. } => inputs.iter().any(|v| has_window(b, *v)),
+        _ => false,
+    }
+}
+
+/// Renames an axis of those values that have it.
+fn renamed(b: &mut Builder<'_>, values: &mut [ValueId], from: AxisId, to: AxisId) -> Result<(), ShapeError> {
+    for value in values {
+        if b.shape(*value).contains(&from) {
+            *value = b.add1(Op::View(View::Rename { from, to }), &[*value])?;
+        }
+    }
+    Ok(())
 }

@@ -34,9 +34,17 @@ fn cleaned(module: &mut Module, id: FuncId) -> Vec<String> {
     let before = module.clone();
     run(module, id).unwrap();
     verify(module).unwrap();
+    says_the_same(&before, module, id);
+    let again = module.function(id).clone();
+    run(module, id).unwrap();
+    assert_eq!(again, *module.function(id), "a second run changes something");
+    operations(module, id)
+}
+
+fn says_the_same(before: &Module, module: &Module, id: FuncId) {
     for batch in [1, 2] {
-        let inputs = Numbers(7).inputs(&before, id, batch, &[]);
-        let old = interp::run(&before, id, &inputs, batch).unwrap();
+        let inputs = Numbers(7).inputs(before, id, batch, &[]);
+        let old = interp::run(before, id, &inputs, batch).unwrap();
         let new = interp::run(module, id, &inputs, batch).unwrap();
         for ((name, x), (_, y)) in old.outputs.iter().zip(&new.outputs) {
             assert_eq!(x.dims, y.dims, "{name}");
@@ -44,9 +52,10 @@ fn cleaned(module: &mut Module, id: FuncId) -> Vec<String> {
             assert!(!far, "{name} changes\n{}", print_function(module, id));
         }
     }
-    let again = module.function(id).clone();
-    run(module, id).unwrap();
-    assert_eq!(again, *module.function(id), "a second run changes something");
+}
+
+/// The operations of a function, in order.
+fn operations(module: &Module, id: FuncId) -> Vec<String> {
     let nodes = module.function(id).nodes.iter().filter(|n| n.op != Op::Input);
     nodes.map(|n| n.op.symbol(module)).collect()
 }
@@ -373,6 +382,33 @@ fn a_rename_goes_to_the_inputs_of_maps_that_nothing_else_reads() {
     b.output("new", renamed);
     let id = b.finish();
     assert_eq!(cleaned(&mut module, id), ["exp", "rename"]);
+}
+
+/// What follows a product with weights is at the place of its results, also where these have the name of what is summed.
+#[test]
+fn a_rename_of_a_product_with_weights_goes_to_what_it_reads() {
+    for batched in [false, true] {
+        let mut module = Module::default();
+        let [t, d, e] = [("T", 3), ("D", 4), ("E", 4)].map(|(name, size)| module.add_axis(name, size));
+        let mut b = Builder::new(&mut module, "f");
+        let x = float(&mut b, "x", &[BATCH, t, d]);
+        let weight = if batched { vec![BATCH, e, d] } else { vec![e, d] };
+        let weight = float(&mut b, "weight", &weight);
+        let product = b.add1(Op::Contract(vec![d]), &[weight, x]).unwrap();
+        let renamed = b.add1(Op::View(View::Rename { from: e, to: d }), &[product]).unwrap();
+        let sum = map(&mut b, Map::Add, &[x, renamed]);
+        b.output("output", sum);
+        let id = b.finish();
+        let before = module.clone();
+        super::settle(&mut module, id).unwrap();
+        verify(&module).unwrap();
+        says_the_same(&before, &module, id);
+        let wanted = match batched {
+            true => ["contract", "rename", "add"].as_slice(),
+            false => &["rename", "rename", "rename", "contract", "add"],
+        };
+        assert_eq!(operations(&module, id), wanted);
+    }
 }
 
 #[test]

@@ -206,6 +206,7 @@ fn in_place(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError>
     let flat = inline(module, function);
     settle::settle(module, flat)?;
     canon::run(module, flat)?;
+    canon::settle(module, flat)?;
     Ok(flat)
 }
 
