@@ -7,6 +7,7 @@ mod dead;
 mod duplicates;
 mod folds;
 mod identities;
+mod orders;
 mod pads;
 mod products;
 mod renames;
@@ -41,15 +42,19 @@ pub fn run(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
     Ok(())
 }
 
-/// Prepares a clean function without calls for kernels, in place: what follows a product stands at the same place.
+/// Prepares a clean function without calls for kernels, in place: what follows a product stands at the same place, and what is
+/// read in another order is computed in that order.
 ///
 /// # Errors
 /// As [`run`].
 pub fn settle(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
-    let source = module.function(function).clone();
-    if let Some(settled) = renames::settle(module, &source)? {
-        let settled = dead::remove(module, &settled)?.unwrap_or(settled);
-        module.functions[function.0 as usize] = settled;
+    type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
+    let passes: [Pass; 3] = [renames::settle, orders::lift, dead::remove];
+    for pass in passes {
+        let source = module.function(function).clone();
+        if let Some(settled) = pass(module, &source)? {
+            module.functions[function.0 as usize] = settled;
+        }
     }
     Ok(())
 }

@@ -411,6 +411,37 @@ fn a_rename_of_a_product_with_weights_goes_to_what_it_reads() {
     }
 }
 
+/// Tokens that are scaled and then read along a path are read along it and then scaled, and so is a projection of them; what
+/// something else reads is computed once.
+#[test]
+fn another_order_is_taken_to_what_is_in_memory() {
+    let mut module = Module::default();
+    let [t, s, d, e] = [("T", 3), ("S", 3), ("D", 4), ("E", 5)].map(|(name, n)| module.add_axis(name, n));
+    for (is_shared, wanted) in [
+        (false, ["permute", "permute", "mul", "permute", "add", "contract"].as_slice()),
+        (true, &["mul", "add", "contract", "permute"]),
+    ] {
+        let mut b = Builder::new(&mut module, "f");
+        let (x, y) = (float(&mut b, "x", &[BATCH, t, d]), float(&mut b, "y", &[BATCH, t]));
+        let (z, weight) = (float(&mut b, "z", &[BATCH, t, d]), float(&mut b, "weight", &[e, d]));
+        let scaled = map(&mut b, Map::Mul, &[x, y]);
+        let sum = map(&mut b, Map::Add, &[scaled, z]);
+        let product = b.add1(Op::Contract(vec![d]), &[weight, sum]).unwrap();
+        let order = View::Permute { axis: t, to: s, order: [2, 0, 1].into() };
+        let ordered = b.add1(Op::View(order), &[product]).unwrap();
+        b.output("output", ordered);
+        if is_shared {
+            b.output("sum", sum);
+        }
+        let id = b.finish();
+        let before = module.clone();
+        super::settle(&mut module, id).unwrap();
+        verify(&module).unwrap();
+        says_the_same(&before, &module, id);
+        assert_eq!(operations(&module, id), wanted);
+    }
+}
+
 #[test]
 fn padded_parts_side_by_side_are_a_concatenation() {
     for (second, expected) in [(2, vec!["concat"]), (3, vec!["pad", "pad", "add"])] {

@@ -120,7 +120,7 @@ impl Analysis {
         if self.kept[value.0 as usize] || !pointwise {
             return false;
         }
-        if is_trivial(function, n) {
+        if is_trivial(function, n) || place == Place::Top && is_spread(function, n) {
             return true;
         }
         let mut through_view = false;
@@ -261,9 +261,20 @@ pub(super) fn product_base(module: &Module, function: &Function, value: ValueId)
 
 /// Cheaper to do again than to keep: one simple operation on one value and numbers.
 fn is_trivial(function: &Function, n: usize) -> bool {
+    let number = |v: &ValueId| matches!(function.producer(*v).op, Op::Constant(_) | Op::Iota(_));
+    is_cheap(function, n) && function.nodes[n].inputs.iter().filter(|v| !number(v)).count() <= 1
+}
+
+/// One simple operation on values that have fewer elements than the result: reading these is cheaper.
+fn is_spread(function: &Function, n: usize) -> bool {
+    let axes = |v: ValueId| function.value(v).shape.len();
     let node = &function.nodes[n];
-    let Op::Map(map) = node.op else { return false };
-    let cheap = matches!(
+    is_cheap(function, n) && node.inputs.iter().all(|v| axes(*v) < axes(node.outputs[0]))
+}
+
+fn is_cheap(function: &Function, n: usize) -> bool {
+    let Op::Map(map) = function.nodes[n].op else { return false };
+    matches!(
         map,
         Map::Add
             | Map::Sub
@@ -280,7 +291,5 @@ fn is_trivial(function: &Function, n: usize) -> bool {
             | Map::ToFloat
             | Map::And
             | Map::Or
-    );
-    let number = |v: &ValueId| matches!(function.producer(*v).op, Op::Constant(_) | Op::Iota(_));
-    cheap && node.inputs.iter().filter(|v| !number(v)).count() <= 1
+    )
 }
