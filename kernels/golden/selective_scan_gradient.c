@@ -4,16 +4,16 @@
 /* a1: f32 [576], read */
 /* a2: f32 [batch, T:11, E:24], read: dt */
 /* a3: f32 [batch, T:11, N:4], read: b */
-/* a4: f32 [batch, T:11, E:24], read */
+/* a4: f32 [batch, T:11, E:24], read: u */
 /* a5: f32 [batch, T:11, E:24], read: output.grad */
 /* a6: f32 [batch, T:11, N:4], read: c */
-/* a7: f32 [batch, T:11, E:24], written */
-/* a8: f32 [batch, T:11, E:24], written */
+/* a7: f32 [batch, T:11, E:24], written: grad.u */
+/* a8: f32 [batch, T:11, E:24], written: grad.dt */
 /* a9: f32 [396], written */
 /* a10: f32 [396], written */
 /* a11: f32 [batch, N:4, E:24], written */
 /* i in N */
-void scan_c0463f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void scan_3b41e2(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -119,81 +119,86 @@ void scan_c0463f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
             vf m14[4];
             const vf x9 = vload(a2 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 + i19 * 24 + 192);
             const vf x13 = vload(a4 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 + i19 * 24 + 192);
+            const vf x14 = x13 * x9;
             #pragma GCC unroll 4
             for (int64_t i = 0; i < 4; i++) {
               const vf x8 = vload(m2 + i13 * 32 + i14 + i * 8);
               const vf x10 = x8 * x9;
               const vf x11 = vexp(x10);
               const float x12 = a3[b * 44 - i10 * 32 + i19 * 4 + i + 32];
-              const vf x14 = vset(x12) * x13;
-              const vf x15 = m9[i];
-              const vf x16 = x15 * x11;
-              const vf x17 = x14 + x16;
+              const vf x15 = vset(x12) * x14;
+              const vf x16 = m9[i];
+              const vf x17 = x16 * x11;
+              const vf x18 = x15 + x17;
               m11[i19 * 4 + i] = x11;
-              m12[i19 * 4 + i] = x17;
-              m14[i] = x17;
+              m12[i19 * 4 + i] = x18;
+              m14[i] = x18;
             }
             #pragma GCC unroll 4
             for (int64_t i = 0; i < 4; i++) {
-              const vf x18 = m14[i];
-              m9[i] = x18;
+              const vf x19 = m14[i];
+              m9[i] = x19;
             }
             #pragma GCC unroll 4
             for (int64_t i = 0; i < 4; i++) {
-              const vf x19 = m9[i];
-              m10[i19 * 4 + i + 4] = x19;
+              const vf x20 = m9[i];
+              m10[i19 * 4 + i + 4] = x20;
             }
           }
           for (int64_t i23 = 0; i23 < clamp(i10 * 8 + 3, 1, 8); i23++) {
             vf m15[4];
-            const vf x20 = vload(a5 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
+            const vf x21 = vload(a5 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
             #pragma GCC unroll 4
             for (int64_t i = 0; i < 4; i++) {
-              const vf x21 = m12[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
-              const vf x22 = x20 * x21;
-              m15[i] = x22;
+              const vf x22 = m12[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
+              const vf x23 = x21 * x22;
+              m15[i] = x23;
             }
             vf r0 = vset(0.0f);
             vf r1 = vset(0.0f);
-            const vf x36 = vload(a4 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
-            const vf x39 = vload(a2 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
+            const vf x37 = vload(a4 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
+            const vf x38 = vload(a2 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
+            const vf x39 = x37 * x38;
             #pragma GCC unroll 4
             for (int64_t i = 0; i < 4; i++) {
-              const float x23 = a6[b * 44 - i10 * 32 - i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 + 28];
-              const vf x24 = x20 * vset(x23);
-              const vf x25 = m7[i];
-              const vf x26 = x24 + x25;
-              const float x27 = a3[b * 44 - i10 * 32 - i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 + 28];
-              const vf x28 = x26 * vset(x27);
-              r0 = r0 + x28;
-              const vf x29 = m10[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
-              const vf x30 = x26 * x29;
-              const vf x31 = m11[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
-              const vf x32 = x30 * x31;
-              const vf x33 = vload(m2 + i13 * 32 + i14 + i * 8);
-              const vf x34 = x32 * x33;
-              r1 = r1 + x34;
-              const vf x35 = x26 * x31;
-              const vf x37 = x26 * x36;
-              const vf x38 = m8[i];
-              const vf x40 = x32 * x39;
-              const vf x41 = x38 + x40;
-              m7[i] = x35;
-              const vf x42 = vload(m6 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32);
-              const vf x43 = x42 + x37;
-              vstore(m6 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32, x43);
-              m8[i] = x41;
+              const float x24 = a6[b * 44 - i10 * 32 - i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 + 28];
+              const vf x25 = x21 * vset(x24);
+              const vf x26 = m7[i];
+              const vf x27 = x25 + x26;
+              const float x28 = a3[b * 44 - i10 * 32 - i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 + 28];
+              const vf x29 = x27 * vset(x28);
+              r0 = r0 + x29;
+              const vf x30 = m10[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
+              const vf x31 = x27 * x30;
+              const vf x32 = m11[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
+              const vf x33 = x31 * x32;
+              const vf x34 = vload(m2 + i13 * 32 + i14 + i * 8);
+              const vf x35 = x33 * x34;
+              r1 = r1 + x35;
+              const vf x36 = x27 * x32;
+              const vf x40 = x27 * x39;
+              const vf x41 = m8[i];
+              const vf x42 = x33 * x38;
+              const vf x43 = x41 + x42;
+              m7[i] = x36;
+              const vf x44 = vload(m6 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32);
+              const vf x45 = x44 + x40;
+              vstore(m6 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32, x45);
+              m8[i] = x43;
             }
-            const vf x44 = r0;
-            vstore(a7 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168, x44);
-            const vf x45 = r1;
-            vstore(a8 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168, x45);
+            const vf x46 = r0;
+            const vf x47 = r1;
+            const vf x48 = x46 * x38;
+            const vf x49 = x46 * x37;
+            const vf x50 = x49 + x47;
+            vstore(a7 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168, x48);
+            vstore(a8 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168, x50);
             #pragma GCC unroll 4
             for (int64_t i = 0; i < 4; i++) {
-              const vf x46 = m15[i];
-              const vf x47 = vload(m5 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32);
-              const vf x48 = x47 + x46;
-              vstore(m5 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32, x48);
+              const vf x51 = m15[i];
+              const vf x52 = vload(m5 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32);
+              const vf x53 = x52 + x51;
+              vstore(m5 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32, x53);
             }
             FETCH(a5, b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 - 24);
             FETCH(a4, b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 - 24);
@@ -203,13 +208,13 @@ void scan_c0463f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
           }
           #pragma GCC unroll 4
           for (int64_t i = 0; i < 4; i++) {
-            const vf x49 = m7[i];
-            vstore(m0 + i13 * 32 + i14 + i * 8, x49);
+            const vf x54 = m7[i];
+            vstore(m0 + i13 * 32 + i14 + i * 8, x54);
           }
           #pragma GCC unroll 4
           for (int64_t i = 0; i < 4; i++) {
-            const vf x50 = m8[i];
-            vstore(m1 + i13 * 32 + i14 + i * 8, x50);
+            const vf x55 = m8[i];
+            vstore(m1 + i13 * 32 + i14 + i * 8, x55);
           }
         }
       }
@@ -219,12 +224,12 @@ void scan_c0463f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
           {
             const int64_t i31 = 0;
             vf r2v = vset(0.0f);
-            const vf x51 = vload(m5 + i29 * 32 + i * 8 + i31);
-            r2v = r2v + x51;
+            const vf x56 = vload(m5 + i29 * 32 + i * 8 + i31);
+            r2v = r2v + x56;
             r2 = r2 + vhsum(r2v);
           }
-          const float x52 = r2;
-          a9[b * 132 + i1 * 44 - i10 * 32 + i29 * 4 + i + 32] = x52;
+          const float x57 = r2;
+          a9[b * 132 + i1 * 44 - i10 * 32 + i29 * 4 + i + 32] = x57;
         }
       }
       for (int64_t i32 = 0; i32 < clamp(i10 * 8 + 3, 1, 8); i32++) {
@@ -233,12 +238,12 @@ void scan_c0463f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
           {
             const int64_t i34 = 0;
             vf r3v = vset(0.0f);
-            const vf x53 = vload(m6 + i32 * 32 + i * 8 + i34);
-            r3v = r3v + x53;
+            const vf x58 = vload(m6 + i32 * 32 + i * 8 + i34);
+            r3v = r3v + x58;
             r3 = r3 + vhsum(r3v);
           }
-          const float x54 = r3;
-          a10[b * 132 + i1 * 44 - i10 * 32 + i32 * 4 + i + 32] = x54;
+          const float x59 = r3;
+          a10[b * 132 + i1 * 44 - i10 * 32 + i32 * 4 + i + 32] = x59;
         }
       }
     }
@@ -248,13 +253,13 @@ void scan_c0463f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
         vf m17[4];
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          const vf x56 = vload(m1 + i35 * 32 + i36 + i * 8);
-          m17[i] = x56;
+          const vf x61 = vload(m1 + i35 * 32 + i36 + i * 8);
+          m17[i] = x61;
         }
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          const vf x57 = m17[i];
-          vstore(a11 + b * 96 + i1 * 8 + i35 * 8 + i36 + i * 24, x57);
+          const vf x62 = m17[i];
+          vstore(a11 + b * 96 + i1 * 8 + i35 * 8 + i36 + i * 24, x62);
         }
       }
     }

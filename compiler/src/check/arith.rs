@@ -311,7 +311,7 @@ impl Session<'_> {
             ));
         }
         if alike && (certain || !meet) {
-            d = d.help(format!("if they are meant to meet: `rename(…, {right} -> {left})`"));
+            d = d.help(format!("if they are meant to meet: {}", self.how_to_rename(q, p)));
         }
         let d = if meet { d } else { d.help(outer) };
         self.report(d);

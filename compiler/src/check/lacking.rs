@@ -111,15 +111,27 @@ impl Session<'_> {
             _ => surplus.iter().find(alike).copied().filter(|a| !made_up(*a)),
         };
         let Some(twin) = twin else { return d };
-        let (name, other) = (self.axis_name(axis), self.axis_name(twin));
+        let other = self.axis_name(twin);
         if let Some((_, entry)) = value.axes.iter().find(|(a, _)| *a == twin) {
             d = d.also(entry.span, format!("`{other}` came in here: {}", entry.how));
         }
         d = self.not_enough(d, axis, twin);
         if alike(&&twin) {
-            d = d.help(format!("if it is meant: `rename(…, {other} -> {name})`"));
+            d = d.help(format!("if it is meant: {}", self.how_to_rename(twin, axis)));
         }
         d
+    }
+
+    /// How one axis becomes another. What has a number for a name cannot be said in a `rename`.
+    pub(super) fn how_to_rename(&self, from: AxisId, to: AxisId) -> String {
+        let (from, to) = (self.axis_name(from), self.axis_name(to));
+        let is_number = |name: &str| name.starts_with(|c: char| c.is_ascii_digit());
+        match [&from, &to].into_iter().find(|name| is_number(name)) {
+            Some(size) => {
+                format!("give the axis a name, `dims Z = {size}`, and write `Z` where `{size}` makes it")
+            }
+            None => format!("`rename(…, {from} -> {to})`"),
+        }
     }
 
     /// Says that two axes of one size are two, where their sizes are known.

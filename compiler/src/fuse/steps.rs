@@ -56,6 +56,11 @@ impl Steps {
         self.pairs.get(&product).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Whether a step reads a product that is wide.
+    pub fn reads(&self, product: Id) -> bool {
+        self.pairs.contains_key(&product)
+    }
+
     /// Whether a class depends on a scan.
     pub fn is_late(&self, id: Id) -> bool {
         self.late.contains(&id)

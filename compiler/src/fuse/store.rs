@@ -421,8 +421,8 @@ impl Writer<'_, '_> {
             factors.push((place, key, value));
         }
         factors.sort_by_key(|f| (f.0, f.1));
-        // Of what steps read it is known what others need.
-        let factors = match self.within.is_none() && pairs.is_empty() {
+        // What steps read is rather multiplied there, but for what others need.
+        let factors = match self.within.is_none() && !self.steps.reads(class) {
             true => self.alike(class, factors)?,
             false => factors.into_iter().map(|(place, _, value)| (place.3, value)).collect(),
         };
