@@ -260,7 +260,7 @@ impl Writer<'_, '_> {
                 (Some(factor), _) => (factor < 0.0, self.multiple(class, factor.abs(), id)?),
                 (None, Some(factors)) => {
                     self.is_part(class, id);
-                    (true, self.product(class, &factors)?)
+                    (true, self.paired(class, &factors)?)
                 }
                 (None, None) => (false, self.value(id)?),
             };
