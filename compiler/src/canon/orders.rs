@@ -21,7 +21,7 @@ pub(super) fn lift(module: &mut Module, source: &Function) -> Result<Option<Func
 fn lift_once(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let read = reads(source);
     rewrite(module, source, &mut |b, node, inputs| {
-        let Op::View(order @ View::Permute { axis, .. }) = &node.op else { return Ok(None) };
+        let Op::View(order @ View::Permute { axis, to, .. }) = &node.op else { return Ok(None) };
         let Node { op, inputs: operands, origin, .. } = b.function.producer(inputs[0]).clone();
         let is_alone = read[node.inputs[0].0 as usize] == 1;
         let lifts = match &op {
@@ -31,7 +31,9 @@ fn lift_once(module: &mut Module, source: &Function) -> Result<Option<Function>,
                 (is_alone || is_spread) && *map != Map::Broadcast
             }
             // Of a product that is projected and then ordered, each token is.
-            Op::Contract(_) => is_alone && projects(b, source, (node, &operands), *axis, &read),
+            Op::Contract(over) => {
+                is_alone && !over.contains(to) && projects(b, source, (node, &operands), *axis, &read)
+            }
             _ => false,
         };
         if !lifts {

@@ -411,6 +411,25 @@ fn a_rename_of_a_product_with_weights_goes_to_what_it_reads() {
     }
 }
 
+/// A product that is summed over the axis that the other order has is ordered as it was.
+#[test]
+fn another_order_over_an_axis_that_is_summed_stays_behind() {
+    let mut module = Module::default();
+    let [t, z, f] = [("T", 3), ("Z", 3), ("F", 5)].map(|(name, n)| module.add_axis(name, n));
+    let mut b = Builder::new(&mut module, "f");
+    let (x, weight) = (float(&mut b, "x", &[BATCH, t, z]), float(&mut b, "weight", &[f, z]));
+    let x = map(&mut b, Map::Exp, &[x]);
+    let product = b.add1(Op::Contract(vec![z]), &[weight, x]).unwrap();
+    let order = View::Permute { axis: t, to: z, order: [2, 0, 1].into() };
+    let ordered = b.add1(Op::View(order), &[product]).unwrap();
+    b.output("output", ordered);
+    let id = b.finish();
+    let before = module.clone();
+    super::settle(&mut module, id).unwrap();
+    says_the_same(&before, &module, id);
+    assert_eq!(operations(&module, id), ["exp", "contract", "permute"]);
+}
+
 /// Tokens that are scaled and then read along a path are read along it and then scaled, and so is a projection of them; what
 /// something else reads is computed once.
 #[test]

@@ -6,7 +6,7 @@
 use super::extract::Best;
 use super::lang::{Graph, Node, Op, axes_of, number};
 use super::store::Writer;
-use crate::graph::AxisId;
+use crate::graph::{AxisId, ValueId};
 use crate::ops::{Reduce, ShapeError};
 use egg::Id;
 use rustc_hash::FxHashMap;
@@ -37,20 +37,24 @@ struct Taken {
 }
 
 impl Writer<'_, '_> {
-    /// The factors of a product without those that one of them, a sum, takes in.
-    pub(super) fn taken_in(&mut self, class: Id, operands: Vec<Id>) -> Result<Vec<Id>, ShapeError> {
+    /// The factors of a product without a sum and those that it takes in, and what these are together. That is no value of
+    /// the sum's class, which may be written once more with another product.
+    pub(super) fn taken_in(
+        &mut self,
+        class: Id,
+        operands: Vec<Id>,
+    ) -> Result<(Vec<Id>, Option<(Id, ValueId)>), ShapeError> {
         let Some(taken) = operands.iter().find_map(|id| self.takes(*id, &operands)) else {
-            return Ok(operands);
+            return Ok((operands, None));
         };
         let Taken { sum, inner, over, outer, mut near, far } = taken;
         near.extend(&outer);
         let near = self.product(class, &near)?;
         let mut factors = far.into_iter().map(|id| self.value(id)).collect::<Result<Vec<_>, _>>()?;
         factors.push(near);
-        if let Some(value) = self.summed(sum, (&over, inner), factors)? {
-            self.values.insert(sum, value);
-        }
-        Ok(operands.into_iter().filter(|id| !outer.contains(id)).collect())
+        let Some(value) = self.summed(sum, (&over, inner), factors)? else { return Ok((operands, None)) };
+        let rest = operands.into_iter().filter(|id| *id != sum && !outer.contains(id)).collect();
+        Ok((rest, Some((sum, value))))
     }
 
     /// The chosen node of a class that is written where we are, with its operands.
@@ -61,7 +65,7 @@ impl Writer<'_, '_> {
 
     /// What a factor takes in of the others, if it is a sum of products that nothing else reads.
     fn takes(&self, sum: Id, operands: &[Id]) -> Option<Taken> {
-        if self.within.is_some() || self.readers.get(&sum) != Some(&1) || self.values.contains_key(&sum) {
+        if self.within.is_some() || self.readers.get(&sum) != Some(&1) {
             return None;
         }
         let (node, inner) = self.node_here(sum)?;
@@ -72,7 +76,9 @@ impl Writer<'_, '_> {
             return None;
         }
         let axes = |id: &Id| axes_of(self.graph, *id);
-        let others = operands.iter().filter(|id| **id != sum && !axes(id).is_empty());
+        // What is along the axis of the sum outside is along another one of the same name inside.
+        let is_free = |id: &Id| !axes(id).iter().any(|axis| over.contains(axis));
+        let others = operands.iter().filter(|id| **id != sum && !axes(id).is_empty() && is_free(id));
         // The widest of the others says with which factors it is multiplied.
         let first = others.clone().max_by_key(|id| self.elements(**id))?;
         let meets = |id: &Id| axes(id).iter().any(|axis| axes(first).contains(axis));

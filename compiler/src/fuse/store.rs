@@ -331,7 +331,7 @@ impl Writer<'_, '_> {
     /// known at compile time come last, so that a number stays with what it scales: `t * 1000` times a frequency is
     /// rounded as everybody rounds it.
     pub fn product(&mut self, class: Id, operands: &[Id]) -> Result<ValueId, ShapeError> {
-        self.product_of(class, operands, &[])
+        self.product_of(class, operands, &[], None)
     }
 
     /// A product some of whose factors are multiplied first.
@@ -344,8 +344,12 @@ impl Writer<'_, '_> {
         if let Some(sum) = self.distributed(class, &operands)? {
             return Ok(sum);
         }
-        let operands = self.taken_in(class, operands)?;
-        self.product_of(class, &operands, &pairs)
+        // What is multiplied first is no longer there to be taken in.
+        let (operands, taken) = match pairs.is_empty() {
+            true => self.taken_in(class, operands)?,
+            false => (operands, None),
+        };
+        self.product_of(class, &operands, &pairs, taken)
     }
 
     /// In a step, what is the same in every step times a sum of multiples that are, too: `n * (p * x + q * y)` is
@@ -390,18 +394,27 @@ impl Writer<'_, '_> {
         Ok(sum)
     }
 
-    fn product_of(&mut self, class: Id, operands: &[Id], pairs: &[[Id; 2]]) -> Result<ValueId, ShapeError> {
+    /// The product of some classes, pairs of which are multiplied first, and of a value that stands for another class.
+    fn product_of(
+        &mut self,
+        class: Id,
+        operands: &[Id],
+        pairs: &[[Id; 2]],
+        made: Option<(Id, ValueId)>,
+    ) -> Result<ValueId, ShapeError> {
         let mut factors: Vec<(Place, Key, ValueId)> = Vec::with_capacity(operands.len());
+        let key = |writer: &Self, id: Id| {
+            writer.best.key(writer.graph, id).ok_or_else(|| ShapeError("a factor has no key".into()))
+        };
         for [first, second] in pairs {
             let value = self.product(class, &[*first, *second])?;
-            let known = self.best.key(self.graph, *first);
-            let key = known.ok_or_else(|| ShapeError("a factor has no key".into()))?;
-            factors.push(((false, self.elements(*first), false, false), key, value));
+            factors.push(((false, self.elements(*first), false, false), key(self, *first)?, value));
+        }
+        if let Some((id, value)) = made {
+            factors.push(((false, self.elements(id), self.is_late(id), false), key(self, id)?, value));
         }
         let unpaired = |id: &&Id| !pairs.iter().flatten().any(|paired| paired == *id);
         for id in self.early_first(operands).iter().filter(unpaired) {
-            let key =
-                self.best.key(self.graph, *id).ok_or_else(|| ShapeError("a factor has no key".into()))?;
             let divisor = match self.best.node(self.graph, *id) {
                 Some(Node { op: Op::Power(halves), operands })
                     if *halves < 0 && halves % 2 == 0 && self.is_here(*id) =>
@@ -418,7 +431,7 @@ impl Writer<'_, '_> {
                 None => (false, self.value(*id)?),
             };
             let place = (self.is_table(*id), self.elements(*id), self.is_late(*id), divides);
-            factors.push((place, key, value));
+            factors.push((place, key(self, *id)?, value));
         }
         factors.sort_by_key(|f| (f.0, f.1));
         // What steps read is rather multiplied there, but for what others need.

@@ -65,20 +65,26 @@ pub fn zoo() -> Vec<Case> {
         program: model_of(model, item, set),
         batch: 2,
     };
-    items.iter().map(case).chain(heads()).collect()
+    items.iter().map(case).chain(blocks()).collect()
 }
 
-/// Blocks that take axes apart and put them together, with no size twice but where that is the point.
-fn heads() -> impl Iterator<Item = Case> {
-    let sizes: [(&str, &[(&str, usize)]); 3] = [
-        ("Heads", &[("T", 5), ("H", 2), ("P", 3), ("N", 4)]),
-        ("Apart", &[("T", 5), ("H", 2), ("P", 3)]),
-        ("Blend", &[("T", 5), ("D", 3)]),
+/// Blocks that take axes apart and put them together, and such with factors of sums, with no size twice but where that is the
+/// point.
+fn blocks() -> impl Iterator<Item = Case> {
+    let (heads, placed) = (super::heads::TEXT, super::placed::TEXT);
+    let sizes: [(&str, &str, &[(&str, usize)]); 7] = [
+        (heads, "Heads", &[("T", 5), ("H", 2), ("P", 3), ("N", 4)]),
+        (heads, "Apart", &[("T", 5), ("H", 2), ("P", 3)]),
+        (heads, "Blend", &[("T", 5), ("D", 3)]),
+        (placed, "Subtracted", &[("T", 5), ("D", 3), ("F", 11)]),
+        (placed, "Along", &[("T", 5), ("D", 3), ("F", 11)]),
+        (placed, "Stepped", &[("T", 5), ("D", 3), ("F", 11)]),
+        (placed, "Within", &[("T", 5), ("D", 3), ("F", 11)]),
     ];
-    sizes.into_iter().map(|(item, sizes)| {
+    sizes.into_iter().map(|(text, item, sizes)| {
         let dims = sizes.iter().map(|(axis, size)| ((*axis).to_string(), *size)).collect();
         let request = Request { item: Some(item.into()), dims, ..Request::default() };
-        Case { name: item.into(), program: program("heads", super::heads::TEXT, &request), batch: 2 }
+        Case { name: item.into(), program: program("blocks", text, &request), batch: 2 }
     })
 }
 
