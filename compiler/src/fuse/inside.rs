@@ -23,6 +23,9 @@ pub(super) fn readers(graph: &Graph, best: &Best, results: &[Id]) -> FxHashMap<I
     readers
 }
 
+/// A value that stands for a class within one product, whatever the class is elsewhere.
+pub(super) type Made = (Id, ValueId);
+
 /// A sum of products that takes in factors from outside.
 struct Taken {
     /// The sum, its product, and over which axes it is.
@@ -43,7 +46,7 @@ impl Writer<'_, '_> {
         &mut self,
         class: Id,
         operands: Vec<Id>,
-    ) -> Result<(Vec<Id>, Option<(Id, ValueId)>), ShapeError> {
+    ) -> Result<(Vec<Id>, Option<Made>), ShapeError> {
         let Some(taken) = operands.iter().find_map(|id| self.takes(*id, &operands)) else {
             return Ok((operands, None));
         };

@@ -1,7 +1,7 @@
 //! The canonical spelling becomes a function again.
 
 use super::extract::Best;
-use super::inside::readers;
+use super::inside::{Made, readers};
 use super::lang::{Graph, Node, Op, axes_of, number};
 use super::shares::{Shared, shares};
 use super::signs::Key;
@@ -400,7 +400,7 @@ impl Writer<'_, '_> {
         class: Id,
         operands: &[Id],
         pairs: &[[Id; 2]],
-        made: Option<(Id, ValueId)>,
+        made: Option<Made>,
     ) -> Result<ValueId, ShapeError> {
         let mut factors: Vec<(Place, Key, ValueId)> = Vec::with_capacity(operands.len());
         let key = |writer: &Self, id: Id| {
