@@ -72,7 +72,9 @@ pub fn zoo() -> Vec<Case> {
 /// point.
 fn blocks() -> impl Iterator<Item = Case> {
     let (heads, placed) = (super::heads::TEXT, super::placed::TEXT);
-    let sizes: [(&str, &str, &[(&str, usize)]); 7] = [
+    /// A text, one of its blocks, and the sizes of its axes.
+    type Block = (&'static str, &'static str, &'static [(&'static str, usize)]);
+    let sizes: [Block; 7] = [
         (heads, "Heads", &[("T", 5), ("H", 2), ("P", 3), ("N", 4)]),
         (heads, "Apart", &[("T", 5), ("H", 2), ("P", 3)]),
         (heads, "Blend", &[("T", 5), ("D", 3)]),
