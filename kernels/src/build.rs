@@ -28,6 +28,20 @@ pub enum Spelling {
     OneByOne,
 }
 
+impl Spelling {
+    /// Lowers a flat function to the kernels of this spelling.
+    ///
+    /// # Errors
+    /// As [`lower`].
+    pub fn lower(self, module: &Module, function: FuncId, options: &Options<'_>) -> Result<Plan, LowerError> {
+        let function = module.function(function);
+        match self {
+            Spelling::Canonical | Spelling::AsWritten => lower(module, function, options),
+            Spelling::OneByOne => lower_one_by_one(module, function, options),
+        }
+    }
+}
+
 /// Which gradients a function also gives.
 #[derive(Clone, Copy, Debug)]
 pub struct Gradients<'a> {
@@ -132,8 +146,7 @@ pub fn plan(
         Spelling::AsWritten | Spelling::OneByOne => (as_written(module, function)?, Vec::new()),
     };
     let is_cut = scans.iter().any(|scan| matches!(scan.form, Form::InTime { .. }));
-    let lower = if spelling == Spelling::OneByOne { lower_one_by_one } else { lower };
-    match lower(module, module.function(flat), options) {
+    match spelling.lower(module, flat, options) {
         Ok(plan) => Ok(Planned { plan, function: flat, scans }),
         Err(LowerError::ScanState { .. }) if is_cut => {
             let (flat, scans) = fuse::flat_in_steps(module, function, setting)?;

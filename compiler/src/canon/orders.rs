@@ -3,7 +3,7 @@
 //! product.
 
 use super::dead;
-use super::rewrite::{reads, rewrite};
+use super::rewrite::{reads, rewrite, view_of};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 
@@ -40,11 +40,7 @@ fn lift_once(module: &mut Module, source: &Function) -> Result<Option<Function>,
             return Ok(None);
         }
         let mut ordered = operands;
-        for operand in &mut ordered {
-            if b.shape(*operand).contains(axis) {
-                *operand = b.add1(Op::View(order.clone()), &[*operand])?;
-            }
-        }
+        view_of(b, &mut ordered, *axis, order)?;
         b.origin = origin;
         b.add(op, &ordered).map(Some)
     })

@@ -4,7 +4,7 @@
 //! made of renamed tokens are renamed keys. When all else is done it goes to what the product reads, where nothing
 //! else reads the result under its old name: what follows a product is computed in its kernel, if it is at the same place.
 
-use super::rewrite::{reads, rewrite};
+use super::rewrite::{reads, rewrite, view_of};
 use crate::graph::{AxisId, Builder, Function, Module, Node, Size, ValueId};
 use crate::ops::{Op, ShapeError, View};
 
@@ -30,11 +30,7 @@ pub(super) fn lift(module: &mut Module, source: &Function) -> Result<Option<Func
             return Ok(None);
         }
         let mut renamed = operands;
-        for operand in &mut renamed {
-            if b.shape(*operand).contains(from) {
-                *operand = b.add1(Op::View(View::Rename { from: *from, to: *to }), &[*operand])?;
-            }
-        }
+        view_of(b, &mut renamed, *from, &View::Rename { from: *from, to: *to })?;
         b.origin = b.origin.by(origin.rules);
         b.add(op, &renamed).map(Some)
     })
@@ -90,9 +86,9 @@ pub(super) fn settle(module: &mut Module, source: &Function) -> Result<Option<Fu
             let Size::Fixed(size) = axis.size else { return Ok(None) };
             let summed = b.module.add_axis(axis.name.clone(), size);
             over.iter_mut().filter(|axis| **axis == to).for_each(|axis| *axis = summed);
-            renamed(b, &mut factors, to, summed)?;
+            view_of(b, &mut factors, to, &View::Rename { from: to, to: summed })?;
         }
-        renamed(b, &mut factors, from, to)?;
+        view_of(b, &mut factors, from, &View::Rename { from, to })?;
         b.origin = origin;
         b.add(Op::Contract(over), &factors).map(Some)
     })
@@ -105,14 +101,4 @@ fn has_window(b: &Builder<'_>, value: ValueId) -> bool {
         Node { op: Op::View(_), inputs, .. } => inputs.iter().any(|v| has_window(b, *v)),
         _ => false,
     }
-}
-
-/// Renames an axis of those values that have it.
-fn renamed(b: &mut Builder<'_>, values: &mut [ValueId], from: AxisId, to: AxisId) -> Result<(), ShapeError> {
-    for value in values {
-        if b.shape(*value).contains(&from) {
-            *value = b.add1(Op::View(View::Rename { from, to }), &[*value])?;
-        }
-    }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Copying a function while some of its nodes are replaced.
 
-use crate::graph::{Builder, Function, Module, Node, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Op, ShapeError, View};
 
 /// What takes a node's place: `None` if it is copied as it is.
@@ -44,6 +44,21 @@ pub(crate) fn rewrite(
     result.outputs = source.outputs.iter().map(|(name, id)| (name.clone(), new(*id))).collect();
     result.updates = source.updates.iter().map(|(state, id)| (new(*state), new(*id))).collect();
     Ok(Some(result))
+}
+
+/// Puts a view before those values that have its axis.
+pub(super) fn view_of(
+    b: &mut Builder,
+    values: &mut [ValueId],
+    axis: AxisId,
+    view: &View,
+) -> Result<(), ShapeError> {
+    for value in values {
+        if b.shape(*value).contains(&axis) {
+            *value = b.add1(Op::View(view.clone()), &[*value])?;
+        }
+    }
+    Ok(())
 }
 
 /// How often each value is read; results of the function count as read.

@@ -163,9 +163,7 @@ fn plan(
     } else {
         // A reference: nothing is cleaned up that is there to be compared.
         let flat = if calls { inline(module.to_mut(), function) } else { function };
-        let one_by_one = options.spelling == Spelling::OneByOne;
-        let lower = if one_by_one { arch_kernels::lower_one_by_one } else { arch_kernels::lower };
-        (lower(&module, module.function(flat), &lowering)?, flat)
+        (options.spelling.lower(&module, flat, &lowering)?, flat)
     };
     let function = module.function(function);
     if prepare {
