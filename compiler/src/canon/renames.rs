@@ -4,7 +4,7 @@
 //! made of renamed tokens are renamed keys. When all else is done it goes to what the product reads, where nothing
 //! else reads the result under its old name: what follows a product is computed in its kernel, if it is at the same place.
 
-use super::rewrite::{reads, rewrite, view_of};
+use super::rewrite::{has_window, reads, rewrite, view_of};
 use crate::graph::{AxisId, Builder, Function, Module, Node, Size, ValueId};
 use crate::ops::{Op, ShapeError, View};
 
@@ -74,7 +74,7 @@ pub(super) fn settle(module: &mut Module, source: &Function) -> Result<Option<Fu
         };
         // Attention and products of chunks of scans are found by the names of their tokens.
         let is_weight = |v: &ValueId| !b.shape(*v).contains(&AxisId::BATCH);
-        let is_window = |v: &ValueId| has_window(b, *v);
+        let is_window = |v: &ValueId| has_window(&b.function, *v);
         let stays = !factors.iter().any(is_weight) || factors.iter().any(is_window);
         if read[node.inputs[0].0 as usize] != 1 || stays {
             return Ok(None);
@@ -92,13 +92,4 @@ pub(super) fn settle(module: &mut Module, source: &Function) -> Result<Option<Fu
         b.origin = origin;
         b.add(Op::Contract(over), &factors).map(Some)
     })
-}
-
-/// Whether a value is made of windows by views alone: such an operand is copied in the order of its axes.
-fn has_window(b: &Builder<'_>, value: ValueId) -> bool {
-    match b.function.producer(value) {
-        Node { op: Op::View(View::Window(_)), .. } => true,
-        Node { op: Op::View(_), inputs, .. } => inputs.iter().any(|v| has_window(b, *v)),
-        _ => false,
-    }
 }

@@ -62,11 +62,20 @@ pub(super) fn view_of(
 }
 
 /// How often each value is read; results of the function count as read.
-pub(super) fn reads(function: &Function) -> Vec<usize> {
+pub(crate) fn reads(function: &Function) -> Vec<usize> {
     let mut reads = vec![0; function.values.len()];
     let results = function.outputs.iter().map(|o| o.1).chain(function.updates.iter().map(|u| u.1));
     for id in function.nodes.iter().flat_map(|n| n.inputs.iter().copied()).chain(results) {
         reads[id.0 as usize] += 1;
     }
     reads
+}
+
+/// Whether a value is made of windows by views alone: such an operand is copied in the order of its axes.
+pub(crate) fn has_window(function: &Function, value: ValueId) -> bool {
+    match function.producer(value) {
+        Node { op: Op::View(View::Window(_)), .. } => true,
+        Node { op: Op::View(_), inputs, .. } => inputs.iter().any(|v| has_window(function, *v)),
+        _ => false,
+    }
 }

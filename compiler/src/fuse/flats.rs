@@ -3,10 +3,11 @@
 //! together: each of these views stands as late as it can, and most of them meet and cancel.
 //!
 //! Where one operand of a map is flattened and another is not, that one is taken apart if it is made of weights alone: these
-//! can be read under any axes. Anything else stays as it is: a product to all heads in one axis that is taken apart
-//! behind it could be made to heads, but the same holds of a convolution before a group norm, whose kernels are slower then.
+//! can be read under any axes. So is a projection to all heads in one axis that nothing else reads, since its weights can be,
+//! and so are the weights of a projection of all heads, whichever way round. A convolution before a group norm is not:
+//! its kernels are slower then.
 
-use crate::canon::rewrite;
+use crate::canon::{has_window, reads, rewrite};
 use crate::graph::{AxisId, Builder, Function, Input, InputKind, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 use std::collections::BTreeSet;
@@ -59,14 +60,16 @@ fn is_weight(input: &Input) -> bool {
 }
 
 /// What may be taken apart in a function.
-struct Apart<'a> {
+pub(super) struct Apart<'a> {
     function: &'a Function,
     /// By value: whether it is made of weights alone.
-    of_weights: Vec<bool>,
+    pub of_weights: Vec<bool>,
+    /// By value: how often it is read.
+    reads: Vec<usize>,
 }
 
 impl<'a> Apart<'a> {
-    fn new(function: &'a Function) -> Self {
+    pub fn new(function: &'a Function) -> Self {
         let mut of_weights = vec![false; function.values.len()];
         for input in function.inputs.iter().filter(|i| is_weight(i)) {
             of_weights[input.value.0 as usize] = true;
@@ -75,26 +78,49 @@ impl<'a> Apart<'a> {
             let made = node.inputs.iter().all(|v| of_weights[v.0 as usize]);
             node.outputs.iter().for_each(|v| of_weights[v.0 as usize] = made);
         }
-        Apart { function, of_weights }
+        Apart { function, of_weights, reads: reads(function) }
     }
 
-    /// Whether a value may be made with one of its axes taken apart.
-    fn allows(&self, value: ValueId, whole: AxisId, depth: usize) -> bool {
+    /// Whether a value that is made of weights or is flattened may be made with one of its axes taken apart.
+    fn allows(&self, value: ValueId, whole: AxisId) -> bool {
+        self.allows_within(value, whole, DEEPEST, false)
+    }
+
+    /// The same of a value that may be a projection, which `is_alone` in being read in this way.
+    pub(super) fn allows_projection(&self, value: ValueId, whole: AxisId, is_alone: bool) -> bool {
+        self.allows_within(value, whole, DEEPEST, is_alone)
+    }
+
+    fn is_alone(&self, value: ValueId) -> bool {
+        self.reads[value.0 as usize] == 1
+    }
+
+    fn allows_within(&self, value: ValueId, whole: AxisId, depth: usize, is_alone: bool) -> bool {
         let node = self.function.producer(value);
-        let all = || {
-            let has = |v: &&ValueId| self.function.value(**v).shape.contains(&whole);
-            depth > 0 && node.inputs.iter().filter(has).all(|v| self.allows(*v, whole, depth - 1))
+        let within = |v: ValueId, whole| {
+            depth > 0 && self.allows_within(v, whole, depth - 1, is_alone && self.is_alone(v))
         };
+        let has = |v: &&ValueId| self.function.value(**v).shape.contains(&whole);
+        let all = || node.inputs.iter().filter(has).all(|v| within(*v, whole));
         match &node.op {
             Op::View(View::Flatten { to, .. }) => *to == whole,
             Op::View(View::Rename { from, to }) => {
-                let whole = if *to == whole { *from } else { whole };
-                depth > 0 && self.allows(node.inputs[0], whole, depth - 1)
+                within(node.inputs[0], if *to == whole { *from } else { whole })
             }
             Op::Input => self.of_weights[value.0 as usize],
             Op::Map(_) | Op::View(View::Transpose(_)) => all(),
+            Op::Contract(over) => {
+                is_alone && !over.contains(&whole) && self.is_projection(&node.inputs, whole) && all()
+            }
             _ => false,
         }
+    }
+
+    /// Whether a product has an axis from weights alone, and goes over no windows.
+    fn is_projection(&self, factors: &[ValueId], axis: AxisId) -> bool {
+        let has = |v: &&ValueId| self.function.value(**v).shape.contains(&axis);
+        factors.iter().filter(has).all(|v| self.of_weights[v.0 as usize])
+            && !factors.iter().any(|v| has_window(self.function, *v))
     }
 }
 
@@ -109,7 +135,7 @@ impl Split<'_, '_> {
         match &node.op {
             Op::View(View::Unflatten { from, to }) => {
                 let is_weight = matches!(self.b.function.producer(inputs[0]).op, Op::Input);
-                if is_weight || !self.apart.allows(node.inputs[0], *from, DEEPEST) {
+                if is_weight || !self.apart.allows_projection(node.inputs[0], *from, self.apart.is_alone(node.inputs[0])) {
                     return Ok(None);
                 }
                 self.split(inputs[0], *from, to)
@@ -118,7 +144,7 @@ impl Split<'_, '_> {
                 let mut flat = inputs.iter().filter_map(|v| self.flattened(*v));
                 let Some((_, parts, whole)) = flat.next() else { return Ok(None) };
                 let has = |v: &&ValueId| self.apart.function.value(**v).shape.contains(&whole);
-                if !node.inputs.iter().filter(has).all(|v| self.apart.allows(*v, whole, DEEPEST)) {
+                if !node.inputs.iter().filter(has).all(|v| self.apart.allows(*v, whole)) {
                     return Ok(None);
                 }
                 self.mapped(&node.op, inputs, whole, &parts)?
@@ -151,7 +177,7 @@ impl Split<'_, '_> {
         }
     }
 
-    /// A map of operands that are taken apart where they have an axis.
+    /// A map or a product of operands that are taken apart where they have an axis.
     fn mapped(
         &mut self,
         op: &Op,
@@ -204,7 +230,9 @@ impl Split<'_, '_> {
                 self.b.add1(Op::View(View::Unflatten { from: whole, to: parts.to_vec() }), &[value]).map(Some)
             }
             Op::View(View::Transpose(_)) => self.split(node.inputs[0], whole, parts),
-            Op::Map(_) => self.mapped(&node.op, &node.inputs, whole, parts),
+            // The axes that come may not be summed over under the same names.
+            Op::Contract(over) if over.iter().any(|a| parts.contains(a)) => Ok(None),
+            Op::Map(_) | Op::Contract(_) => self.mapped(&node.op, &node.inputs, whole, parts),
             _ => Ok(None),
         }
     }
@@ -229,8 +257,8 @@ impl Split<'_, '_> {
         Ok(Some(value))
     }
 
-    /// A product of which a flattened axis stays is flattened itself; one over such an axis is one over its parts, if
-    /// both factors are flattened.
+    /// A product of which a flattened axis stays is flattened itself; one over such an axis is one over its parts, and
+    /// one over the parts of an axis one over it as it was: the weights can be read either way.
     fn contraction(
         &mut self,
         node: &Node,
@@ -238,7 +266,7 @@ impl Split<'_, '_> {
         inputs: &[ValueId],
     ) -> Result<Option<ValueId>, ShapeError> {
         let Some((_, parts, whole)) = inputs.iter().find_map(|v| self.flattened(*v)) else {
-            return Ok(None);
+            return self.put_together(node, over, inputs);
         };
         let is_summed = over.contains(&whole);
         // Tokens that were put together stay so: attention and products over them want one axis.
@@ -247,15 +275,18 @@ impl Split<'_, '_> {
             return Ok(None);
         }
         let mut apart = Vec::with_capacity(inputs.len());
-        for input in inputs {
+        for (input, old) in inputs.iter().zip(&node.inputs) {
             let shape = self.b.shape(*input);
-            match self.flattened(*input) {
-                Some((of, axes, to)) if to == whole => match self.renamed(of, &axes, &parts)? {
-                    Some(of) => apart.push(of),
-                    None => return Ok(None),
-                },
-                _ if shape.contains(&whole) || shape.iter().any(|a| parts.contains(a)) => return Ok(None),
-                _ => apart.push(*input),
+            let part = match self.flattened(*input) {
+                Some((of, axes, to)) if to == whole => self.renamed(of, &axes, &parts)?,
+                _ if shape.iter().any(|a| parts.contains(a)) => None,
+                _ if shape.contains(&whole) && !self.apart.allows(*old, whole) => None,
+                _ if shape.contains(&whole) => self.split(*input, whole, &parts)?,
+                _ => Some(*input),
+            };
+            match part {
+                Some(part) => apart.push(part),
+                None => return Ok(None),
             }
         }
         let over = over.iter().flat_map(|a| if *a == whole { parts.clone() } else { vec![*a] }).collect();
@@ -264,5 +295,42 @@ impl Split<'_, '_> {
             true => Ok(Some(product)),
             false => self.b.add1(Op::View(View::Flatten { from: parts, to: whole }), &[product]).map(Some),
         }
+    }
+
+    /// A product over all parts of an axis that one factor was taken apart along, and the others are weights.
+    fn put_together(
+        &mut self,
+        node: &Node,
+        over: &[AxisId],
+        inputs: &[ValueId],
+    ) -> Result<Option<ValueId>, ShapeError> {
+        let taken_apart = |at: &usize| match self.b.function.producer(inputs[*at]) {
+            Node { op: Op::View(View::Unflatten { from, to }), inputs: of, .. }
+                if to.iter().all(|a| over.contains(a)) && !self.apart.of_weights[node.inputs[*at].0 as usize] =>
+            {
+                Some((*at, of[0], *from, to.clone()))
+            }
+            _ => None,
+        };
+        let Some((at, of, whole, parts)) = (0..inputs.len()).find_map(|at| taken_apart(&at)) else {
+            return Ok(None);
+        };
+        let mut together = inputs.to_vec();
+        for (other, input) in inputs.iter().enumerate() {
+            let shape = self.b.shape(*input);
+            let count = parts.iter().filter(|a| shape.contains(a)).count();
+            let is_weight = self.apart.of_weights[node.inputs[other].0 as usize]
+                && matches!(self.b.function.producer(*input).op, Op::Input);
+            if other == at {
+                together[at] = of;
+            } else if shape.contains(&whole) || (count > 0 && !(is_weight && count == parts.len())) {
+                return Ok(None);
+            } else if count > 0 {
+                let flatten = View::Flatten { from: parts.clone(), to: whole };
+                together[other] = self.b.add1(Op::View(flatten), &[*input])?;
+            }
+        }
+        let kept = over.iter().copied().filter(|a| !parts.contains(a));
+        self.b.add1(Op::Contract(kept.chain([whole]).collect()), &together).map(Some)
     }
 }

@@ -18,6 +18,8 @@ pub(super) fn colors(module: &Module, function: &Function) -> Vec<u64> {
     }
     let color = |(axis, mut seen): (&crate::graph::Axis, Vec<(usize, usize)>)| {
         seen.sort_unstable();
+        // Whether several inputs share an axis of which one position is read each is no mathematics.
+        seen.dedup();
         let size = match axis.size {
             Size::Fixed(size) => size,
             Size::Batch => 0,

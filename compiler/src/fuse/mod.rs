@@ -18,9 +18,11 @@ mod inside;
 mod key;
 mod lang;
 mod load;
+mod parts;
 mod problems;
 mod rules;
 mod saturate;
+mod scales;
 mod settle;
 mod shares;
 mod signature;
@@ -28,6 +30,8 @@ mod signs;
 mod step;
 mod steps;
 mod store;
+mod swaps;
+mod taps;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -219,7 +223,7 @@ fn respell_function(
     canon::run(module, function)?;
     let source = module.function(function).clone();
     let mut source = apart::apart(module, &source)?.unwrap_or(source);
-    for outwards in [flats::outwards, flips::outwards] {
+    for outwards in [scales::scales, taps::taps, swaps::swaps, parts::parts, flats::outwards, flips::outwards] {
         // What stood behind a view can be cleaned up once that is gone.
         if let Some(carried) = outwards(module, &source)? {
             module.functions[function.0 as usize] = carried;

@@ -1,6 +1,7 @@
 //! The canon e-graph changes how a function says what it says, and nothing else.
 
 mod heads;
+mod packed;
 mod placed;
 mod support;
 

@@ -71,10 +71,10 @@ pub fn zoo() -> Vec<Case> {
 /// Blocks that take axes apart and put them together, and such with factors of sums, with no size twice but where that is the
 /// point.
 fn blocks() -> impl Iterator<Item = Case> {
-    let (heads, placed) = (super::heads::TEXT, super::placed::TEXT);
+    let (heads, placed, packed) = (super::heads::TEXT, super::placed::TEXT, super::packed::TEXT);
     /// A text, one of its blocks, and the sizes of its axes.
     type Block = (&'static str, &'static str, &'static [(&'static str, usize)]);
-    let sizes: [Block; 7] = [
+    let sizes: [Block; 12] = [
         (heads, "Heads", &[("T", 5), ("H", 2), ("P", 3), ("N", 4)]),
         (heads, "Apart", &[("T", 5), ("H", 2), ("P", 3)]),
         (heads, "Blend", &[("T", 5), ("D", 3)]),
@@ -82,6 +82,11 @@ fn blocks() -> impl Iterator<Item = Case> {
         (placed, "Along", &[("T", 5), ("D", 3), ("F", 11)]),
         (placed, "Stepped", &[("T", 5), ("D", 3), ("F", 11)]),
         (placed, "Within", &[("T", 5), ("D", 3), ("F", 11)]),
+        (packed, "Packed", &[("T", 5), ("D", 4), ("H", 2), ("P", 3)]),
+        (packed, "Together", &[("T", 5), ("D", 4), ("R", 3)]),
+        (packed, "Taps", &[("T", 7), ("D", 4)]),
+        (packed, "Sides", &[("T", 5), ("D", 4)]),
+        (packed, "Scaled", &[("T", 5), ("D", 3)]),
     ];
     sizes.into_iter().map(|(text, item, sizes)| {
         let dims = sizes.iter().map(|(axis, size)| ((*axis).to_string(), *size)).collect();

@@ -99,6 +99,17 @@ impl Body {
         self.vars[var.0 as usize].0.known()
     }
 
+    /// The statements so far of each open loop, the outermost first, and how often they are run in one of the loop around.
+    pub(super) fn open_scopes(&self) -> impl DoubleEndedIterator<Item = (Extent, &[Stmt])> {
+        let once = Extent::fixed(1);
+        self.scopes.iter().map(move |s| (s.head.as_ref().map_or(once, |head| head.2), s.stmts.as_slice()))
+    }
+
+    /// The types of all scalars so far.
+    pub(super) fn types(&self) -> Vec<Type> {
+        self.scalars.iter().map(|s| s.0).collect()
+    }
+
     /// The type of an operand.
     #[must_use]
     pub fn ty(&self, operand: Operand) -> Type {

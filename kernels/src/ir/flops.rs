@@ -1,7 +1,7 @@
 //! How many floating-point operations a kernel takes.
 
 use super::math::{self, Arithmetic, Definition};
-use super::{Binary, Expr, Kernel, Stmt, Type, Unary};
+use super::{Binary, Body, Expr, Kernel, Stmt, Type, Unary};
 use std::collections::BTreeMap;
 
 impl Kernel {
@@ -11,6 +11,19 @@ impl Kernel {
     #[must_use]
     pub fn flops(&self, batch: usize) -> u64 {
         Count { batch, types: &self.scalars, functions: &mut BTreeMap::new() }.of(&self.body)
+    }
+}
+
+impl Body {
+    /// Those of all statements so far, as often as the open loops run them.
+    #[must_use]
+    pub fn flops(&self, batch: usize) -> u64 {
+        let types = self.types();
+        let mut count = Count { batch, types: &types, functions: &mut BTreeMap::new() };
+        let inwards = self.open_scopes().rev();
+        inwards.fold(0, |inner, (times, stmts)| {
+            (times.at(batch) as u64).saturating_mul(inner.saturating_add(count.of(stmts)))
+        })
     }
 }
 

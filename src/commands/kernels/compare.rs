@@ -115,7 +115,7 @@ fn facts_of_kernel(old: &Value, new: &Value) -> Vec<Fact> {
             "arguments" => {
                 let count = |v: &Value| v.as_array().map_or(0, Vec::len);
                 for at in 0..count(a).max(count(b)) {
-                    add(&mut facts, format!("a{at}"), &a[at], &b[at]);
+                    shape(&mut facts, format!("a{at}"), &a[at], &b[at]);
                 }
             }
             _ if a.is_object() && b.is_object() => {
@@ -174,7 +174,7 @@ fn named(facts: &mut Vec<Fact>, old: &Value, new: &Value) {
     };
     let (old, new) = (named(old), named(new));
     for name in keys(&old, &new) {
-        add(facts, name.clone(), &old[&name], &new[&name]);
+        shape(facts, name.clone(), &old[&name], &new[&name]);
     }
 }
 
@@ -182,10 +182,34 @@ fn named(facts: &mut Vec<Fact>, old: &Value, new: &Value) {
 fn rows(facts: &mut Vec<Fact>, what: &str, old: &Value, new: &Value) {
     let none = Vec::new();
     let (a, b) = (old.as_array().unwrap_or(&none), new.as_array().unwrap_or(&none));
-    let others = (0..b.len()).filter(|i| a.get(*i) != b.get(*i)).count();
+    let is_other = |i: &usize| a.get(*i).map(unnamed) != b.get(*i).map(unnamed);
+    let others = (0..b.len()).filter(is_other).count();
     if others > 0 || a.len() != b.len() {
         let (old, new) = (a.len().into(), b.len().into());
         facts.push(Fact { what: what.into(), old, new, others: Some(others) });
+    }
+}
+
+/// A row of a list without the names of its axes: what an axis is called changes no kernel.
+fn unnamed(row: &Value) -> Value {
+    let mut row = row.clone();
+    if let Some(shape) = row.get_mut("shape") {
+        *shape = sizes(shape);
+    }
+    row
+}
+
+/// A shape without the names of its axes: `[T:16, D:32]` as `[16, 32]`.
+fn sizes(shape: &Value) -> Value {
+    let Some(text) = shape.as_str() else { return shape.clone() };
+    let axes = text.trim_matches(['[', ']']).split(", ");
+    let sizes = axes.map(|axis| axis.rsplit(':').next().unwrap_or(axis));
+    format!("[{}]", sizes.collect::<Vec<_>>().join(", ")).into()
+}
+
+fn shape(facts: &mut Vec<Fact>, what: String, old: &Value, new: &Value) {
+    if sizes(old) != sizes(new) {
+        add(facts, what, old, new);
     }
 }
 

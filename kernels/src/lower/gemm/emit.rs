@@ -39,8 +39,9 @@ pub(super) struct Kernel<'k> {
 }
 
 impl Kernel<'_> {
-    /// Emits the loops.
-    pub(super) fn emit(&self, p: &mut Puller<'_, '_>) {
+    /// Emits the loops, and says how many floating-point operations what follows the product takes: each row and each
+    /// column counts once, though the last tiles compute some twice.
+    pub(super) fn emit(&self, p: &mut Puller<'_, '_>) -> u64 {
         let (cut, g) = (self.cut, &self.product.gemm);
         let (m, n) = (g.m as i64, g.n as i64);
         let along = self.epilogue.as_ref().is_some_and(|e| !e.group.inner.is_empty());
@@ -71,6 +72,7 @@ impl Kernel<'_> {
         if behind {
             leave(p, inside);
         }
+        let before = p.body.flops(self.batch);
         if let Some(epilogue) = &self.epilogue {
             let row = enter(p, LoopKind::Sequential, &rows);
             let mut env = position(p, &self.product.rows, self.batch, &first.plus(&row, 1));
@@ -84,6 +86,11 @@ impl Kernel<'_> {
             epilogue.rows().emit_at(p, &env);
         }
         leave(p, outside);
+        let computed = p.body.flops(self.batch) - before;
+        let rows_computed = cut.blocks * cut.block.min(m);
+        let (once, columns_computed) = if behind { (1, 1) } else { (n, cut.panels * cut.width) };
+        let exact = computed as u128 * (m * once) as u128 / (rows_computed * columns_computed) as u128;
+        exact as u64
     }
 
     /// The products of all tiles of a block and a panel.

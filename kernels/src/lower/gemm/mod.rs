@@ -131,15 +131,16 @@ impl<'a> Lowering<'a> {
         };
         let packed = self.packed_panels(n, &product, &cut);
         let (cut, batch) = (&cut, self.options.batch);
+        let mut behind = 0;
         self.gemm_kernel(n, &product, joined, |p, around| {
             let Around { value, place, terms, epilogue } = around;
             if let (Sums::Memory, Some(place)) = (sums, place) {
                 p.frames[0].places.insert(value, place.clone());
             }
-            emit::Kernel { value, product: &product, batch, cut, packed, sums, terms, epilogue }.emit(p);
+            behind = emit::Kernel { value, product: &product, batch, cut, packed, sums, terms, epilogue }.emit(p);
         });
         if let Some(step) = self.plan.steps.last_mut() {
-            step.flops = 2 * (g.m * g.n * g.k) as u64;
+            step.flops = 2 * (g.m * g.n * g.k) as u64 + behind;
         }
         group.filter(|_| joined.is_none()).into_iter().for_each(|g| self.group(g));
     }

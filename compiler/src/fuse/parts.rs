@@ -1,0 +1,301 @@
+//! What is packed into one axis and taken apart again: whether a text has one projection of three things or three
+//! projections, and whether these stand in a row (`D ++ D ++ D`), along an axis of their own (`(3, D)`) or in three
+//! parameters, is no mathematics.
+//!
+//! - Parts of one size are positions along an axis of their own.
+//! - Parts of what is made of weights alone are made of parts of the weights.
+//! - Products of one value with all parts of one parameter are one product, of which parts are taken; so are sums of such parts
+//!   and those of a bias.
+//! - A product with parameters in a row, of which only the parts are read, is a product a parameter.
+
+use super::flats::Apart;
+use crate::canon::rewrite;
+use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use crate::ops::{Map, Op, ShapeError, View};
+use std::collections::BTreeMap;
+
+/// The same function with its parts as described; `None` if it has none.
+pub(super) fn parts(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
+    let passes: [Pass; 4] = [in_a_row, of_equal_size, of_weights, joined];
+    let mut found: Option<Function> = None;
+    for pass in passes {
+        // A part moves past one operation a round, so there are no more rounds than operations in a row.
+        for _ in 0..source.nodes.len() {
+            match pass(module, found.as_ref().unwrap_or(source))? {
+                Some(next) => found = Some(next),
+                None => break,
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Some positions of an axis in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Part {
+    axis: AxisId,
+    start: usize,
+    size: usize,
+    /// The axis that comes; none if the part is one position without one.
+    to: Option<AxisId>,
+}
+
+/// The part that a node takes of its input.
+fn part(module: &Module, node: &Node) -> Option<Part> {
+    match node.op {
+        Op::View(View::Index { axis, at }) => Some(Part { axis, start: at, size: 1, to: None }),
+        Op::View(View::Slice { axis, to, start, step: 1 }) => {
+            Some(Part { axis, start, size: module.size(to, 0), to: Some(to) })
+        }
+        _ => None,
+    }
+}
+
+/// By value: the nodes that read it, and none if something else than a node does.
+fn readers(source: &Function) -> Vec<Option<Vec<usize>>> {
+    let mut readers = vec![Some(Vec::new()); source.values.len()];
+    for (n, node) in source.nodes.iter().enumerate() {
+        for value in &node.inputs {
+            readers[value.0 as usize].iter_mut().for_each(|all| all.push(n));
+        }
+    }
+    let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().map(|u| u.1));
+    results.for_each(|value| readers[value.0 as usize] = None);
+    readers
+}
+
+/// The parts that all readers of a value take, if they do nothing else.
+fn all_parts(module: &Module, source: &Function, readers: Option<&Vec<usize>>) -> Option<Vec<Part>> {
+    let parts: Vec<Part> = readers?.iter().map(|n| part(module, &source.nodes[*n])).collect::<Option<_>>()?;
+    (!parts.is_empty()).then_some(parts)
+}
+
+/// Whether parts are all of an axis, each once.
+fn is_all(module: &Module, parts: &[Part]) -> bool {
+    let mut parts = parts.to_vec();
+    parts.sort_unstable_by_key(|p| p.start);
+    let mut end = 0;
+    for part in &parts {
+        if part.start != end {
+            return false;
+        }
+        end += part.size;
+    }
+    parts.first().is_some_and(|p| end == module.size(p.axis, 0))
+}
+
+/// A part of a value.
+fn take(b: &mut Builder<'_>, of: ValueId, part: Part) -> Result<ValueId, ShapeError> {
+    let Part { axis, start, to, .. } = part;
+    let view = match to {
+        Some(to) => View::Slice { axis, to, start, step: 1 },
+        None => View::Index { axis, at: start },
+    };
+    b.add1(Op::View(view), &[of])
+}
+
+/// Parts of one size of what can be made with the axis taken apart, as positions along an axis of their own.
+fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let readers = readers(source);
+    let apart = Apart::new(source);
+    let mut split: BTreeMap<ValueId, (ValueId, AxisId, AxisId)> = BTreeMap::new();
+    rewrite(module, source, &mut |b, node, inputs| {
+        let Some(Part { axis, start, size, to: Some(to) }) = part(b.module, node) else { return Ok(None) };
+        let of = node.inputs[0];
+        let Some(parts) = all_parts(b.module, source, readers[of.0 as usize].as_ref()) else {
+            return Ok(None);
+        };
+        let whole = b.module.size(axis, 0);
+        let is_even =
+            parts.iter().all(|p| p.axis == axis && p.to.is_some() && p.size == size && p.start % size == 0);
+        if !is_even || whole % size != 0 || whole == size || !apart.allows_projection(of, axis, true) {
+            return Ok(None);
+        }
+        let (along, outer, inner) = match split.get(&of) {
+            Some(known) => *known,
+            None => {
+                let name = b.module.axis(axis).name.clone();
+                let [outer, inner] = [whole / size, size].map(|n| b.module.add_axis(name.clone(), n));
+                let unflatten = View::Unflatten { from: axis, to: vec![outer, inner] };
+                let along = b.add1(Op::View(unflatten), &[inputs[0]])?;
+                split.insert(of, (along, outer, inner));
+                (along, outer, inner)
+            }
+        };
+        let one = b.add1(Op::View(View::Index { axis: outer, at: start / size }), &[along])?;
+        b.add(Op::View(View::Rename { from: inner, to }), &[one]).map(Some)
+    })
+}
+
+/// Parts of maps of weights, of which only parts are read, as maps of parts.
+fn of_weights(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let readers = readers(source);
+    let apart = Apart::new(source);
+    rewrite(module, source, &mut |b, node, inputs| {
+        let Some(part) = part(b.module, node) else { return Ok(None) };
+        let of = node.inputs[0];
+        let Node { op: op @ Op::Map(map), inputs: operands, .. } = b.function.producer(inputs[0]).clone()
+        else {
+            return Ok(None);
+        };
+        let is_read_in_parts = all_parts(b.module, source, readers[of.0 as usize].as_ref()).is_some();
+        let lends = map == Map::Broadcast && operands.len() > 1;
+        if !apart.of_weights[of.0 as usize] || !is_read_in_parts || lends {
+            return Ok(None);
+        }
+        let mut parts = operands;
+        for operand in &mut parts {
+            if b.shape(*operand).contains(&part.axis) {
+                *operand = take(b, *operand, part)?;
+            }
+        }
+        b.add(op, &parts).map(Some)
+    })
+}
+
+/// What is computed alike of parts of the same values.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike {
+    /// The operation, which has no order of its own.
+    op: String,
+    /// What is read, and whether a part of it.
+    of: Vec<(ValueId, bool)>,
+    axis: AxisId,
+}
+
+/// Products and maps of all parts of the same values as parts of one product or map.
+fn joined(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let apart = Apart::new(source);
+    let mut groups: BTreeMap<Alike, Vec<Part>> = BTreeMap::new();
+    let mut of_node: BTreeMap<ValueId, (Alike, Part)> = BTreeMap::new();
+    for node in &source.nodes {
+        if let Some((alike, part)) = alike(module, source, &apart, node) {
+            groups.entry(alike.clone()).or_default().push(part);
+            of_node.insert(node.outputs[0], (alike, part));
+        }
+    }
+    groups.retain(|_, parts| parts.len() > 1 && is_all(module, parts));
+    if groups.is_empty() {
+        return Ok(None);
+    }
+    let mut made: BTreeMap<Alike, ValueId> = BTreeMap::new();
+    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
+    rewrite(module, source, &mut |b, node, inputs| {
+        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+        let Some((alike, part)) = of_node.get(&node.outputs[0]) else { return Ok(None) };
+        if !groups.contains_key(alike) {
+            return Ok(None);
+        }
+        let whole = match made.get(alike) {
+            Some(known) => *known,
+            None => {
+                let of: Option<Vec<ValueId>> = alike.of.iter().map(|(v, _)| values.get(v).copied()).collect();
+                let of = of.ok_or_else(|| ShapeError("a part is of nothing".into()))?;
+                let whole = b.add1(node.op.clone(), &of)?;
+                made.insert(alike.clone(), whole);
+                whole
+            }
+        };
+        take(b, whole, *part).map(|value| Some(vec![value]))
+    })
+}
+
+/// What a node computes of parts: of one parameter in a product with what has no such axis, or of all operands of a map.
+fn alike(module: &Module, source: &Function, apart: &Apart<'_>, node: &Node) -> Option<(Alike, Part)> {
+    let is_product = match &node.op {
+        Op::Contract(_) => true,
+        Op::Map(map) if *map != Map::Broadcast && node.inputs.len() > 1 => false,
+        _ => return None,
+    };
+    let parts: Vec<Option<(ValueId, Part)>> = (node.inputs.iter())
+        .map(|v| {
+            let of = source.producer(*v);
+            part(module, of).map(|part| (of.inputs[0], part))
+        })
+        .collect();
+    let is_weight = |v: ValueId| apart.of_weights[v.0 as usize];
+    let first = parts.iter().flatten().find(|(of, _)| is_weight(*of)).map(|(_, part)| *part)?;
+    let own = |given: &Option<(ValueId, Part)>| {
+        given.filter(|(of, part)| *part == first && (!is_product || is_weight(*of)))
+    };
+    let of: Vec<(ValueId, bool)> = (node.inputs.iter().zip(&parts))
+        .map(|(v, part)| own(part).map_or((*v, false), |(of, _)| (of, true)))
+        .collect();
+    let mut others = of.iter().filter(|(_, is_part)| !is_part).map(|(v, _)| *v);
+    let count = of.iter().filter(|(_, is_part)| *is_part).count();
+    let stays = match &node.op {
+        Op::Contract(over) => {
+            let meets = |v: ValueId| {
+                let shape = &source.value(v).shape;
+                shape.contains(&first.axis) || first.to.is_some_and(|to| shape.contains(&to))
+            };
+            count == 1 && !others.any(meets) && first.to.is_none_or(|to| !over.contains(&to))
+        }
+        // A map of parts of weights alone is made of the parts.
+        _ => others.next().is_none() && of.iter().any(|(v, _)| !is_weight(*v)),
+    };
+    let mut of = of;
+    if is_product {
+        of.sort_unstable();
+    }
+    stays.then(|| (Alike { op: format!("{:?}", node.op), of, axis: first.axis }, first))
+}
+
+/// Parts of products with weights in a row, of which only such parts are read, as products with one of the weights.
+fn in_a_row(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let readers = readers(source);
+    let apart = Apart::new(source);
+    rewrite(module, source, &mut |b, node, inputs| {
+        let Some(own) = part(b.module, node) else { return Ok(None) };
+        let product = source.producer(node.inputs[0]);
+        let Op::Contract(over) = &product.op else { return Ok(None) };
+        let has = |at: &usize| source.value(product.inputs[*at]).shape.contains(&own.axis);
+        let mut with_axis = (0..product.inputs.len()).filter(has);
+        let (Some(at), None) = (with_axis.next(), with_axis.next()) else { return Ok(None) };
+        let row = product.inputs[at];
+        let all = all_parts(b.module, source, readers[node.inputs[0].0 as usize].as_ref());
+        let is_in_row = |part: &Part| in_row(b.module, source, row, part).is_some();
+        let is_summed = own.to.is_some_and(|to| over.contains(&to));
+        if !apart.of_weights[row.0 as usize] || is_summed || !all.is_some_and(|all| all.iter().all(is_in_row)) {
+            return Ok(None);
+        }
+        let mut factors = b.function.producer(inputs[0]).inputs.clone();
+        let Some((weight, axis)) = in_row(b.module, &b.function, factors[at], &own) else { return Ok(None) };
+        // What lacks axes of others was broadcast along them.
+        if b.shape(weight).len() + usize::from(own.to.is_none()) != b.shape(factors[at]).len() {
+            return Ok(None);
+        }
+        factors[at] = weight;
+        if let (Some(from), Some(to)) = (axis, own.to)
+            && from != to
+        {
+            factors[at] = b.add1(Op::View(View::Rename { from, to }), &[weight])?;
+        }
+        b.add(Op::Contract(over.clone()), &factors).map(Some)
+    })
+}
+
+/// What a part of values in a row is one of, and the axis that it has there.
+fn in_row(module: &Module, function: &Function, row: ValueId, part: &Part) -> Option<(ValueId, Option<AxisId>)> {
+    let node = function.producer(row);
+    match &node.op {
+        Op::View(View::Transpose(_)) => in_row(module, function, node.inputs[0], part),
+        Op::View(View::Rename { from, to }) if *to == part.axis => {
+            in_row(module, function, node.inputs[0], &Part { axis: *from, ..*part })
+        }
+        Op::View(View::Concat { parts, into }) if *into == part.axis => {
+            let mut start = 0;
+            for (value, axis) in node.inputs.iter().zip(parts) {
+                let size = axis.map_or(1, |axis| module.size(axis, 0));
+                if (start, size, axis.is_some()) == (part.start, part.size, part.to.is_some()) {
+                    let taken = part.to.is_some_and(|to| Some(to) != *axis && function.value(*value).shape.contains(&to));
+                    return (!taken).then_some((*value, *axis));
+                }
+                start += size;
+            }
+            None
+        }
+        _ => None,
+    }
+}
