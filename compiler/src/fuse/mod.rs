@@ -14,6 +14,7 @@ mod effects;
 mod extract;
 mod flats;
 mod flips;
+mod hidden;
 mod inside;
 mod key;
 mod lang;
@@ -152,6 +153,10 @@ fn spelling(
     let entry = problems::problems(module, entry);
     let mut all = Canonical::default();
     for id in reached(module, entry) {
+        outwards(module, id)?;
+        let function = module.function(id).clone();
+        let (function, hidden) = hidden::hide(module, &function)?;
+        module.functions[id.0 as usize] = function;
         all.add(respell_function(module, id, chaos)?);
         let (ordered, is_new) = cost::order(module, id, chaos)?;
         all.add(ordered);
@@ -159,6 +164,8 @@ fn spelling(
         if is_new {
             all.add(respell_function(module, id, chaos)?);
         }
+        let function = module.function(id).clone();
+        module.functions[id.0 as usize] = hidden::restore(module, &function, &hidden)?;
     }
     Ok((entry, all))
 }
@@ -214,23 +221,38 @@ fn in_place(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError>
     Ok(flat)
 }
 
+/// Takes views, and what else says one thing in several ways but is no arithmetic, to one place.
+fn outwards(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
+    type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
+    let passes: [Pass; 8] = [
+        apart::apart,
+        scales::scales,
+        taps::taps,
+        swaps::swaps,
+        parts::parts,
+        flats::outwards,
+        parts::named,
+        flips::outwards,
+    ];
+    canon::run(module, function)?;
+    for pass in passes {
+        let source = module.function(function).clone();
+        // What stood behind a view can be cleaned up once that is gone.
+        if let Some(carried) = pass(module, &source)? {
+            module.functions[function.0 as usize] = carried;
+            canon::run(module, function)?;
+        }
+    }
+    Ok(())
+}
+
 fn respell_function(
     module: &mut Module,
     function: FuncId,
     chaos: Option<u64>,
 ) -> Result<Canonical, ShapeError> {
     let mut result = Canonical::default();
-    canon::run(module, function)?;
     let source = module.function(function).clone();
-    let mut source = apart::apart(module, &source)?.unwrap_or(source);
-    for outwards in [scales::scales, taps::taps, swaps::swaps, parts::parts, flats::outwards, flips::outwards] {
-        // What stood behind a view can be cleaned up once that is gone.
-        if let Some(carried) = outwards(module, &source)? {
-            module.functions[function.0 as usize] = carried;
-            canon::run(module, function)?;
-            source = module.function(function).clone();
-        }
-    }
     let (mut graph, classes) = load::load(module, &source);
     graph.analysis.chaos = chaos;
     let saturated = saturate::saturate(&mut graph);

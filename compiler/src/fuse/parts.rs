@@ -9,7 +9,7 @@
 //! - A product with parameters in a row, of which only the parts are read, is a product a parameter.
 
 use super::flats::Apart;
-use crate::canon::rewrite;
+use crate::canon::{reads, rewrite};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 use std::collections::BTreeMap;
@@ -123,8 +123,13 @@ fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Functi
                 (along, outer, inner)
             }
         };
-        let one = b.add1(Op::View(View::Index { axis: outer, at: start / size }), &[along])?;
-        b.add(Op::View(View::Rename { from: inner, to }), &[one]).map(Some)
+        // A projection renames its results before they are taken apart, where it can.
+        let renamed = View::Rename { from: inner, to };
+        let index = View::Index { axis: outer, at: start / size };
+        let can_be_renamed = parts.iter().all(|p| p.to == Some(to)) && !b.shape(along).contains(&to);
+        let views = if can_be_renamed { [renamed, index] } else { [index, renamed] };
+        let one = views.into_iter().try_fold(along, |value, view| b.add1(Op::View(view), &[value]))?;
+        Ok(Some(vec![one]))
     })
 }
 
@@ -298,4 +303,28 @@ fn in_row(module: &Module, function: &Function, row: ValueId, part: &Part) -> Op
         }
         _ => None,
     }
+}
+
+/// Renames of what projections give, as renames of their weights.
+pub(super) fn named(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let apart = Apart::new(source);
+    let read = reads(source);
+    rewrite(module, source, &mut |b, node, inputs| {
+        let Op::View(View::Rename { from, to }) = node.op else { return Ok(None) };
+        let product = source.producer(node.inputs[0]);
+        let Op::Contract(over) = &product.op else { return Ok(None) };
+        let has = |v: ValueId, axis: AxisId| source.value(v).shape.contains(&axis);
+        let is_free = !over.contains(&to) && !product.inputs.iter().any(|v| has(*v, to));
+        let of_weights = product.inputs.iter().all(|v| !has(*v, from) || apart.of_weights[v.0 as usize]);
+        if read[node.inputs[0].0 as usize] != 1 || !is_free || !of_weights {
+            return Ok(None);
+        }
+        let mut factors = b.function.producer(inputs[0]).inputs.clone();
+        for factor in &mut factors {
+            if b.shape(*factor).contains(&from) {
+                *factor = b.add1(Op::View(View::Rename { from, to }), &[*factor])?;
+            }
+        }
+        b.add(Op::Contract(over.clone()), &factors).map(Some)
+    })
 }

@@ -1,6 +1,6 @@
 //! From a flat function to a plan.
 //!
-//! 0. [`storage`]: in which order values are stored.
+//! 0. [`results`]: views before results, which memory knows nothing of; [`storage`]: in which order values are stored.
 //! 1. [`attention`](mod@attention): softmaxes between two products that become one kernel.
 //! 2. [`analysis`]: which nodes are needed, which values must be in memory, which are computed where they
 //!    are read.
@@ -26,6 +26,7 @@ mod lowering;
 mod order;
 mod product;
 mod pull;
+mod results;
 mod rows;
 mod scan;
 mod scatter;
@@ -156,8 +157,11 @@ fn lower_with(
 ) -> Result<Plan, LowerError> {
     sizes::check(module, function, options)?;
     let lanes = options.target.lanes();
-    let orders = attention::find(module, function, options.target, choices).orders(function);
-    let mut function = storage::choose(module, function, lanes, &orders, choices);
-    let chunks = scan::chunks(module, &mut function, lanes, choices);
-    lowering::Lowering::new(module, &function, &chunks, options, choices)?.run()
+    let seen = results::seen_through(function);
+    let orders = attention::find(module, &seen, options.target, choices).orders(&seen);
+    let mut chosen = storage::choose(module, &seen, lanes, &orders, choices);
+    let chunks = scan::chunks(module, &mut chosen, lanes, choices);
+    let mut plan = lowering::Lowering::new(module, &chosen, &chunks, options, choices)?.run()?;
+    results::name(&mut plan, module, function, options.batch);
+    Ok(plan)
 }

@@ -1,0 +1,74 @@
+//! Results that are views of what is computed: memory has no axes, so the value is written where the result is to be, in the
+//! order that the view reads it in. The gradient of a weight that is read head by head is such a result.
+
+use crate::plan::Plan;
+use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
+use arch_compiler::ops::{Op, View};
+
+/// The same function with results that no view stands before.
+pub(super) fn seen_through(function: &Function) -> Function {
+    let mut seen = function.clone();
+    for at in 0..seen.outputs.len() {
+        let value = seen.outputs[at].1;
+        let order = function.value(value).shape.clone();
+        let Some((inner, order)) = behind(function, value, order).filter(|(inner, _)| *inner != value) else {
+            continue;
+        };
+        seen.outputs[at].1 = match function.value(inner).shape == order {
+            true => inner,
+            false => in_order(&mut seen, inner, order),
+        };
+    }
+    seen
+}
+
+/// What lies in memory under another reading as a result that is stored in an order; none if that is an input, which is
+/// copied.
+fn behind(function: &Function, value: ValueId, mut order: Vec<AxisId>) -> Option<(ValueId, Vec<AxisId>)> {
+    let node = function.producer(value);
+    let Op::View(view) = &node.op else {
+        return (node.op != Op::Input).then_some((value, order));
+    };
+    let place = |axis: &AxisId| order.iter().position(|a| a == axis);
+    match view {
+        View::Transpose(_) => {}
+        View::Rename { from, to } => {
+            let at = place(to)?;
+            order[at] = *from;
+        }
+        View::Flatten { from, to } => {
+            let at = place(to)?;
+            order.splice(at..=at, from.iter().copied());
+        }
+        View::Unflatten { from, to } => {
+            let at = to.first().and_then(place)?;
+            if order.get(at..at + to.len()) != Some(to) {
+                return Some((value, order));
+            }
+            order.splice(at..at + to.len(), [*from]);
+        }
+        _ => return Some((value, order)),
+    }
+    behind(function, node.inputs[0], order)
+}
+
+fn in_order(function: &mut Function, value: ValueId, order: Vec<AxisId>) -> ValueId {
+    let source = function.value(value).clone();
+    let origin = function.producer(value).origin;
+    let (id, node) = (ValueId(function.values.len() as u32), function.nodes.len() as u32);
+    function.values.push(Value { shape: order.clone(), node, output: 0, ..source });
+    let op = Op::View(View::Transpose(order));
+    function.nodes.push(Node { op, inputs: vec![value], outputs: vec![id], origin });
+    id
+}
+
+/// Says of the results of a plan what shapes they have in the function that was given.
+pub(super) fn name(plan: &mut Plan, module: &Module, function: &Function, batch: usize) {
+    for (name, value) in &function.outputs {
+        let shape = &function.value(*value).shape;
+        if let Some(named) = plan.outputs.get_mut(name) {
+            named.dims = module.dims(shape, batch);
+            plan.slots[named.slot.0 as usize].shape = module.shape_text(shape);
+        }
+    }
+}
