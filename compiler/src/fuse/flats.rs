@@ -135,10 +135,26 @@ impl Split<'_, '_> {
         match &node.op {
             Op::View(View::Unflatten { from, to }) => {
                 let is_weight = matches!(self.b.function.producer(inputs[0]).op, Op::Input);
-                if is_weight || !self.apart.allows_projection(node.inputs[0], *from, self.apart.is_alone(node.inputs[0])) {
+                if is_weight
+                    || !self.apart.allows_projection(
+                        node.inputs[0],
+                        *from,
+                        self.apart.is_alone(node.inputs[0]),
+                    )
+                {
                     return Ok(None);
                 }
-                self.split(inputs[0], *from, to)
+                if let Some(value) = self.split(inputs[0], *from, to)? {
+                    return Ok(Some(value));
+                }
+                // An axis of that name may be there on the way, such as the one that is summed over.
+                let own: Vec<AxisId> = to.iter().map(|axis| self.copied(*axis)).collect();
+                let Some(mut value) = self.split(inputs[0], *from, &own)? else { return Ok(None) };
+                for (own, to) in own.iter().zip(to) {
+                    let rename = View::Rename { from: *own, to: *to };
+                    value = self.b.add1(Op::View(rename), &[value])?;
+                }
+                Ok(Some(value))
             }
             Op::Map(_) => {
                 let mut flat = inputs.iter().filter_map(|v| self.flattened(*v));
@@ -165,6 +181,12 @@ impl Split<'_, '_> {
             }
             _ => Ok(None),
         }
+    }
+
+    /// Another axis of the same size.
+    fn copied(&mut self, axis: AxisId) -> AxisId {
+        let (name, size) = (self.b.module.axis(axis).name.clone(), self.b.module.size(axis, 0));
+        self.b.module.add_axis(name, size)
     }
 
     /// What a value is the flattened form of: that, its axes, and the one that they became.
@@ -306,7 +328,8 @@ impl Split<'_, '_> {
     ) -> Result<Option<ValueId>, ShapeError> {
         let taken_apart = |at: &usize| match self.b.function.producer(inputs[*at]) {
             Node { op: Op::View(View::Unflatten { from, to }), inputs: of, .. }
-                if to.iter().all(|a| over.contains(a)) && !self.apart.of_weights[node.inputs[*at].0 as usize] =>
+                if to.iter().all(|a| over.contains(a))
+                    && !self.apart.of_weights[node.inputs[*at].0 as usize] =>
             {
                 Some((*at, of[0], *from, to.clone()))
             }

@@ -158,10 +158,18 @@ fn spelling(
         let (function, hidden) = hidden::hide(module, &function)?;
         module.functions[id.0 as usize] = function;
         all.add(respell_function(module, id, chaos)?);
+        // Where numbers stand is known now.
+        let function = module.function(id).clone();
+        let scaled = scales::scales(module, &function)?;
+        let is_scaled = scaled.is_some();
+        if let Some(scaled) = scaled {
+            module.functions[id.0 as usize] = scaled;
+            canon::run(module, id)?;
+        }
         let (ordered, is_new) = cost::order(module, id, chaos)?;
         all.add(ordered);
         // However the sums stood before, they are written as the canon e-graph writes them.
-        if is_new {
+        if is_new || is_scaled {
             all.add(respell_function(module, id, chaos)?);
         }
         let function = module.function(id).clone();
@@ -224,9 +232,8 @@ fn in_place(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError>
 /// Takes views, and what else says one thing in several ways but is no arithmetic, to one place.
 fn outwards(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
     type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
-    let passes: [Pass; 8] = [
+    let passes: [Pass; 7] = [
         apart::apart,
-        scales::scales,
         taps::taps,
         swaps::swaps,
         parts::parts,

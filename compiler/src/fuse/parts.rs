@@ -52,6 +52,14 @@ fn part(module: &Module, node: &Node) -> Option<Part> {
     }
 }
 
+/// The value that is stored in another order.
+fn stored(function: &Function, value: ValueId) -> ValueId {
+    match function.producer(value) {
+        Node { op: Op::View(View::Transpose(_)), inputs, .. } => stored(function, inputs[0]),
+        _ => value,
+    }
+}
+
 /// By value: the nodes that read it, and none if something else than a node does.
 fn readers(source: &Function) -> Vec<Option<Vec<usize>>> {
     let mut readers = vec![Some(Vec::new()); source.values.len()];
@@ -140,8 +148,8 @@ fn of_weights(module: &mut Module, source: &Function) -> Result<Option<Function>
     rewrite(module, source, &mut |b, node, inputs| {
         let Some(part) = part(b.module, node) else { return Ok(None) };
         let of = node.inputs[0];
-        let Node { op: op @ Op::Map(map), inputs: operands, .. } = b.function.producer(inputs[0]).clone()
-        else {
+        let map = b.function.producer(stored(&b.function, inputs[0])).clone();
+        let Node { op: op @ Op::Map(map), inputs: operands, .. } = map else {
             return Ok(None);
         };
         let is_read_in_parts = all_parts(b.module, source, readers[of.0 as usize].as_ref()).is_some();
@@ -167,6 +175,8 @@ struct Alike {
     /// What is read, and whether a part of it.
     of: Vec<(ValueId, bool)>,
     axis: AxisId,
+    /// What the parts are called before it is computed.
+    renames: Vec<(AxisId, AxisId)>,
 }
 
 /// Products and maps of all parts of the same values as parts of one product or map.
@@ -202,8 +212,30 @@ fn joined(module: &mut Module, source: &Function) -> Result<Option<Function>, Sh
                 whole
             }
         };
-        take(b, whole, *part).map(|value| Some(vec![value]))
+        let mut value = take(b, whole, *part)?;
+        for (from, to) in &alike.renames {
+            value = b.add1(Op::View(View::Rename { from: *from, to: *to }), &[value])?;
+        }
+        Ok(Some(vec![value]))
     })
+}
+
+/// The part that a value is, of what, and under which names.
+fn renamed_part(
+    module: &Module,
+    source: &Function,
+    value: ValueId,
+) -> Option<(ValueId, Part, Vec<(AxisId, AxisId)>)> {
+    let node = source.producer(value);
+    match node.op {
+        Op::View(View::Transpose(_)) => renamed_part(module, source, node.inputs[0]),
+        Op::View(View::Rename { from, to }) => {
+            let (of, part, mut renames) = renamed_part(module, source, node.inputs[0])?;
+            renames.push((from, to));
+            Some((of, part, renames))
+        }
+        _ => part(module, node).map(|part| (node.inputs[0], part, Vec::new())),
+    }
 }
 
 /// What a node computes of parts: of one parameter in a product with what has no such axis, or of all operands of a map.
@@ -213,19 +245,17 @@ fn alike(module: &Module, source: &Function, apart: &Apart<'_>, node: &Node) -> 
         Op::Map(map) if *map != Map::Broadcast && node.inputs.len() > 1 => false,
         _ => return None,
     };
-    let parts: Vec<Option<(ValueId, Part)>> = (node.inputs.iter())
-        .map(|v| {
-            let of = source.producer(*v);
-            part(module, of).map(|part| (of.inputs[0], part))
-        })
-        .collect();
+    let parts: Vec<Option<(ValueId, Part, Vec<(AxisId, AxisId)>)>> =
+        node.inputs.iter().map(|v| renamed_part(module, source, *v)).collect();
     let is_weight = |v: ValueId| apart.of_weights[v.0 as usize];
-    let first = parts.iter().flatten().find(|(of, _)| is_weight(*of)).map(|(_, part)| *part)?;
-    let own = |given: &Option<(ValueId, Part)>| {
-        given.filter(|(of, part)| *part == first && (!is_product || is_weight(*of)))
+    let first = parts.iter().flatten().find(|(of, ..)| is_weight(*of))?;
+    let (first, renames) = (first.1, first.2.clone());
+    let is_own = |(of, part, names): &(ValueId, Part, Vec<(AxisId, AxisId)>)| {
+        *part == first && *names == renames && (!is_product || is_weight(*of) && names.is_empty())
     };
+    let own = |given: &Option<(ValueId, Part, Vec<(AxisId, AxisId)>)>| given.clone().filter(is_own);
     let of: Vec<(ValueId, bool)> = (node.inputs.iter().zip(&parts))
-        .map(|(v, part)| own(part).map_or((*v, false), |(of, _)| (of, true)))
+        .map(|(v, part)| own(part).map_or((*v, false), |(of, ..)| (of, true)))
         .collect();
     let mut others = of.iter().filter(|(_, is_part)| !is_part).map(|(v, _)| *v);
     let count = of.iter().filter(|(_, is_part)| *is_part).count();
@@ -244,65 +274,148 @@ fn alike(module: &Module, source: &Function, apart: &Apart<'_>, node: &Node) -> 
     if is_product {
         of.sort_unstable();
     }
-    stays.then(|| (Alike { op: format!("{:?}", node.op), of, axis: first.axis }, first))
+    stays.then(|| (Alike { op: format!("{:?}", node.op), of, axis: first.axis, renames }, first))
 }
 
-/// Parts of products with weights in a row, of which only such parts are read, as products with one of the weights.
+/// Parts of what is computed of values in a row, of which only such parts are read, as the same of the values.
 fn in_a_row(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+    let row = Row { source, apart: Apart::new(source), read: reads(source) };
     let readers = readers(source);
-    let apart = Apart::new(source);
+    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
     rewrite(module, source, &mut |b, node, inputs| {
+        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
         let Some(own) = part(b.module, node) else { return Ok(None) };
-        let product = source.producer(node.inputs[0]);
-        let Op::Contract(over) = &product.op else { return Ok(None) };
-        let has = |at: &usize| source.value(product.inputs[*at]).shape.contains(&own.axis);
-        let mut with_axis = (0..product.inputs.len()).filter(has);
-        let (Some(at), None) = (with_axis.next(), with_axis.next()) else { return Ok(None) };
-        let row = product.inputs[at];
-        let all = all_parts(b.module, source, readers[node.inputs[0].0 as usize].as_ref());
-        let is_in_row = |part: &Part| in_row(b.module, source, row, part).is_some();
-        let is_summed = own.to.is_some_and(|to| over.contains(&to));
-        if !apart.of_weights[row.0 as usize] || is_summed || !all.is_some_and(|all| all.iter().all(is_in_row)) {
+        let of = node.inputs[0];
+        let all = all_parts(b.module, source, readers[of.0 as usize].as_ref());
+        let is_in_row = |part: &Part| row.way(b.module, of, part) == Way::Row;
+        if !all.is_some_and(|all| all.iter().all(is_in_row)) {
             return Ok(None);
         }
-        let mut factors = b.function.producer(inputs[0]).inputs.clone();
-        let Some((weight, axis)) = in_row(b.module, &b.function, factors[at], &own) else { return Ok(None) };
-        // What lacks axes of others was broadcast along them.
-        if b.shape(weight).len() + usize::from(own.to.is_none()) != b.shape(factors[at]).len() {
-            return Ok(None);
-        }
-        factors[at] = weight;
-        if let (Some(from), Some(to)) = (axis, own.to)
-            && from != to
-        {
-            factors[at] = b.add1(Op::View(View::Rename { from, to }), &[weight])?;
-        }
-        b.add(Op::Contract(over.clone()), &factors).map(Some)
+        row.taken(b, &values, of, &own).map(|value| Some(vec![value]))
     })
 }
 
-/// What a part of values in a row is one of, and the axis that it has there.
-fn in_row(module: &Module, function: &Function, row: ValueId, part: &Part) -> Option<(ValueId, Option<AxisId>)> {
-    let node = function.producer(row);
-    match &node.op {
-        Op::View(View::Transpose(_)) => in_row(module, function, node.inputs[0], part),
-        Op::View(View::Rename { from, to }) if *to == part.axis => {
-            in_row(module, function, node.inputs[0], &Part { axis: *from, ..*part })
-        }
-        Op::View(View::Concat { parts, into }) if *into == part.axis => {
-            let mut start = 0;
-            for (value, axis) in node.inputs.iter().zip(parts) {
-                let size = axis.map_or(1, |axis| module.size(axis, 0));
-                if (start, size, axis.is_some()) == (part.start, part.size, part.to.is_some()) {
-                    let taken = part.to.is_some_and(|to| Some(to) != *axis && function.value(*value).shape.contains(&to));
-                    return (!taken).then_some((*value, *axis));
-                }
-                start += size;
-            }
-            None
-        }
-        _ => None,
+/// How a part of a value can be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    /// As any part.
+    Part,
+    /// As a part of weights, read elsewhere.
+    Weight,
+    /// As one of the values in a row that it is made of.
+    Row,
+}
+
+/// What is computed of values in a row.
+struct Row<'a> {
+    source: &'a Function,
+    apart: Apart<'a>,
+    read: Vec<usize>,
+}
+
+impl Row<'_> {
+    fn has(&self, value: ValueId, axis: AxisId) -> bool {
+        self.source.value(value).shape.contains(&axis)
     }
+
+    fn way(&self, module: &Module, value: ValueId, part: &Part) -> Way {
+        let node = self.source.producer(value);
+        let is_weight = self.apart.of_weights[value.0 as usize];
+        let otherwise = if is_weight { Way::Weight } else { Way::Part };
+        let within = |v: ValueId, part: &Part| match self.read[v.0 as usize] == 1 {
+            true => self.way(module, v, part),
+            false if self.apart.of_weights[v.0 as usize] => self.way(module, v, part).min(Way::Weight),
+            false => Way::Part,
+        };
+        match &node.op {
+            Op::View(View::Transpose(_)) => within(node.inputs[0], part),
+            Op::View(View::Rename { from, to }) if *to == part.axis => {
+                within(node.inputs[0], &Part { axis: *from, ..*part })
+            }
+            Op::View(View::Concat { parts, into }) if *into == part.axis => {
+                let found = one_of(module, parts, part).filter(|at| {
+                    let (axis, shape) = (parts[*at], &self.source.value(node.inputs[*at]).shape);
+                    // What lacks axes of others is broadcast along them.
+                    let is_whole =
+                        shape.len() + usize::from(axis.is_none()) == self.source.value(value).shape.len();
+                    is_whole && part.to.is_none_or(|to| Some(to) == axis || !shape.contains(&to))
+                });
+                found.map_or(otherwise, |_| Way::Row)
+            }
+            Op::Map(map) if *map != Map::Broadcast || node.inputs.len() == 1 => {
+                self.of_all(node, part, &within)
+            }
+            Op::Contract(over)
+                if !over.contains(&part.axis) && part.to.is_none_or(|to| !over.contains(&to)) =>
+            {
+                let meets = |v: &ValueId| part.to.is_some_and(|to| self.has(*v, to));
+                if node.inputs.iter().any(meets) { otherwise } else { self.of_all(node, part, &within) }
+            }
+            _ => otherwise,
+        }
+    }
+
+    /// How a part of a map or product can be had of parts of its operands: one must be in a row, and others weights.
+    fn of_all(&self, node: &Node, part: &Part, within: &dyn Fn(ValueId, &Part) -> Way) -> Way {
+        let ways = node.inputs.iter().filter(|v| self.has(**v, part.axis)).map(|v| within(*v, part));
+        let ways: Vec<Way> = ways.collect();
+        match ways.iter().min() {
+            Some(Way::Part) | None => Way::Part,
+            _ => ways.into_iter().max().unwrap_or(Way::Part),
+        }
+    }
+
+    /// The part, where its way is through a row.
+    fn taken(
+        &self,
+        b: &mut Builder<'_>,
+        values: &BTreeMap<ValueId, ValueId>,
+        value: ValueId,
+        part: &Part,
+    ) -> Result<ValueId, ShapeError> {
+        let node = self.source.producer(value);
+        let known =
+            |v: &ValueId| values.get(v).copied().ok_or_else(|| ShapeError("a part is of nothing".into()));
+        if self.way(b.module, value, part) != Way::Row {
+            return take(b, known(&value)?, *part);
+        }
+        match &node.op {
+            Op::View(View::Transpose(_)) => self.taken(b, values, node.inputs[0], part),
+            Op::View(View::Rename { from, .. }) => {
+                self.taken(b, values, node.inputs[0], &Part { axis: *from, ..*part })
+            }
+            Op::View(View::Concat { parts, .. }) => {
+                let at = one_of(b.module, parts, part).unwrap_or_default();
+                let one = known(&node.inputs[at])?;
+                match (parts[at], part.to) {
+                    (Some(from), Some(to)) if from != to => {
+                        b.add1(Op::View(View::Rename { from, to }), &[one])
+                    }
+                    _ => Ok(one),
+                }
+            }
+            op => {
+                let mut operands = Vec::with_capacity(node.inputs.len());
+                for input in &node.inputs {
+                    operands.push(match self.has(*input, part.axis) {
+                        true => self.taken(b, values, *input, part)?,
+                        false => known(input)?,
+                    });
+                }
+                b.add1(op.clone(), &operands)
+            }
+        }
+    }
+}
+
+/// Which value of a row a part is.
+fn one_of(module: &Module, parts: &[Option<AxisId>], part: &Part) -> Option<usize> {
+    let mut start = 0;
+    parts.iter().position(|axis| {
+        let size = axis.map_or(1, |axis| module.size(axis, 0));
+        start += size;
+        (start - size, size, axis.is_some()) == (part.start, part.size, part.to.is_some())
+    })
 }
 
 /// Renames of what projections give, as renames of their weights.
@@ -311,15 +424,17 @@ pub(super) fn named(module: &mut Module, source: &Function) -> Result<Option<Fun
     let read = reads(source);
     rewrite(module, source, &mut |b, node, inputs| {
         let Op::View(View::Rename { from, to }) = node.op else { return Ok(None) };
-        let product = source.producer(node.inputs[0]);
+        let of = stored(source, node.inputs[0]);
+        let product = source.producer(of);
         let Op::Contract(over) = &product.op else { return Ok(None) };
         let has = |v: ValueId, axis: AxisId| source.value(v).shape.contains(&axis);
         let is_free = !over.contains(&to) && !product.inputs.iter().any(|v| has(*v, to));
         let of_weights = product.inputs.iter().all(|v| !has(*v, from) || apart.of_weights[v.0 as usize]);
-        if read[node.inputs[0].0 as usize] != 1 || !is_free || !of_weights {
+        let is_alone = [of, node.inputs[0]].iter().all(|v| read[v.0 as usize] == 1);
+        if !is_alone || !is_free || !of_weights {
             return Ok(None);
         }
-        let mut factors = b.function.producer(inputs[0]).inputs.clone();
+        let mut factors = b.function.producer(stored(&b.function, inputs[0])).inputs.clone();
         for factor in &mut factors {
             if b.shape(*factor).contains(&from) {
                 *factor = b.add1(Op::View(View::Rename { from, to }), &[*factor])?;

@@ -138,7 +138,9 @@ impl Step<'_> {
             Op::Map(Map::Mul) => of(0) * of(1),
             Op::Map(Map::Div) => of(0) / of(1),
             Op::Map(Map::Neg) => -of(0),
-            Op::Map(Map::Broadcast) | Op::View(_) | Op::Reduce(Reduce::Sum, _) if node.inputs.len() == 1 => of(0),
+            Op::Map(Map::Broadcast) | Op::View(_) | Op::Reduce(Reduce::Sum, _) if node.inputs.len() == 1 => {
+                of(0)
+            }
             Op::Contract(_) => (0..node.inputs.len()).map(of).product(),
             Op::Input if std::ptr::eq(function, &*self.scan.body) => {
                 let at = function.inputs.iter().position(|i| i.value == value);

@@ -93,8 +93,10 @@ impl Cone {
         // What something else reads would be computed twice.
         let own = |n: &usize| {
             let id = source.nodes[*n].outputs[0];
-            let inside = cone.nodes.iter().flat_map(|n| &source.nodes[*n].inputs).filter(|v| **v == id).count();
-            id == value && inside == 0 && read[id.0 as usize] == 1 || id != value && inside == read[id.0 as usize]
+            let inside =
+                cone.nodes.iter().flat_map(|n| &source.nodes[*n].inputs).filter(|v| **v == id).count();
+            id == value && inside == 0 && read[id.0 as usize] == 1
+                || id != value && inside == read[id.0 as usize]
         };
         (is_summed && is_undone && cone.nodes.iter().all(own)).then_some(cone)
     }

@@ -137,7 +137,8 @@ impl<'a> Lowering<'a> {
             if let (Sums::Memory, Some(place)) = (sums, place) {
                 p.frames[0].places.insert(value, place.clone());
             }
-            behind = emit::Kernel { value, product: &product, batch, cut, packed, sums, terms, epilogue }.emit(p);
+            behind =
+                emit::Kernel { value, product: &product, batch, cut, packed, sums, terms, epilogue }.emit(p);
         });
         if let Some(step) = self.plan.steps.last_mut() {
             step.flops = 2 * (g.m * g.n * g.k) as u64 + behind;

@@ -79,14 +79,11 @@ pub(super) fn is_kept(function: &Function, mut value: ValueId) -> bool {
     while let Op::View(_) = function.producer(value).op {
         value = function.producer(value).inputs[0];
     }
-    let is_weight =
-        |i: &Input| i.value == value && matches!(i.kind, InputKind::Parameter | InputKind::Buffer);
-    let axes = &function.value(value).shape;
-    let is_gradient = |(_, result): &(String, ValueId)| {
-        let of = &function.value(*result).shape;
-        of.len() == axes.len() && of.iter().all(|a| axes.contains(a))
+    let is_weight = |i: &&Input| matches!(i.kind, InputKind::Parameter | InputKind::Buffer);
+    let weight = function.inputs.iter().filter(is_weight).find(|i| i.value == value);
+    let is_trained = |weight: &Input| {
+        let gradient = format!("grad.{}", weight.name);
+        function.outputs.iter().any(|(name, _)| *name == gradient)
     };
-    function.updates.is_empty()
-        && function.inputs.iter().any(is_weight)
-        && !function.outputs.iter().any(is_gradient)
+    function.updates.is_empty() && weight.is_some_and(|weight| !is_trained(weight))
 }
