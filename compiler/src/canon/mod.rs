@@ -83,6 +83,10 @@ fn clean(module: &mut Module, mut function: Function, step: bool) -> Result<Func
         duplicates::merge,
         dead::remove,
     ];
+    // What nothing depends on counts as no reader.
+    if let Some(alive) = dead::remove(module, &function)? {
+        function = alive;
+    }
     for _ in 0..ROUNDS {
         let mut changed = bodies(module, &mut function)?;
         for pass in passes {

@@ -74,7 +74,8 @@ impl<'a> Apart<'a> {
         for input in function.inputs.iter().filter(|i| is_weight(i)) {
             of_weights[input.value.0 as usize] = true;
         }
-        for node in function.nodes.iter().filter(|n| matches!(n.op, Op::Map(_) | Op::View(_))) {
+        let is_made = |n: &&Node| matches!(n.op, Op::Map(_) | Op::View(_) | Op::Constant(_));
+        for node in function.nodes.iter().filter(is_made) {
             let made = node.inputs.iter().all(|v| of_weights[v.0 as usize]);
             node.outputs.iter().for_each(|v| of_weights[v.0 as usize] = made);
         }
