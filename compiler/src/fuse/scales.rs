@@ -46,18 +46,84 @@ fn scaled(
         values[input.value.0 as usize] = new;
     }
     inner.origin = origin;
-    let carry = old.inputs[0].value.0 as usize;
-    values[carry] = times(&mut inner, values[carry], scale)?;
+    let carry = old.inputs[0].value;
+    let state = values[carry.0 as usize];
+    values[carry.0 as usize] = times(&mut inner, state, scale)?;
+    let (mut next, carried) = (state, depends(old, carry));
     for node in old.nodes.iter().filter(|n| n.op != Op::Input) {
         let inputs = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
         let outputs = inner.copy(old, node, inputs);
-        node.outputs.iter().zip(outputs).for_each(|(old, new)| values[old.0 as usize] = new);
+        for (old_value, new) in node.outputs.iter().zip(outputs) {
+            values[old_value.0 as usize] = new;
+            // Whoever reads the new state reads a multiple of the one that is carried.
+            if *old_value == old.outputs[0].1 {
+                next = Next { old, depends: &carried, values: &values, carry, state, scale }
+                    .of(&mut inner, *old_value)?;
+                values[old_value.0 as usize] = times(&mut inner, next, scale)?;
+            }
+        }
     }
     let mut outputs: Vec<(String, ValueId)> =
         old.outputs.iter().map(|(name, v)| (name.clone(), values[v.0 as usize])).collect();
-    outputs[0].1 = times(&mut inner, outputs[0].1, 1.0 / scale)?;
+    outputs[0].1 = next;
     let body = Function { outputs, ..inner.function };
     b.add(Op::Scan(Scan { body: Arc::new(body), ..scan.clone() }), &inputs)
+}
+
+/// The next state divided by a number: what is added to the state is divided, and the state is divided as it is given.
+struct Next<'a> {
+    old: &'a Function,
+    depends: &'a [bool],
+    values: &'a [ValueId],
+    carry: ValueId,
+    /// The state as it is given.
+    state: ValueId,
+    scale: f64,
+}
+
+impl Next<'_> {
+    fn of(&self, b: &mut Builder<'_>, value: ValueId) -> Result<ValueId, ShapeError> {
+        let node = self.old.producer(value);
+        let new = match &node.op {
+            _ if value == self.carry => self.state,
+            _ if !self.depends[value.0 as usize] => {
+                times(b, self.values[value.0 as usize], 1.0 / self.scale)?
+            }
+            Op::Map(Map::Mul) => {
+                let mut factors = Vec::with_capacity(node.inputs.len());
+                for factor in &node.inputs {
+                    factors.push(match self.depends[factor.0 as usize] {
+                        true => self.of(b, *factor)?,
+                        false => self.values[factor.0 as usize],
+                    });
+                }
+                b.add1(node.op.clone(), &factors)?
+            }
+            op => {
+                let mut operands = Vec::with_capacity(node.inputs.len());
+                for operand in &node.inputs {
+                    operands.push(self.of(b, *operand)?);
+                }
+                b.add1(op.clone(), &operands)?
+            }
+        };
+        let shape = &self.old.value(value).shape;
+        match b.shape(new) == shape.as_slice() {
+            true => Ok(new),
+            false => b.add1(Op::View(View::Transpose(shape.clone())), &[new]),
+        }
+    }
+}
+
+/// By value: whether it depends on the carry.
+fn depends(body: &Function, carry: ValueId) -> Vec<bool> {
+    let mut depends = vec![false; body.values.len()];
+    depends[carry.0 as usize] = true;
+    for node in &body.nodes {
+        let any = node.inputs.iter().any(|v| depends[v.0 as usize]);
+        node.outputs.iter().filter(|_| any).for_each(|v| depends[v.0 as usize] = true);
+    }
+    depends
 }
 
 fn times(b: &mut Builder<'_>, value: ValueId, number: f64) -> Result<ValueId, ShapeError> {
@@ -95,13 +161,8 @@ impl Step<'_> {
     fn scale(&self) -> Option<f64> {
         let body = &*self.scan.body;
         let carry = body.inputs[0].value;
-        let mut depends = vec![false; body.values.len()];
-        depends[carry.0 as usize] = true;
-        for node in &body.nodes {
-            let any = node.inputs.iter().any(|v| depends[v.0 as usize]);
-            node.outputs.iter().filter(|_| any).for_each(|v| depends[v.0 as usize] = true);
-        }
-        let (mut numbers, mut is_carried) = (Vec::new(), false);
+        let depends = depends(body, carry);
+        let (mut numbers, mut signs) = (Vec::new(), Vec::new());
         let mut open = vec![(body.outputs[0].1, 1.0)];
         while let Some((value, times)) = open.pop() {
             let node = body.producer(value);
@@ -117,13 +178,15 @@ impl Step<'_> {
                     let number: f64 = others.map(|v| self.number(body, *v, DEEPEST)).product();
                     open.push((*one, times * number));
                 }
-                _ if value == carry => is_carried = true,
+                _ if value == carry => signs.push(times.signum()),
                 _ if depends[value.0 as usize] => return None,
                 _ => numbers.push(times * self.number(body, value, DEEPEST)),
             }
         }
         let first = *numbers.first()?;
-        (is_carried && numbers.iter().all(|n| *n == first)).then_some(first)
+        // Where the state is carried on with the other sign, a sum of negatives is as good as a difference.
+        let scale = if signs.contains(&-1.0) { first.abs() } else { first };
+        (!signs.is_empty() && numbers.iter().all(|n| *n == first)).then_some(scale)
     }
 
     /// The number that a term is a multiple of, as it is written.
