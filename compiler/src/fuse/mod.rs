@@ -8,22 +8,17 @@
 //! After Tate et al., "Equality saturation: a new approach to optimization" (2009), with the e-graphs of
 //! Willsey et al., "egg: Fast and extensible equality saturation" (2021).
 
-mod apart;
 mod cost;
 mod effects;
 mod extract;
-mod flats;
-mod flips;
-mod hidden;
+mod forms;
 mod inside;
 mod key;
 mod lang;
 mod load;
-mod parts;
 mod problems;
 mod rules;
 mod saturate;
-mod scales;
 mod settle;
 mod shares;
 mod signature;
@@ -31,8 +26,6 @@ mod signs;
 mod step;
 mod steps;
 mod store;
-mod swaps;
-mod taps;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -153,14 +146,14 @@ fn spelling(
     let entry = problems::problems(module, entry);
     let mut all = Canonical::default();
     for id in reached(module, entry) {
-        outwards(module, id)?;
+        forms::one(module, id)?;
         let function = module.function(id).clone();
-        let (function, hidden) = hidden::hide(module, &function)?;
+        let (function, hidden) = forms::hidden::hide(module, &function)?;
         module.functions[id.0 as usize] = function;
         all.add(respell_function(module, id, chaos)?);
         // Where numbers stand is known now.
         let function = module.function(id).clone();
-        let scaled = scales::scales(module, &function)?;
+        let scaled = forms::scales::scales(module, &function)?;
         let is_scaled = scaled.is_some();
         if let Some(scaled) = scaled {
             module.functions[id.0 as usize] = scaled;
@@ -173,7 +166,7 @@ fn spelling(
             all.add(respell_function(module, id, chaos)?);
         }
         let function = module.function(id).clone();
-        module.functions[id.0 as usize] = hidden::restore(module, &function, &hidden)?;
+        module.functions[id.0 as usize] = forms::hidden::restore(module, &function, &hidden)?;
     }
     Ok((entry, all))
 }
@@ -227,30 +220,6 @@ fn in_place(module: &mut Module, function: FuncId) -> Result<FuncId, ShapeError>
     canon::run(module, flat)?;
     canon::settle(module, flat)?;
     Ok(flat)
-}
-
-/// Takes views, and what else says one thing in several ways but is no arithmetic, to one place.
-fn outwards(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
-    type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
-    let passes: [Pass; 7] = [
-        apart::apart,
-        taps::taps,
-        swaps::swaps,
-        parts::parts,
-        flats::outwards,
-        parts::named,
-        flips::outwards,
-    ];
-    canon::run(module, function)?;
-    for pass in passes {
-        let source = module.function(function).clone();
-        // What stood behind a view can be cleaned up once that is gone.
-        if let Some(carried) = pass(module, &source)? {
-            module.functions[function.0 as usize] = carried;
-            canon::run(module, function)?;
-        }
-    }
-    Ok(())
 }
 
 fn respell_function(

@@ -6,14 +6,17 @@ use crate::ops::{Op, ShapeError, View};
 use std::collections::BTreeMap;
 
 /// A weight and the views of it that were hidden, nearest first.
-pub(super) struct Hidden {
+pub(in crate::fuse) struct Hidden {
     name: String,
     shape: Vec<AxisId>,
     views: Vec<View>,
 }
 
 /// The same function with weights as they are read, and what has been hidden.
-pub(super) fn hide(module: &mut Module, source: &Function) -> Result<(Function, Vec<Hidden>), ShapeError> {
+pub(in crate::fuse) fn hide(
+    module: &mut Module,
+    source: &Function,
+) -> Result<(Function, Vec<Hidden>), ShapeError> {
     let mut hidden = Vec::new();
     let mut shapes: BTreeMap<ValueId, Vec<AxisId>> = BTreeMap::new();
     let mut stands_for: BTreeMap<ValueId, ValueId> = BTreeMap::new();
@@ -58,7 +61,7 @@ fn only_reader(source: &Function, value: ValueId) -> Option<&Node> {
 }
 
 /// The function with weights as they were, and the views of them.
-pub(super) fn restore(
+pub(in crate::fuse) fn restore(
     module: &mut Module,
     source: &Function,
     hidden: &[Hidden],

@@ -1,8 +1,8 @@
 //! A scan whose carries fall into groups that know nothing of each other is one scan a group: whether a text goes
 //! through a sequence once or twice is no mathematics, and the groups may want to go different ways.
 
-use super::step::copy;
 use crate::canon::rewrite;
+use crate::fuse::step::copy;
 use crate::graph::{Function, Module, ValueId};
 use crate::ops::{Op, Scan, ShapeError};
 use std::collections::BTreeSet;

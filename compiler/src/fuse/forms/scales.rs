@@ -12,7 +12,10 @@ const LARGEST: f64 = 1e6;
 const DEEPEST: usize = 32;
 
 /// The same function with such states as they are; `None` if it has none.
-pub(super) fn scales(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+pub(in crate::fuse) fn scales(
+    module: &mut Module,
+    source: &Function,
+) -> Result<Option<Function>, ShapeError> {
     rewrite(module, source, &mut |b, node, inputs| {
         let Op::Scan(scan) = &node.op else { return Ok(None) };
         // Of several carries each is given to others, times a number of its own.
