@@ -1,17 +1,17 @@
 #include "archc_avx2.h"
 
-/* a0: f32 [batch, S:40, H:2, K:16], read and written */
+/* a0: f32 [batch, H:2, S:40, K:16], read and written: grad.v */
 /* a1: f32 [batch, H:2, S:40, K:16], read and written: grad.k */
 /* a2: f32 [batch, H:2, T:20, K:16], read: q */
 /* a3: f32 [batch, H:2, T:20, K:16], read: output.grad */
-/* a4: f32 [batch, T:20, H:2, K:16], read */
+/* a4: f32 [batch, H:2, T:20, K:16], read: output */
 /* a5: f32 [batch, H:2, S:40, K:16], read: k */
 /* a6: f32 [batch, H:2, S:40, K:16], read: v */
 /* a7: f32 [batch, H:2, T:20], read */
 /* a8: f32 [batch, H:2, T:20], read */
 /* a9: f32 [batch, H:2, T:20, K:16], written: grad.q */
-/* i in H, j in S, k in K, n in (S, K), s in T */
-void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+/* i in (batch, H), j in (S, K), k in K, n in T, s in S */
+void attention_gradient_dot_mul_max_b8a16b(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -24,39 +24,36 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
   float *restrict a9 = args[9];
   (void)batch;
   for (int64_t p = begin; p < end; p++) {
-    const int64_t b = p / 2;
-    const int64_t i = p % 2;
-    for (int64_t j = 0; j < 40; j++) {
-      {
-        int64_t k = 0;
-        for (; k + 8 <= 16; k += 8) {
-          vstore(a0 + b * 1280 + i * 16 + j * 32 + k, vset(0.0f));
-        }
+    const int64_t i = p;
+    {
+      int64_t j = 0;
+      for (; j + 8 <= 640; j += 8) {
+        vstore(a0 + i * 640 + j, vset(0.0f));
       }
     }
     {
-      int64_t n = 0;
-      for (; n + 8 <= 640; n += 8) {
-        vstore(a1 + b * 1280 + i * 640 + n, vset(0.0f));
+      int64_t j = 0;
+      for (; j + 8 <= 640; j += 8) {
+        vstore(a1 + i * 640 + j, vset(0.0f));
       }
     }
     for (int64_t block = 0; block < 3; block++) {
       _Alignas(64) float m0[128];
       for (int64_t k = 0; k < 16; k++) {
         {
-          const int64_t s = 0;
+          const int64_t n = 0;
           vf x0 = {0};
-          EACH_LANE x0[l] = a2[b * 640 + i * 320 + k + clamp(block * 8 + (s + l), 0, 19) * 16];
-          vstore(m0 + k * 8 + s, x0);
+          EACH_LANE x0[l] = a2[i * 320 + k + clamp(block * 8 + (n + l), 0, 19) * 16];
+          vstore(m0 + k * 8 + n, x0);
         }
       }
       _Alignas(64) float m1[128];
       for (int64_t k = 0; k < 16; k++) {
         {
-          const int64_t s = 0;
+          const int64_t n = 0;
           vf x1 = {0};
-          EACH_LANE x1[l] = a3[b * 640 + i * 320 + k + clamp(block * 8 + (s + l), 0, 19) * 16];
-          vstore(m1 + k * 8 + s, x1);
+          EACH_LANE x1[l] = a3[i * 320 + k + clamp(block * 8 + (n + l), 0, 19) * 16];
+          vstore(m1 + k * 8 + n, x1);
         }
       }
       _Alignas(64) float m2[8];
@@ -66,8 +63,8 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
           int64_t k = 0;
           vf r0v = vset(0.0f);
           for (; k + 8 <= 16; k += 8) {
-            const vf x2 = vload(a3 + b * 640 + i * 320 + k + clamp(block * 8 + row, 0, 19) * 16);
-            const vf x3 = vload(a4 + b * 640 + i * 16 + k + clamp(block * 8 + row, 0, 19) * 32);
+            const vf x2 = vload(a3 + i * 320 + k + clamp(block * 8 + row, 0, 19) * 16);
+            const vf x3 = vload(a4 + i * 320 + k + clamp(block * 8 + row, 0, 19) * 16);
             const vf x4 = x2 * x3;
             r0v = r0v + x4;
           }
@@ -97,7 +94,7 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
             const vf x6 = vload(m0 + column + k * 8);
             #pragma GCC unroll 8
             for (int64_t row = 0; row < 8; row++) {
-              const float x7 = a5[b * 1280 + i * 640 + rows * 128 + k + row * 16];
+              const float x7 = a5[i * 640 + rows * 128 + k + row * 16];
               const vf x8 = m6[row];
               const vf x9 = vset(x7) * x6;
               const vf x10 = x8 + x9;
@@ -123,7 +120,7 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
             const vf x12 = vload(m1 + column + k * 8);
             #pragma GCC unroll 8
             for (int64_t row = 0; row < 8; row++) {
-              const float x13 = a6[b * 1280 + i * 640 + rows * 128 + k + row * 16];
+              const float x13 = a6[i * 640 + rows * 128 + k + row * 16];
               const vf x14 = m7[row];
               const vf x15 = vset(x13) * x12;
               const vf x16 = x14 + x15;
@@ -138,17 +135,17 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
         }
       }
       {
-        const int64_t s = 0;
-        const vf x18 = vload(m2 + s);
+        const int64_t n = 0;
+        const vf x18 = vload(m2 + n);
         vf x19 = {0};
-        EACH_LANE x19[l] = a7[b * 40 + i * 20 + clamp(block * 8 + (s + l), 0, 19)];
+        EACH_LANE x19[l] = a7[i * 20 + clamp(block * 8 + (n + l), 0, 19)];
         const vf x20 = x18 / x19;
         const vf x21 = x20 * vset((-1.0f));
         vf x25 = {0};
-        EACH_LANE x25[l] = a8[b * 40 + i * 20 + clamp(block * 8 + (s + l), 0, 19)];
-        for (int64_t j = 0; j < 40; j++) {
-          const vf x22 = vload(m4 + s + j * 8);
-          const vf x23 = vload(m5 + s + j * 8);
+        EACH_LANE x25[l] = a8[i * 20 + clamp(block * 8 + (n + l), 0, 19)];
+        for (int64_t s = 0; s < 40; s++) {
+          const vf x22 = vload(m4 + n + s * 8);
+          const vf x23 = vload(m5 + n + s * 8);
           const vf x24 = vset(0.25f) * x22;
           const vf x26 = x24 - x25;
           const vf x27 = vexp(x26);
@@ -157,8 +154,8 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
           const vf x30 = x29 + x21;
           const vf x31 = x30 * x27;
           const vf x32 = x31 * vset(0.25f);
-          vstore(m4 + s + j * 8, x28);
-          vstore(m5 + s + j * 8, x32);
+          vstore(m4 + n + s * 8, x28);
+          vstore(m5 + n + s * 8, x32);
         }
       }
       for (int64_t rows = 0; rows < 10; rows++) {
@@ -169,20 +166,20 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
           for (int64_t row = 0; row < 4; row++) {
             #pragma GCC unroll 2
             for (int64_t vector = 0; vector < 2; vector++) {
-              const vf x33 = vload(a0 + b * 1280 + i * 16 + rows * 128 + column + row * 32 + vector * 8);
+              const vf x33 = vload(a0 + i * 640 + rows * 64 + column + row * 16 + vector * 8);
               m8[row * 2 + vector] = x33;
             }
           }
-          for (int64_t s = 0; s < clamp(-block * 8 + 20, 1, 8); s++) {
+          for (int64_t n = 0; n < clamp(-block * 8 + 20, 1, 8); n++) {
             vf m9[2];
             #pragma GCC unroll 2
             for (int64_t vector = 0; vector < 2; vector++) {
-              const vf x34 = vload(a3 + b * 640 + i * 320 + block * 128 + column + s * 16 + vector * 8);
+              const vf x34 = vload(a3 + i * 320 + block * 128 + column + n * 16 + vector * 8);
               m9[vector] = x34;
             }
             #pragma GCC unroll 4
             for (int64_t row = 0; row < 4; row++) {
-              const float x35 = m4[rows * 32 + s + row * 8];
+              const float x35 = m4[rows * 32 + n + row * 8];
               #pragma GCC unroll 2
               for (int64_t vector = 0; vector < 2; vector++) {
                 const vf x36 = m9[vector];
@@ -198,7 +195,7 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
             #pragma GCC unroll 2
             for (int64_t vector = 0; vector < 2; vector++) {
               const vf x40 = m8[row * 2 + vector];
-              vstore(a0 + b * 1280 + i * 16 + rows * 128 + column + row * 32 + vector * 8, x40);
+              vstore(a0 + i * 640 + rows * 64 + column + row * 16 + vector * 8, x40);
             }
           }
         }
@@ -211,20 +208,20 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
           for (int64_t row = 0; row < 4; row++) {
             #pragma GCC unroll 2
             for (int64_t vector = 0; vector < 2; vector++) {
-              const vf x41 = vload(a1 + b * 1280 + i * 640 + rows * 64 + column + row * 16 + vector * 8);
+              const vf x41 = vload(a1 + i * 640 + rows * 64 + column + row * 16 + vector * 8);
               m10[row * 2 + vector] = x41;
             }
           }
-          for (int64_t s = 0; s < clamp(-block * 8 + 20, 1, 8); s++) {
+          for (int64_t n = 0; n < clamp(-block * 8 + 20, 1, 8); n++) {
             vf m11[2];
             #pragma GCC unroll 2
             for (int64_t vector = 0; vector < 2; vector++) {
-              const vf x42 = vload(a2 + b * 640 + i * 320 + block * 128 + column + s * 16 + vector * 8);
+              const vf x42 = vload(a2 + i * 320 + block * 128 + column + n * 16 + vector * 8);
               m11[vector] = x42;
             }
             #pragma GCC unroll 4
             for (int64_t row = 0; row < 4; row++) {
-              const float x43 = m5[rows * 32 + s + row * 8];
+              const float x43 = m5[rows * 32 + n + row * 8];
               #pragma GCC unroll 2
               for (int64_t vector = 0; vector < 2; vector++) {
                 const vf x44 = m11[vector];
@@ -240,7 +237,7 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
             #pragma GCC unroll 2
             for (int64_t vector = 0; vector < 2; vector++) {
               const vf x48 = m10[row * 2 + vector];
-              vstore(a1 + b * 1280 + i * 640 + rows * 64 + column + row * 16 + vector * 8, x48);
+              vstore(a1 + i * 640 + rows * 64 + column + row * 16 + vector * 8, x48);
             }
           }
         }
@@ -257,16 +254,16 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
               m12[row * 2 + vector] = x49;
             }
           }
-          for (int64_t j = 0; j < 40; j++) {
+          for (int64_t s = 0; s < 40; s++) {
             vf m13[2];
             #pragma GCC unroll 2
             for (int64_t vector = 0; vector < 2; vector++) {
-              const vf x50 = vload(a5 + b * 1280 + i * 640 + column + j * 16 + vector * 8);
+              const vf x50 = vload(a5 + i * 640 + column + s * 16 + vector * 8);
               m13[vector] = x50;
             }
             #pragma GCC unroll 4
             for (int64_t row = 0; row < 4; row++) {
-              const float x51 = m5[-block * 8 + j * 8 + clamp(block * 8 + rows * 4 + row, 0, 19)];
+              const float x51 = m5[-block * 8 + s * 8 + clamp(block * 8 + rows * 4 + row, 0, 19)];
               #pragma GCC unroll 2
               for (int64_t vector = 0; vector < 2; vector++) {
                 const vf x52 = m13[vector];
@@ -287,12 +284,12 @@ void attention_gradient_dot_mul_max_f8738a(void *const *args, int64_t batch, int
           }
         }
       }
-      for (int64_t s = 0; s < clamp(-block * 8 + 20, 1, 8); s++) {
+      for (int64_t n = 0; n < clamp(-block * 8 + 20, 1, 8); n++) {
         {
           int64_t k = 0;
           for (; k + 8 <= 16; k += 8) {
-            const vf x57 = vload(m3 + s * 16 + k);
-            vstore(a9 + b * 640 + i * 320 + block * 128 + s * 16 + k, x57);
+            const vf x57 = vload(m3 + n * 16 + k);
+            vstore(a9 + i * 320 + block * 128 + n * 16 + k, x57);
           }
         }
       }

@@ -2,19 +2,19 @@
 
 // a0: f32 [batch, H:2, T:20, K:16], read: q
 // a1: f32 [batch, H:2, T:20, K:16], read: output.grad
-// a2: f32 [batch, T:20, H:2, K:16], read
+// a2: f32 [batch, H:2, T:20, K:16], read: output
 // a3: f32 [batch, H:2, S:40, K:16], read: k
 // a4: f32 [batch, H:2, S:40, K:16], read: v
 // a5: f32 [batch, H:2, T:20], read
 // a6: f32 [batch, H:2, T:20], read
-// a7: f32 [batch, S:40, H:2, K:16], written
+// a7: f32 [batch, H:2, S:40, K:16], written: grad.v
 // a8: f32 [batch, H:2, S:40, K:16], written: grad.k
 // a9: f32 [batch, H:2, T:20, K:16], written: grad.q
-// i in H, j in K, k in T, n in S
+// i in (batch, H), j in K, k in T, n in S
 // a warp for each of batch * 2 rows, 32 threads a block
 // 128 bytes of a thread lie in local memory
 extern "C" __global__ void __launch_bounds__(32)
-attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float *__restrict__ a1,
+attention_gradient_dot_mul_max_b08a19(const float *__restrict__ a0, const float *__restrict__ a1,
     const float *__restrict__ a2, const float *__restrict__ a3, const float *__restrict__ a4,
     const float *__restrict__ a5, const float *__restrict__ a6, float *__restrict__ a7,
     float *__restrict__ a8, float *__restrict__ a9, const int batch) {
@@ -32,15 +32,13 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
   float *const m8 = m8_of[warp];
   __shared__ float m10_of[1][1280];
   float *const m10 = m10_of[warp];
-  const int piece = blockIdx.x;
-  if (piece >= batch * 2) return;
-  const int b = piece / 2;
-  const int i = piece % 2;
+  const int i = blockIdx.x;
+  if (i >= batch * 2) return;
   float m0[16];
   for (int j = 0; j < 16; j++) {
     {
       const int k = lane;
-      const float x0 = a0[b * 640 + i * 320 + j + clamp(k, 0, 19) * 16];
+      const float x0 = a0[i * 320 + j + clamp(k, 0, 19) * 16];
       m0[j] = x0;
     }
   }
@@ -48,15 +46,15 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
   for (int j = 0; j < 16; j++) {
     {
       const int k = lane;
-      const float x1 = a1[b * 640 + i * 320 + j + clamp(k, 0, 19) * 16];
+      const float x1 = a1[i * 320 + j + clamp(k, 0, 19) * 16];
       m1[j] = x1;
     }
   }
   for (int row = 0; row < 32; row++) {
     float r0 = 0.0f;
     for (int j = lane; j < 16; j += 32) {
-      const float x2 = a1[b * 640 + i * 320 + j + clamp(row, 0, 19) * 16];
-      const float x3 = a2[b * 640 + i * 16 + j + clamp(row, 0, 19) * 32];
+      const float x2 = a1[i * 320 + j + clamp(row, 0, 19) * 16];
+      const float x3 = a2[i * 320 + j + clamp(row, 0, 19) * 16];
       const float x4 = x2 * x3;
       r0 += x4;
     }
@@ -79,7 +77,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
         const float x6 = m0[j];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
-          const float x7 = a3[b * 1280 + i * 640 + rows * 128 + j + row * 16];
+          const float x7 = a3[i * 640 + rows * 128 + j + row * 16];
           const float x8 = m6[row];
           const float x9 = x7 * x6;
           const float x10 = x8 + x9;
@@ -106,7 +104,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
         const float x12 = m1[j];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
-          const float x13 = a4[b * 1280 + i * 640 + rows * 128 + j + row * 16];
+          const float x13 = a4[i * 640 + rows * 128 + j + row * 16];
           const float x14 = m7[row];
           const float x15 = x13 * x12;
           const float x16 = x14 + x15;
@@ -123,10 +121,10 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
   __syncwarp();
   for (int k = lane; k < 32; k += 32) {
     const float x18 = m2[k];
-    const float x19 = a5[b * 40 + i * 20 + clamp(k, 0, 19)];
+    const float x19 = a5[i * 20 + clamp(k, 0, 19)];
     const float x20 = x18 / x19;
     const float x21 = x20 * (-1.0f);
-    const float x25 = a6[b * 40 + i * 20 + clamp(k, 0, 19)];
+    const float x25 = a6[i * 20 + clamp(k, 0, 19)];
     for (int n = 0; n < 40; n++) {
       const float x22 = m4[k + n * 32];
       const float x23 = m5[k + n * 32];
@@ -151,7 +149,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
         m9[row] = 0.0f;
       }
       for (int k = 0; k < 20; k++) {
-        const float x33 = a1[b * 640 + i * 320 + k * 16 + clamp(column, 0, 15)];
+        const float x33 = a1[i * 320 + k * 16 + clamp(column, 0, 15)];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
           const float x34 = m4[rows * 256 + k + row * 32];
@@ -172,7 +170,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
     __syncwarp();
     for (int j = lane; j < 16; j += 32) {
       const float x39 = m8[n * 32 + j];
-      a7[b * 1280 + i * 16 + n * 32 + j] = x39;
+      a7[i * 640 + n * 16 + j] = x39;
     }
   }
   for (int rows = 0; rows < 5; rows++) {
@@ -184,7 +182,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
         m11[row] = 0.0f;
       }
       for (int k = 0; k < 20; k++) {
-        const float x40 = a0[b * 640 + i * 320 + k * 16 + clamp(column, 0, 15)];
+        const float x40 = a0[i * 320 + k * 16 + clamp(column, 0, 15)];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
           const float x41 = m5[rows * 256 + k + row * 32];
@@ -205,7 +203,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
     __syncwarp();
     for (int j = lane; j < 16; j += 32) {
       const float x46 = m10[n * 32 + j];
-      a8[b * 1280 + i * 640 + n * 16 + j] = x46;
+      a8[i * 640 + n * 16 + j] = x46;
     }
   }
   for (int rows = 0; rows < 3; rows++) {
@@ -218,7 +216,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
         m12[row] = x47;
       }
       for (int n = 0; n < 40; n++) {
-        const float x48 = a3[b * 1280 + i * 640 + n * 16 + clamp(column, 0, 15)];
+        const float x48 = a3[i * 640 + n * 16 + clamp(column, 0, 15)];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
           const float x49 = m5[n * 32 + clamp(rows * 8 + row, 0, 19)];
@@ -239,7 +237,7 @@ attention_gradient_dot_mul_max_71ed46(const float *__restrict__ a0, const float 
     __syncwarp();
     for (int j = lane; j < 16; j += 32) {
       const float x54 = m3[k * 32 + j];
-      a9[b * 640 + i * 320 + k * 16 + j] = x54;
+      a9[i * 320 + k * 16 + j] = x54;
     }
   }
 }

@@ -3,7 +3,7 @@
 // a0: f32 [batch, T.chunk:32, E:3], read
 // a1: f32 [batch, T:1024, E:3], read: x
 // a2: f32 [batch, T:1024, E:3], read: g
-// a3: f32 [batch, T.chunk:32, T.step:32, E:3], written
+// a3: f32 [batch, T.chunk:32, T.step:32, E:3], written: output
 // i in E, j in T.chunk, k in T.step
 // a thread for each of batch * 96 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)

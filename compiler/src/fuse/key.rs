@@ -1,8 +1,8 @@
 //! What axes, operations and functions are, however they are numbered: the ground on which ties between
 //! equal terms are broken, so that no order of a text decides.
 
-use crate::graph::{AxisId, Function, Module, Size};
-use crate::ops::{Op, Scan};
+use crate::graph::{AxisId, Function, Module, Size, ValueId};
+use crate::ops::{Op, Scan, View};
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 
@@ -12,14 +12,13 @@ pub(super) fn colors(module: &Module, function: &Function) -> Vec<u64> {
     let mut seen: Vec<Vec<(usize, usize)>> = vec![Vec::new(); module.axes.len()];
     for input in &function.inputs {
         let shape = &function.value(input.value).shape;
-        for (at, axis) in shape.iter().enumerate() {
+        let parted = parted(function, input.value);
+        for (at, axis) in shape.iter().enumerate().filter(|(_, axis)| parted != Some(**axis)) {
             seen[axis.0 as usize].push((shape.len(), at));
         }
     }
     let color = |(axis, mut seen): (&crate::graph::Axis, Vec<(usize, usize)>)| {
         seen.sort_unstable();
-        // Whether several inputs share an axis of which one position is read each is no mathematics.
-        seen.dedup();
         let size = match axis.size {
             Size::Fixed(size) => size,
             Size::Batch => 0,
@@ -27,6 +26,17 @@ pub(super) fn colors(module: &Module, function: &Function) -> Vec<u64> {
         hash(&(size, seen))
     };
     module.axes.iter().zip(seen).map(color).collect()
+}
+
+/// The axis along which a value is read position by position and not otherwise: whether other inputs have the same is no
+/// mathematics.
+fn parted(function: &Function, value: ValueId) -> Option<AxisId> {
+    let mut axes = function.nodes.iter().filter(|n| n.inputs.contains(&value)).map(|n| match n.op {
+        Op::View(View::Index { axis, .. }) => Some(axis),
+        _ => None,
+    });
+    let first = axes.next()??;
+    axes.all(|axis| axis == Some(first)).then_some(first)
 }
 
 /// How axes and functions are told apart.

@@ -157,9 +157,9 @@ fn lower_with(
 ) -> Result<Plan, LowerError> {
     sizes::check(module, function, options)?;
     let lanes = options.target.lanes();
-    let seen = results::seen_through(function);
-    let orders = attention::find(module, &seen, options.target, choices).orders(&seen);
-    let mut chosen = storage::choose(module, &seen, lanes, &orders, choices);
+    let (seen, orders) = results::seen_through(function);
+    let wanted = attention::find(module, &seen, options.target, choices).orders();
+    let mut chosen = storage::choose(module, &seen, lanes, (&wanted, &orders), choices);
     let chunks = scan::chunks(module, &mut chosen, lanes, choices);
     let mut plan = lowering::Lowering::new(module, &chosen, &chunks, options, choices)?.run()?;
     results::name(&mut plan, module, function, options.batch);

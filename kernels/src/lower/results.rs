@@ -2,24 +2,20 @@
 //! order that the view reads it in. The gradient of a weight that is read head by head is such a result.
 
 use crate::plan::Plan;
-use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
+use arch_compiler::graph::{AxisId, Function, Module, ValueId};
 use arch_compiler::ops::{Op, View};
 
-/// The same function with results that no view stands before.
-pub(super) fn seen_through(function: &Function) -> Function {
+/// The same function with results that no view stands before, and the order that each of them is to be stored in.
+pub(super) fn seen_through(function: &Function) -> (Function, Vec<Vec<AxisId>>) {
     let mut seen = function.clone();
-    for at in 0..seen.outputs.len() {
-        let value = seen.outputs[at].1;
-        let order = function.value(value).shape.clone();
-        let Some((inner, order)) = behind(function, value, order).filter(|(inner, _)| *inner != value) else {
-            continue;
-        };
-        seen.outputs[at].1 = match function.value(inner).shape == order {
-            true => inner,
-            false => in_order(&mut seen, inner, order),
-        };
+    let mut orders = Vec::with_capacity(function.outputs.len());
+    for (_, value) in &mut seen.outputs {
+        let order = function.value(*value).shape.clone();
+        let (inner, order) = behind(function, *value, order.clone()).unwrap_or((*value, order));
+        *value = inner;
+        orders.push(order);
     }
-    seen
+    (seen, orders)
 }
 
 /// What lies in memory under another reading as a result that is stored in an order; none if that is an input, which is
@@ -50,16 +46,6 @@ fn behind(function: &Function, value: ValueId, mut order: Vec<AxisId>) -> Option
         _ => return Some((value, order)),
     }
     behind(function, node.inputs[0], order)
-}
-
-fn in_order(function: &mut Function, value: ValueId, order: Vec<AxisId>) -> ValueId {
-    let source = function.value(value).clone();
-    let origin = function.producer(value).origin;
-    let (id, node) = (ValueId(function.values.len() as u32), function.nodes.len() as u32);
-    function.values.push(Value { shape: order.clone(), node, output: 0, ..source });
-    let op = Op::View(View::Transpose(order));
-    function.nodes.push(Node { op, inputs: vec![value], outputs: vec![id], origin });
-    id
 }
 
 /// Says of the results of a plan what shapes they have in the function that was given.

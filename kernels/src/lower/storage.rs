@@ -8,16 +8,18 @@ use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, Scan, View};
 use std::collections::BTreeMap;
 
-/// The same function with storage orders chosen, some of them as given. Results keep theirs.
+/// The same function with storage orders chosen, some of them as given, and those of its results.
 pub(super) fn choose(
     module: &Module,
     function: &Function,
     lanes: usize,
-    given: &BTreeMap<ValueId, Vec<AxisId>>,
+    (given, results): (&BTreeMap<ValueId, Vec<AxisId>>, &[Vec<AxisId>]),
     choices: Choices,
 ) -> Function {
     let mut chosen = function.clone();
-    let original = &Original { function, readers: readers(function, &vec![true; function.nodes.len()]) };
+    let wanted = function.outputs.iter().map(|o| o.1).zip(results.iter().cloned()).collect();
+    let readers = readers(function, &vec![true; function.nodes.len()]);
+    let original = &Original { function, readers, wanted };
     let mut products: Vec<ValueId> = Vec::new();
     for n in 0..chosen.nodes.len() {
         let node = chosen.nodes[n].clone();
@@ -42,7 +44,7 @@ pub(super) fn choose(
                 node.outputs.iter().map(last).collect()
             }
             _ if node.outputs.iter().any(|v| given.contains_key(v)) => {
-                node.outputs.iter().map(|v| given[v].clone()).collect()
+                node.outputs.iter().map(|v| original.wanted.get(v).unwrap_or(&given[v]).clone()).collect()
             }
             Op::Contract(over) => {
                 products.push(node.outputs[0]);
@@ -67,9 +69,8 @@ pub(super) fn choose(
     }
     for at in 0..chosen.outputs.len() {
         let value = chosen.outputs[at].1;
-        let wanted = function.value(value).shape.clone();
-        if chosen.value(value).shape != wanted {
-            chosen.outputs[at].1 = transposed(&mut chosen, value, wanted);
+        if chosen.value(value).shape != results[at] {
+            chosen.outputs[at].1 = transposed(&mut chosen, value, results[at].clone());
         }
     }
     chosen
@@ -78,12 +79,18 @@ pub(super) fn choose(
 /// The axis of chunks of a result that all who read it take for one sequence: in another order, they would not find its
 /// steps beside each other.
 fn joined(original: &Original<'_>, scan: &Scan, value: ValueId) -> Option<AxisId> {
-    let mut chunks = original.readers(value).map(|node| match &node.op {
+    let chunks = original.readers(value).map(|node| match &node.op {
         Op::View(View::Flatten { from, .. }) if from.len() == 2 && from[1] == scan.axis => Some(from[0]),
         _ => None,
     });
-    let first = chunks.next()??;
-    chunks.all(|other| other == Some(first)).then_some(first)
+    // A result is read as it is asked for.
+    let asked = original.wanted.get(&value).map(|order| {
+        let at = order.iter().position(|a| *a == scan.axis)?;
+        order.get(at.checked_sub(1)?).copied().filter(|a| *a != AxisId::BATCH)
+    });
+    let mut all = asked.into_iter().chain(chunks);
+    let first = all.next()??;
+    all.all(|other| other == Some(first)).then_some(first)
 }
 
 /// The same axes in an order that is none of ours: those behind the batch are turned around.
@@ -108,6 +115,8 @@ fn same_axes(function: &Function, among: &[ValueId], value: ValueId) -> Option<V
 struct Original<'a> {
     function: &'a Function,
     readers: Vec<Vec<usize>>,
+    /// How results are to be stored.
+    wanted: BTreeMap<ValueId, Vec<AxisId>>,
 }
 
 impl Original<'_> {
@@ -173,6 +182,9 @@ fn hint(original: &Original<'_>, chosen: &Function, value: ValueId) -> Option<Ax
 
 /// A product without the batch, such as the gradient of a weight, is stored as whoever reads it wants it.
 fn weight(original: &Original<'_>, chosen: &Function, value: ValueId) -> Vec<AxisId> {
+    if let Some(order) = original.wanted.get(&value) {
+        return order.clone();
+    }
     let shape = original.shape(value);
     let same = |other: &[AxisId]| other.len() == shape.len() && shape.iter().all(|a| other.contains(a));
     let mut open = vec![value];

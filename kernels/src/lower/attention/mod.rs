@@ -152,8 +152,8 @@ impl Attentions {
     }
 
     /// How results are best stored: rows of a width for each query or key; and numbers for each query side by
-    /// side. Results of the function stay as they are.
-    pub(super) fn orders(&self, function: &Function) -> BTreeMap<ValueId, Vec<AxisId>> {
+    /// side.
+    pub(super) fn orders(&self) -> BTreeMap<ValueId, Vec<AxisId>> {
         let mut orders = BTreeMap::new();
         for attention in &self.all {
             let axes = &attention.axes;
@@ -170,9 +170,6 @@ impl Attentions {
             for value in attention.max.iter().map(|m| m.0).chain([attention.sum]) {
                 orders.insert(value, axes.outer.iter().copied().chain([axes.queries]).collect());
             }
-        }
-        for (_, value) in &function.outputs {
-            orders.entry(*value).and_modify(|order| order.clone_from(&function.value(*value).shape));
         }
         orders
     }
