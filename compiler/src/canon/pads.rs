@@ -1,9 +1,10 @@
 //! What is split and used in parts has a gradient that is a sum of its parts, each with zeros around it. Such a
 //! sum is a concatenation: nothing but the parts needs to be read or written.
 
-use super::rewrite::{reads, rewrite};
+use super::rewrite::{Sums, rewrite};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
-use crate::ops::{Map, Op, ShapeError, View};
+use crate::ops::{Op, ShapeError, View};
+use std::collections::BTreeMap;
 
 /// A part of a concatenation.
 struct Part {
@@ -17,35 +18,17 @@ struct Part {
 
 /// Makes concatenations of sums of padded values that lie side by side and leave nothing out.
 pub(super) fn join(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    let read = reads(source);
-    let is_add = |node: &Node| matches!(node.op, Op::Map(Map::Add));
-    let once = |v: ValueId| read[v.0 as usize] == 1;
-    // A sum that only goes into another one is part of that one.
-    let mut inner = vec![false; source.values.len()];
-    for node in source.nodes.iter().filter(|n| is_add(n)) {
-        node.inputs.iter().for_each(|v| inner[v.0 as usize] = once(*v) && is_add(source.producer(*v)));
-    }
+    let sums = Sums::of(source);
+    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
     rewrite(module, source, &mut |b, node, inputs| {
-        if !is_add(node) || inner[node.outputs[0].0 as usize] {
-            return Ok(None);
-        }
-        let mut terms = Vec::new();
-        terms_of(b, &mut terms, inputs);
+        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+        let Some(terms) = sums.terms(node) else { return Ok(None) };
+        let terms: Vec<ValueId> = terms.iter().map(|v| values[v]).collect();
         let Some((into, parts)) = side_by_side(b, &terms) else { return Ok(None) };
         let op = Op::View(View::Concat { parts: parts.iter().map(|p| p.axis).collect(), into });
         let values: Vec<ValueId> = parts.iter().map(|p| p.value).collect();
         b.add(op, &values).map(Some)
     })
-}
-
-/// The terms of nested sums.
-fn terms_of(b: &Builder, terms: &mut Vec<ValueId>, sum: &[ValueId]) {
-    for value in sum {
-        match b.function.producer(*value) {
-            Node { op: Op::Map(Map::Add), inputs, .. } => terms_of(b, terms, inputs),
-            _ => terms.push(*value),
-        }
-    }
 }
 
 /// The parts in their order, if all terms are values with zeros around them along one axis, which they fill.

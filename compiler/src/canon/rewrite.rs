@@ -1,7 +1,7 @@
 //! Copying a function while some of its nodes are replaced.
 
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
-use crate::ops::{Op, ShapeError, View};
+use crate::ops::{Map, Op, ShapeError, View};
 
 /// What takes a node's place: `None` if it is copied as it is.
 pub(crate) type Replacement = Result<Option<Vec<ValueId>>, ShapeError>;
@@ -78,4 +78,43 @@ pub(crate) fn has_window(function: &Function, value: ValueId) -> bool {
         Node { op: Op::View(_), inputs, .. } => inputs.iter().any(|v| has_window(function, *v)),
         _ => false,
     }
+}
+
+/// Sums as they are together: a sum that only another one reads is part of that one.
+pub(crate) struct Sums<'a> {
+    source: &'a Function,
+    inner: Vec<bool>,
+}
+
+impl<'a> Sums<'a> {
+    /// The sums of a function.
+    pub(crate) fn of(source: &'a Function) -> Self {
+        let read = reads(source);
+        let mut inner = vec![false; source.values.len()];
+        for node in source.nodes.iter().filter(|n| is_sum(n)) {
+            let own = |v: &&ValueId| read[v.0 as usize] == 1 && is_sum(source.producer(**v));
+            node.inputs.iter().filter(own).for_each(|v| inner[v.0 as usize] = true);
+        }
+        Sums { source, inner }
+    }
+
+    /// The terms of a sum that is part of no other; `None` if the node is something else.
+    pub(crate) fn terms(&self, node: &Node) -> Option<Vec<ValueId>> {
+        if !is_sum(node) || self.inner[node.outputs[0].0 as usize] {
+            return None;
+        }
+        let (mut terms, mut open) = (Vec::new(), node.inputs.clone());
+        open.reverse();
+        while let Some(value) = open.pop() {
+            match self.inner[value.0 as usize] {
+                true => open.extend(self.source.producer(value).inputs.iter().rev()),
+                false => terms.push(value),
+            }
+        }
+        Some(terms)
+    }
+}
+
+fn is_sum(node: &Node) -> bool {
+    matches!(node.op, Op::Map(Map::Add))
 }

@@ -127,8 +127,11 @@ impl Session<'_> {
                 if t.level == 1 { level.function.value(t.value) } else { outer.value(t.value) }.shape.clone()
             })
             .collect();
+        // What a step gives of samples it does for each of them, state and all.
+        let batched = level.function.values.iter().any(|v| v.shape.contains(&AxisId::BATCH));
+        let is_lifted = |a: &AxisId| shapes.iter().any(|s| s.contains(a)) || (*a == AxisId::BATCH && batched);
         let candidates = std::iter::once(AxisId::BATCH).chain(env.lifted.iter().copied());
-        candidates.filter(|a| shapes.iter().any(|s| s.contains(a))).collect()
+        candidates.filter(is_lifted).collect()
     }
 
     /// Walks one step. All `<-` are simultaneous: right sides and `let`s see the old values,

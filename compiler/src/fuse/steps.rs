@@ -203,14 +203,27 @@ impl<'a> Search<'a> {
         let befores = self.order.iter().filter(|id| self.before(**id).is_some_and(|c| c.scan == scan));
         inside.extend(befores.copied());
         let narrow = self.narrow(scan, &inside);
+        // A step that is the same for all samples is taken once for all of them.
+        let shapes = &self.recurrence(scan).carries;
+        let own = |c: &&Carried| c.scan == scan && shapes[c.carry].shape.contains(&AxisId::BATCH);
+        let for_each = self.carries.iter().any(|c| own(&c));
         for id in self.order.clone() {
             if inside.contains(&id) || !self.depends(id, scan) || !self.fits_a_step(id, axis) {
+                continue;
+            }
+            if !for_each && axes_of(self.graph, id).contains(&AxisId::BATCH) {
                 continue;
             }
             let reads_wide =
                 self.operands(id).iter().any(|o| inside.contains(o) && self.elements(*o) > narrow);
             let joined = self.joined(id, &inside);
-            let ready = self.scans[&id].iter().all(|s| *s == scan || above.contains(s));
+            // What the scan gives at its end is not there in its steps.
+            let is_there = |o: &Id| {
+                let joins = joined.as_ref().is_some_and(|joined| joined.contains(o));
+                joins || inside.contains(o) || !self.depends(*o, scan)
+            };
+            let ready = self.scans[&id].iter().all(|s| *s == scan || above.contains(s))
+                && self.operands(id).iter().all(is_there);
             if ready && (reads_wide || joined.is_some()) {
                 inside.extend(joined.into_iter().flatten());
                 inside.insert(id);

@@ -115,7 +115,7 @@ fn facts_of_kernel(old: &Value, new: &Value) -> Vec<Fact> {
             "arguments" => {
                 let count = |v: &Value| v.as_array().map_or(0, Vec::len);
                 for at in 0..count(a).max(count(b)) {
-                    shape(&mut facts, format!("a{at}"), &a[at], &b[at]);
+                    add_shape(&mut facts, format!("a{at}"), &a[at], &b[at]);
                 }
             }
             _ if a.is_object() && b.is_object() => {
@@ -174,7 +174,7 @@ fn named(facts: &mut Vec<Fact>, old: &Value, new: &Value) {
     };
     let (old, new) = (named(old), named(new));
     for name in keys(&old, &new) {
-        shape(facts, name.clone(), &old[&name], &new[&name]);
+        add_shape(facts, name.clone(), &old[&name], &new[&name]);
     }
 }
 
@@ -207,7 +207,8 @@ fn sizes(shape: &Value) -> Value {
     format!("[{}]", sizes.collect::<Vec<_>>().join(", ")).into()
 }
 
-fn shape(facts: &mut Vec<Fact>, what: String, old: &Value, new: &Value) {
+/// Adds a fact where sizes are others; `[A:4, B:4]` and `[B:4, A:4]` are the same.
+fn add_shape(facts: &mut Vec<Fact>, what: String, old: &Value, new: &Value) {
     if sizes(old) != sizes(new) {
         add(facts, what, old, new);
     }

@@ -87,7 +87,7 @@ impl<'a> Apart<'a> {
         self.allows_within(value, whole, DEEPEST, false)
     }
 
-    /// The same of a value that may be a projection, which `is_alone` in being read in this way.
+    /// The same where projections may be, too: of a value that `is_alone` in being read in this way.
     pub(super) fn allows_projection(&self, value: ValueId, whole: AxisId, is_alone: bool) -> bool {
         self.allows_within(value, whole, DEEPEST, is_alone)
     }

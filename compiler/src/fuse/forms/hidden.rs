@@ -5,7 +5,7 @@ use crate::graph::{AxisId, Builder, Function, Input, InputKind, Module, Node, Va
 use crate::ops::{Op, ShapeError, View};
 use std::collections::BTreeMap;
 
-/// A weight and the views of it that were hidden, nearest first.
+/// A weight, by its name, which no other input has, and the views of it that were hidden, nearest first.
 pub(in crate::fuse) struct Hidden {
     name: String,
     shape: Vec<AxisId>,

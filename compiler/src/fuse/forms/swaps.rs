@@ -6,7 +6,8 @@ use crate::graph::{AxisId, Function, Module, Node, ValueId};
 use crate::ops::{Op, ShapeError, View};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The same function in which no value is renamed to an axis that was summed away in it, where that can be; `None` if it has none.
+/// The same function in which no value is renamed to an axis that was summed away in it, where a rename the other way round
+/// then goes and nothing is computed twice; `None` if there is no such value.
 pub(super) fn swaps(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let read = reads(source);
     let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
@@ -68,16 +69,14 @@ impl Cone {
         while let Some(id) = open.pop() {
             let shape = &source.value(id).shape;
             let node = source.producer(id);
+            let sums =
+                |axis| matches!(&node.op, Op::Reduce(_, over) | Op::Contract(over) if over.contains(&axis));
             let is_inside = match &node.op {
-                Op::Map(_) | Op::View(View::Transpose(_)) => true,
-                Op::Reduce(_, over) | Op::Contract(over) => {
-                    is_summed |= over.contains(&to);
-                    !over.contains(&from)
-                }
+                Op::Map(_) | Op::View(View::Transpose(_)) | Op::Reduce(..) | Op::Contract(_) => !sums(from),
                 _ => false,
             };
-            let sums = matches!(&node.op, Op::Reduce(_, over) | Op::Contract(over) if over.contains(&to));
-            if is_inside && (sums || shape.contains(&from)) {
+            if is_inside && (sums(to) || shape.contains(&from)) {
+                is_summed |= sums(to);
                 if cone.nodes.insert(source.value(id).node as usize) {
                     open.extend(&node.inputs);
                 }

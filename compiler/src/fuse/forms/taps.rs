@@ -1,64 +1,68 @@
 //! A convolution that is written tap by tap (`shift(x, T, by: 1) * w[K: 2] + x * w[K: 3]`) is a sum over windows.
 
-use crate::canon::rewrite;
+use crate::canon::{Sums, rewrite};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View, Windows};
+use std::collections::BTreeMap;
 
 /// The same function with such sums as products with windows; `None` if it has none.
 pub(super) fn taps(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    let mut within = vec![false; source.values.len()];
-    for node in source.nodes.iter().filter(|n| is_sum(n)) {
-        node.inputs.iter().for_each(|v| within[v.0 as usize] = true);
-    }
+    let sums = Sums::of(source);
+    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
     rewrite(module, source, &mut |b, node, inputs| {
-        if !is_sum(node) || within[node.outputs[0].0 as usize] {
-            return Ok(None);
+        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+        let Some(terms) = sums.terms(node) else { return Ok(None) };
+        let terms: Vec<ValueId> = terms.iter().map(|v| values[v]).collect();
+        let (groups, mut rest) = grouped(&b.function, &terms);
+        let mut sum: Option<ValueId> = None;
+        for taps in groups {
+            match convolution(b, &taps) {
+                Some(windows) => {
+                    let product = windows.product(b)?;
+                    sum = Some(added(b, sum, product)?);
+                }
+                None => rest.extend(taps.iter().map(|tap| tap.term)),
+            }
         }
-        let mut terms = Vec::new();
-        terms_of(&b.function, &mut terms, inputs);
-        let (taps, rest): (Vec<Tap>, Vec<ValueId>) = split(&b.function, &terms);
-        let Some(windows) = convolution(b, &taps) else { return Ok(None) };
-        let mut sum = windows.product(b)?;
+        let Some(mut sum) = sum else { return Ok(None) };
         for term in rest {
-            sum = b.add1(Op::Map(Map::Add), &[sum, term])?;
+            sum = added(b, Some(sum), term)?;
         }
         Ok(Some(vec![sum]))
     })
 }
 
-fn is_sum(node: &Node) -> bool {
-    matches!(node.op, Op::Map(Map::Add))
-}
-
-/// The terms of nested sums.
-fn terms_of(function: &Function, terms: &mut Vec<ValueId>, sum: &[ValueId]) {
-    for value in sum {
-        match function.producer(*value) {
-            node if is_sum(node) => terms_of(function, terms, &node.inputs),
-            _ => terms.push(*value),
-        }
+fn added(b: &mut Builder<'_>, sum: Option<ValueId>, term: ValueId) -> Result<ValueId, ShapeError> {
+    match sum {
+        Some(sum) => b.add1(Op::Map(Map::Add), &[sum, term]),
+        None => Ok(term),
     }
 }
 
 /// A value times one position of the weights.
 struct Tap {
+    term: ValueId,
     value: ValueId,
     weights: ValueId,
     offset: AxisId,
     at: usize,
 }
 
-/// The taps with the weights of the first among some terms, and all other terms.
-fn split(function: &Function, terms: &[ValueId]) -> (Vec<Tap>, Vec<ValueId>) {
-    let (mut taps, mut rest): (Vec<Tap>, Vec<ValueId>) = (Vec::new(), Vec::new());
+/// The taps among some terms by their weights, and all other terms.
+fn grouped(function: &Function, terms: &[ValueId]) -> (Vec<Vec<Tap>>, Vec<ValueId>) {
+    let (mut groups, mut rest): (Vec<Vec<Tap>>, Vec<ValueId>) = (Vec::new(), Vec::new());
     for term in terms {
-        let own = |tap: &Tap| taps.first().is_none_or(|t| (t.weights, t.offset) == (tap.weights, tap.offset));
-        match tap(function, *term).filter(own) {
-            Some(tap) => taps.push(tap),
-            None => rest.push(*term),
+        let Some(tap) = tap(function, *term) else {
+            rest.push(*term);
+            continue;
+        };
+        let same = |group: &&mut Vec<Tap>| (group[0].weights, group[0].offset) == (tap.weights, tap.offset);
+        match groups.iter_mut().find(same) {
+            Some(group) => group.push(tap),
+            None => groups.push(vec![tap]),
         }
     }
-    (taps, rest)
+    (groups, rest)
 }
 
 fn tap(function: &Function, term: ValueId) -> Option<Tap> {
@@ -66,7 +70,7 @@ fn tap(function: &Function, term: ValueId) -> Option<Tap> {
     let own = |weight: ValueId, value: ValueId| match function.producer(weight) {
         Node { op: Op::View(View::Index { axis, at }), inputs, .. } => {
             let has_batch = function.value(weight).shape.contains(&AxisId::BATCH);
-            (!has_batch).then_some(Tap { value, weights: inputs[0], offset: *axis, at: *at })
+            (!has_batch).then_some(Tap { term, value, weights: inputs[0], offset: *axis, at: *at })
         }
         _ => None,
     };

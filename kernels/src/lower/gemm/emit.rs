@@ -87,6 +87,7 @@ impl Kernel<'_> {
         }
         leave(p, outside);
         let computed = p.body.flops(self.batch) - before;
+        // Behind the panels each row is gone along once and whole; within one, the last panel's columns are there twice.
         let rows_computed = cut.blocks * cut.block.min(m);
         let (once, columns_computed) = if behind { (1, 1) } else { (n, cut.panels * cut.width) };
         let exact = computed as u128 * (m * once) as u128 / (rows_computed * columns_computed) as u128;

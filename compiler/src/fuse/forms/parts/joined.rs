@@ -60,59 +60,76 @@ pub(super) fn joined(module: &mut Module, source: &Function) -> Result<Option<Fu
     })
 }
 
-/// The part that a value is, of what, and under which names.
-fn renamed_part(
-    module: &Module,
-    source: &Function,
-    value: ValueId,
-) -> Option<(ValueId, Part, Vec<(AxisId, AxisId)>)> {
-    let node = source.producer(value);
-    match node.op {
-        Op::View(View::Transpose(_)) => renamed_part(module, source, node.inputs[0]),
-        Op::View(View::Rename { from, to }) => {
-            let (of, part, mut renames) = renamed_part(module, source, node.inputs[0])?;
-            renames.push((from, to));
-            Some((of, part, renames))
+/// A part of a value under other names.
+#[derive(Clone, PartialEq, Eq)]
+struct Renamed {
+    of: ValueId,
+    part: Part,
+    /// From which name to which, in their order.
+    renames: Vec<(AxisId, AxisId)>,
+}
+
+impl Renamed {
+    /// What a value is a part of, if it is one.
+    fn from(module: &Module, source: &Function, value: ValueId) -> Option<Self> {
+        let node = source.producer(value);
+        match node.op {
+            Op::View(View::Transpose(_)) => Self::from(module, source, node.inputs[0]),
+            Op::View(View::Rename { from, to }) => {
+                let mut renamed = Self::from(module, source, node.inputs[0])?;
+                renamed.renames.push((from, to));
+                Some(renamed)
+            }
+            _ => part(module, node).map(|part| Renamed { of: node.inputs[0], part, renames: Vec::new() }),
         }
-        _ => part(module, node).map(|part| (node.inputs[0], part, Vec::new())),
     }
 }
 
-/// What a node computes of parts: of one parameter in a product with what has no such axis, or of all operands of a map.
+/// What a node computes of parts, and of which.
 fn alike(module: &Module, source: &Function, apart: &Apart<'_>, node: &Node) -> Option<(Alike, Part)> {
-    let is_product = match &node.op {
-        Op::Contract(_) => true,
-        Op::Map(map) if *map != Map::Broadcast && node.inputs.len() > 1 => false,
+    let parts = node.inputs.iter().map(|v| Renamed::from(module, source, *v)).collect();
+    let is_weight = |v: ValueId| apart.of_weights[v.0 as usize];
+    let (of, first) = match &node.op {
+        Op::Contract(over) => of_product(source, &is_weight, (node, over), parts)?,
+        Op::Map(map) if *map != Map::Broadcast && node.inputs.len() > 1 => of_map(&is_weight, parts)?,
         _ => return None,
     };
-    let parts: Vec<Option<(ValueId, Part, Vec<(AxisId, AxisId)>)>> =
-        node.inputs.iter().map(|v| renamed_part(module, source, *v)).collect();
-    let is_weight = |v: ValueId| apart.of_weights[v.0 as usize];
-    let first = parts.iter().flatten().find(|(of, ..)| is_weight(*of))?;
-    let (first, renames) = (first.1, first.2.clone());
-    let is_own = |(of, part, names): &(ValueId, Part, Vec<(AxisId, AxisId)>)| {
-        *part == first && *names == renames && (!is_product || is_weight(*of) && names.is_empty())
+    let Renamed { part, renames, .. } = first;
+    Some((Alike { op: format!("{:?}", node.op), of, axis: part.axis, renames }, part))
+}
+
+/// What is read, and whether a part of it.
+type Read = Vec<(ValueId, bool)>;
+
+/// A product of a part of one parameter and of what has no such axis.
+fn of_product(
+    source: &Function,
+    is_weight: &dyn Fn(ValueId) -> bool,
+    (node, over): (&Node, &[AxisId]),
+    parts: Vec<Option<Renamed>>,
+) -> Option<(Read, Renamed)> {
+    let is_own = |part: &Renamed| is_weight(part.of) && part.renames.is_empty();
+    let at = parts.iter().position(|part| part.as_ref().is_some_and(is_own))?;
+    let own = parts[at].clone()?;
+    let mut of: Read = node.inputs.iter().map(|v| (*v, false)).collect();
+    of[at] = (own.of, true);
+    let meets = |(value, is_part): &(ValueId, bool)| {
+        let shape = &source.value(*value).shape;
+        !is_part && (shape.contains(&own.part.axis) || own.part.to.is_some_and(|to| shape.contains(&to)))
     };
-    let own = |given: &Option<(ValueId, Part, Vec<(AxisId, AxisId)>)>| given.clone().filter(is_own);
-    let of: Vec<(ValueId, bool)> = (node.inputs.iter().zip(&parts))
-        .map(|(v, part)| own(part).map_or((*v, false), |(of, ..)| (of, true)))
-        .collect();
-    let mut others = of.iter().filter(|(_, is_part)| !is_part).map(|(v, _)| *v);
-    let count = of.iter().filter(|(_, is_part)| *is_part).count();
-    let stays = match &node.op {
-        Op::Contract(over) => {
-            let meets = |v: ValueId| {
-                let shape = &source.value(v).shape;
-                shape.contains(&first.axis) || first.to.is_some_and(|to| shape.contains(&to))
-            };
-            count == 1 && !others.any(meets) && first.to.is_none_or(|to| !over.contains(&to))
-        }
-        // A map of parts of weights alone is made of the parts.
-        _ => others.next().is_none() && of.iter().any(|(v, _)| !is_weight(*v)),
-    };
-    let mut of = of;
-    if is_product {
-        of.sort_unstable();
+    if of.iter().any(meets) || own.part.to.is_some_and(|to| over.contains(&to)) {
+        return None;
     }
-    stays.then(|| (Alike { op: format!("{:?}", node.op), of, axis: first.axis, renames }, first))
+    // A product has no order of its own.
+    of.sort_unstable();
+    Some((of, own))
+}
+
+/// A map of the same parts of several values. One of weights alone is made of the parts.
+fn of_map(is_weight: &dyn Fn(ValueId) -> bool, parts: Vec<Option<Renamed>>) -> Option<(Read, Renamed)> {
+    let parts: Vec<Renamed> = parts.into_iter().collect::<Option<_>>()?;
+    let first = parts.iter().find(|part| is_weight(part.of))?.clone();
+    let same = |part: &Renamed| (part.part, &part.renames) == (first.part, &first.renames);
+    let is_joined = parts.iter().all(same) && !parts.iter().all(|part| is_weight(part.of));
+    is_joined.then(|| (parts.iter().map(|part| (part.of, true)).collect(), first))
 }

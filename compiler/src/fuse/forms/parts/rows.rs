@@ -25,7 +25,8 @@ pub(super) fn in_a_row(module: &mut Module, source: &Function) -> Result<Option<
     })
 }
 
-/// How a part of a value can be had.
+/// How a part of a value can be had, the least useful way first: what is made of several values is had as the least of them
+/// allows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Way {
     /// As any part.
@@ -52,11 +53,7 @@ impl Row<'_> {
         let node = self.source.producer(value);
         let is_weight = self.apart.of_weights[value.0 as usize];
         let otherwise = if is_weight { Way::Weight } else { Way::Part };
-        let within = |v: ValueId, part: &Part| match self.read[v.0 as usize] == 1 {
-            true => self.way(module, v, part),
-            false if self.apart.of_weights[v.0 as usize] => self.way(module, v, part).min(Way::Weight),
-            false => Way::Part,
-        };
+        let within = |v: ValueId, part: &Part| self.way_within(module, v, part);
         match &node.op {
             Op::View(View::Transpose(_)) => within(node.inputs[0], part),
             Op::View(View::Rename { from, to }) if *to == part.axis => {
@@ -85,6 +82,15 @@ impl Row<'_> {
         }
     }
 
+    /// How a part of an operand can be had: what others read, too, would be computed twice.
+    fn way_within(&self, module: &Module, value: ValueId, part: &Part) -> Way {
+        match self.read[value.0 as usize] == 1 {
+            true => self.way(module, value, part),
+            false if self.apart.of_weights[value.0 as usize] => Way::Weight,
+            false => Way::Part,
+        }
+    }
+
     /// How a part of a map or product can be had of parts of its operands: one must be in a row, and others weights.
     fn of_all(&self, node: &Node, part: &Part, within: &dyn Fn(ValueId, &Part) -> Way) -> Way {
         let ways = node.inputs.iter().filter(|v| self.has(**v, part.axis)).map(|v| within(*v, part));
@@ -95,7 +101,7 @@ impl Row<'_> {
         }
     }
 
-    /// The part, where its way is through a row.
+    /// A part whose way is through a row.
     fn taken(
         &self,
         b: &mut Builder<'_>,
@@ -106,16 +112,16 @@ impl Row<'_> {
         let node = self.source.producer(value);
         let known =
             |v: &ValueId| values.get(v).copied().ok_or_else(|| ShapeError("a part is of nothing".into()));
-        if self.way(b.module, value, part) != Way::Row {
-            return take(b, known(&value)?, *part);
-        }
+        let within = |b: &mut Builder<'_>, v: ValueId, part: &Part| match self.way_within(b.module, v, part) {
+            Way::Row => self.taken(b, values, v, part),
+            _ => take(b, known(&v)?, *part),
+        };
         match &node.op {
-            Op::View(View::Transpose(_)) => self.taken(b, values, node.inputs[0], part),
-            Op::View(View::Rename { from, .. }) => {
-                self.taken(b, values, node.inputs[0], &Part { axis: *from, ..*part })
-            }
+            Op::View(View::Transpose(_)) => within(b, node.inputs[0], part),
+            Op::View(View::Rename { from, .. }) => within(b, node.inputs[0], &Part { axis: *from, ..*part }),
             Op::View(View::Concat { parts, .. }) => {
-                let at = one_of(b.module, parts, part).unwrap_or_default();
+                let at = one_of(b.module, parts, part);
+                let at = at.ok_or_else(|| ShapeError("a part is of no value in a row".into()))?;
                 let one = known(&node.inputs[at])?;
                 match (parts[at], part.to) {
                     (Some(from), Some(to)) if from != to => {
@@ -128,7 +134,7 @@ impl Row<'_> {
                 let mut operands = Vec::with_capacity(node.inputs.len());
                 for input in &node.inputs {
                     operands.push(match self.has(*input, part.axis) {
-                        true => self.taken(b, values, *input, part)?,
+                        true => within(b, *input, part)?,
                         false => known(input)?,
                     });
                 }
