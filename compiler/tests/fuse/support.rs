@@ -95,6 +95,29 @@ fn blocks() -> impl Iterator<Item = Case> {
     })
 }
 
+/// Blocks that look like what is taken to another form, and differ from it in one thing: a stranger wrote them to find
+/// faults. What stands before each gives the sizes of its axes.
+pub fn adverse() -> impl Iterator<Item = Case> {
+    let texts = [
+        include_str!("adverse/parts.arch"),
+        include_str!("adverse/taps.arch"),
+        include_str!("adverse/scans.arch"),
+        include_str!("adverse/results.arch"),
+    ];
+    texts.into_iter().flat_map(|text| {
+        let blocks = text.split("// dims ").skip(1).filter_map(|part| part.split_once("\n"));
+        blocks.map(move |(sizes, block)| {
+            let item = block.trim_start_matches("block ").split(['(', ' ']).next().unwrap_or_default();
+            let dims = sizes.split_whitespace().filter_map(|size| {
+                let (axis, size) = size.split_once('=')?;
+                Some((axis.to_string(), size.parse().ok()?))
+            });
+            let request = Request { item: Some(item.into()), dims: dims.collect(), ..Request::default() };
+            Case { name: item.into(), program: program("adverse", text, &request), batch: 3 }
+        })
+    })
+}
+
 fn model_of(model: &str, item: &str, set: Settings) -> Program {
     let text = library::ZOO.iter().find(|(name, _)| *name == model).expect("the model is in the zoo").1;
     let set = set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
