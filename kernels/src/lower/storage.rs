@@ -67,10 +67,10 @@ pub(super) fn choose(
             chosen.values[value.0 as usize].shape = shape;
         }
     }
-    for at in 0..chosen.outputs.len() {
+    for (at, order) in results.iter().enumerate() {
         let value = chosen.outputs[at].1;
-        if chosen.value(value).shape != results[at] {
-            chosen.outputs[at].1 = transposed(&mut chosen, value, results[at].clone());
+        if chosen.value(value).shape != *order {
+            chosen.outputs[at].1 = transposed(&mut chosen, value, order.clone());
         }
     }
     chosen
