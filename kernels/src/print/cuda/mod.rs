@@ -198,7 +198,10 @@ impl<'k> Printer<'k> {
     /// The head of the function.
     fn signature(&mut self, kernel: &Kernel) {
         let threads = self.layout.warps * layout::LANES;
-        self.line(&format!("extern \"C\" __global__ void __launch_bounds__({threads})"));
+        // Two blocks of a product on a multiprocessor leave each thread registers for its sums; left to itself, the
+        // compiler spills some for the sake of more blocks.
+        let blocks = if kernel.family == "gemm" { ", 2" } else { "" };
+        self.line(&format!("extern \"C\" __global__ void __launch_bounds__({threads}{blocks})"));
         let mut parameters: Vec<String> = Vec::new();
         for (i, arg) in kernel.args.iter().enumerate() {
             let elem = if arg.elem == Elem::F32 { "float" } else { "int" };
