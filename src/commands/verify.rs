@@ -245,7 +245,8 @@ fn show(
     eprintln!("{} of {} tensors are apart: {}", wrong.len(), rows.len(), names.join(", "));
     eprintln!(
         "help: a kernel or gradient that is wrong is a fault of archc: please report it with the file; numbers near \
-               an overflow, or a kink exactly where the numbers lie, can look like one (try --seed)"
+               an overflow, or a kink exactly where the numbers lie, can look like one (try --seed), and so does what a \
+               `stop_gradient` of yours holds back, which central differences see"
     );
     Err(Failure::Shown)
 }
