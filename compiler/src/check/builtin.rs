@@ -285,7 +285,12 @@ impl Session<'_> {
         let Some(over) = Self::named(given, "over") else {
             let d = Diagnostic::error("A0401", format!("`{name}` needs `over`"), span);
             let has = self.show_axes(&t.ids());
-            self.report(d.label(format!("the value is {has}")).help(format!("write `{name}(…, over: D)`")));
+            let last = t.ids().last().map_or_else(|| "D".into(), |axis| self.axis_name(*axis));
+            let help = match super::index::unsayable(&last) {
+                Some(way) => format!("{way}, and `{name}(…, over: J)` here"),
+                None => format!("write `{name}(…, over: {last})`"),
+            };
+            self.report(d.label(format!("the value is {has}")).help(help));
             return None;
         };
         let axes = self.given_axes(env, over)?;

@@ -287,6 +287,8 @@ impl Session<'_> {
         let names: Vec<String> = t.ids().iter().map(|a| self.axis_name(*a)).collect();
         if t.axes.is_empty() {
             d = d.help("a value without axes needs no reduction");
+        } else if let Some(way) = unsayable(&name).filter(|_| names.contains(&name)) {
+            d = d.help(format!("{way}, and here"));
         } else if let Some(near) = arch_grammar::nearest(&name, names.iter().map(String::as_str)) {
             d = d.help(format!("did you mean `{near}`?"));
         } else if d.help.is_empty() {
@@ -306,6 +308,14 @@ impl Session<'_> {
         }
         self.report(d.help("choose another name behind `->`"));
     }
+}
+
+/// How an axis without a name that a text can say, such as `D ++ D`, gets one.
+pub(super) fn unsayable(axis: &str) -> Option<String> {
+    let is_name =
+        axis.chars().all(|c| c.is_alphanumeric() || c == '_') && !axis.starts_with(char::is_numeric);
+    (!is_name)
+        .then(|| format!("give the axis a name, `dims J = {axis}`, and write `J` where `{axis}` makes it"))
 }
 
 /// The axes with one in the place of another.
