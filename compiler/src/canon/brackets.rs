@@ -4,10 +4,9 @@
 //! Gradients are made after this: what they sum over the axes of `b` is then one sum and not one for each factor.
 
 use super::products::elements;
-use super::rewrite::{reads, rewrite};
+use super::rewrite::{reads, rewrite_with};
 use crate::graph::{AxisId, Builder, Function, Module, ValueId};
 use crate::ops::{Map, Op, ShapeError};
-use std::collections::BTreeMap;
 
 /// Multiplies first those two of three factors that give the smallest product.
 pub(super) fn narrow(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
@@ -16,10 +15,7 @@ pub(super) fn narrow(module: &mut Module, source: &Function) -> Result<Option<Fu
         let product = matches!(source.producer(id).op, Op::Map(Map::Mul));
         product && source.value(id).storage.is_float()
     };
-    // The new value of each old one, for factors that stand further back than the product's own inputs.
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, inputs, values| {
         if !node.outputs.iter().all(|v| is_product(*v)) {
             return Ok(None);
         }

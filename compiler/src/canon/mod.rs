@@ -17,7 +17,7 @@ mod sink;
 mod tests;
 
 pub(crate) use products::{elements, summed_product};
-pub(crate) use rewrite::{Sums, has_window, reads, rewrite};
+pub(crate) use rewrite::{Renewed, Sums, end_of_row, has_window, reads, rewrite, rewrite_with};
 
 use crate::graph::{FuncId, Function, Module};
 use crate::ops::{Op, Scan, ShapeError};

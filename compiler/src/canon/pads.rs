@@ -1,10 +1,9 @@
 //! What is split and used in parts has a gradient that is a sum of its parts, each with zeros around it. Such a
 //! sum is a concatenation: nothing but the parts needs to be read or written.
 
-use super::rewrite::{Sums, rewrite};
+use super::rewrite::{Sums, end_of_row, rewrite_with};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Op, ShapeError, View};
-use std::collections::BTreeMap;
 
 /// A part of a concatenation.
 struct Part {
@@ -19,9 +18,7 @@ struct Part {
 /// Makes concatenations of sums of padded values that lie side by side and leave nothing out.
 pub(super) fn join(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let sums = Sums::of(source);
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, _, values| {
         let Some(terms) = sums.terms(node) else { return Ok(None) };
         let terms: Vec<ValueId> = terms.iter().map(|v| values[v]).collect();
         let Some((into, parts)) = side_by_side(b, &terms) else { return Ok(None) };
@@ -38,13 +35,7 @@ fn side_by_side(b: &Builder, terms: &[ValueId]) -> Option<(AxisId, Vec<Part>)> {
     };
     let mut parts: Vec<Part> = terms.iter().map(|t| part(b, *t, *into)).collect::<Option<_>>()?;
     parts.sort_by_key(|p| p.begin);
-    let mut end = 0;
-    for part in &parts {
-        if part.begin != end {
-            return None;
-        }
-        end += part.size;
-    }
+    let end = end_of_row(parts.iter().map(|p| (p.begin, p.size)))?;
     // Parts that lack axes of others would be broadcast, and copied more often than they are added.
     let axes = |p: &Part| b.shape(p.value).iter().filter(|a| Some(**a) != p.axis).count();
     let same = parts.windows(2).all(|w| axes(&w[0]) == axes(&w[1]));

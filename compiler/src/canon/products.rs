@@ -3,10 +3,9 @@
 //! Factors without an axis of the sum are pulled out of it. An axis that only one factor has is summed there
 //! first. Of more than two factors those are multiplied first that give the smallest product. What remains of one factor is a sum.
 
-use super::rewrite::{Replacement, reads, rewrite};
+use super::rewrite::{Replacement, reads, rewrite_with};
 use crate::graph::{AxisId, Builder, Function, Module, Node, Size, ValueId};
 use crate::ops::{Map, Op, Reduce, ShapeError};
-use std::collections::BTreeMap;
 
 /// Makes contractions of sums of products.
 pub(super) fn contract(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
@@ -19,10 +18,7 @@ pub(super) fn contract(module: &mut Module, source: &Function) -> Result<Option<
     if !source.nodes.iter().any(is_sum) {
         return Ok(None);
     }
-    // The new value of each old one, for factors that stand further back than the sum's own input.
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, _, values| {
         let Op::Reduce(Reduce::Sum, over) = &node.op else { return Ok(None) };
         if !is_sum(node) {
             return Ok(None);

@@ -2,6 +2,7 @@
 
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
+use std::ops::Index;
 
 /// What takes a node's place: `None` if it is copied as it is.
 pub(crate) type Replacement = Result<Option<Vec<ValueId>>, ShapeError>;
@@ -13,13 +14,33 @@ pub(crate) fn rewrite(
     source: &Function,
     replace: &mut dyn FnMut(&mut Builder, &Node, &[ValueId]) -> Replacement,
 ) -> Result<Option<Function>, ShapeError> {
+    rewrite_with(module, source, &mut |b, node, inputs, _| replace(b, node, inputs))
+}
+
+/// What has been copied: by value, the new one. Only values of nodes that stand before may be asked for.
+pub(crate) struct Renewed<'a>(&'a [ValueId]);
+
+impl Index<&ValueId> for Renewed<'_> {
+    type Output = ValueId;
+
+    fn index(&self, value: &ValueId) -> &ValueId {
+        &self.0[value.0 as usize]
+    }
+}
+
+/// The same for a replacement of what stands further back than a node's inputs, too.
+pub(crate) fn rewrite_with(
+    module: &mut Module,
+    source: &Function,
+    replace: &mut dyn FnMut(&mut Builder, &Node, &[ValueId], &Renewed<'_>) -> Replacement,
+) -> Result<Option<Function>, ShapeError> {
     let mut changed = false;
     let mut b = Builder::new(module, source.name.clone());
     let mut values = vec![ValueId(u32::MAX); source.values.len()];
     for node in &source.nodes {
         b.origin = node.origin;
         let inputs: Vec<ValueId> = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
-        let new = match replace(&mut b, node, &inputs)? {
+        let new = match replace(&mut b, node, &inputs, &Renewed(&values))? {
             Some(new) => {
                 changed = true;
                 new
@@ -113,6 +134,11 @@ impl<'a> Sums<'a> {
         }
         Some(terms)
     }
+}
+
+/// Where spans in a row end that begin at zero and leave nothing out; `None` if there is a gap, or some overlap.
+pub(crate) fn end_of_row(spans: impl IntoIterator<Item = (usize, usize)>) -> Option<usize> {
+    spans.into_iter().try_fold(0, |end, (start, size)| (start == end).then_some(end + size))
 }
 
 fn is_sum(node: &Node) -> bool {

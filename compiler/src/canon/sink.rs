@@ -4,7 +4,7 @@
 //! state-space model. In the step it is a few numbers beside the state; so is its cotangent, since gradients
 //! are made after this.
 
-use super::rewrite::rewrite;
+use super::rewrite::{Renewed, rewrite_with};
 use crate::graph::{AxisId, Builder, DType, Function, InputKind, Module, Size, ValueId};
 use crate::ops::{Op, Scan, ShapeError, View};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,12 +36,10 @@ pub(super) fn sink(module: &mut Module, source: &Function) -> Result<Option<Func
     if cones.is_empty() {
         return Ok(None);
     }
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, inputs, values| {
         let Op::Scan(scan) = &node.op else { return Ok(None) };
         let n = source.value(node.outputs[0]).node as usize;
-        cones.get(&n).map(|cones| with_cones(b, source, scan, inputs, cones, &values)).transpose()
+        cones.get(&n).map(|cones| with_cones(b, source, scan, inputs, cones, values)).transpose()
     })
 }
 
@@ -143,7 +141,7 @@ fn with_cones(
     scan: &Scan,
     inputs: &[ValueId],
     cones: &[Cone],
-    values: &BTreeMap<ValueId, ValueId>,
+    values: &Renewed<'_>,
 ) -> Result<Vec<ValueId>, ShapeError> {
     let body = &*scan.body;
     let sunk = |at: usize| cones.iter().any(|c| c.position == at);

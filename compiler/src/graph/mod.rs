@@ -179,6 +179,12 @@ impl Module {
         AxisId((self.axes.len() - 1) as u32)
     }
 
+    /// Declares another axis of the name and the size of one that is not the batch.
+    pub(crate) fn add_axis_like(&mut self, axis: AxisId) -> AxisId {
+        let (name, size) = (self.axis(axis).name.clone(), self.size(axis, 0));
+        self.add_axis(name, size)
+    }
+
     /// What is known of an axis.
     #[must_use]
     pub fn axis(&self, id: AxisId) -> &Axis {

@@ -82,13 +82,9 @@ impl<'a> Apart<'a> {
         Apart { function, of_weights, reads: reads(function) }
     }
 
-    /// Whether a value that is made of weights or is flattened may be made with one of its axes taken apart.
-    fn allows(&self, value: ValueId, whole: AxisId) -> bool {
-        self.allows_within(value, whole, DEEPEST, false)
-    }
-
-    /// The same where projections may be, too: of a value that `is_alone` in being read in this way.
-    pub(super) fn allows_projection(&self, value: ValueId, whole: AxisId, is_alone: bool) -> bool {
+    /// Whether a value that is made of weights or is flattened may be made with one of its axes taken apart; and so may a
+    /// projection that `is_alone` in being read in this way.
+    pub(super) fn allows(&self, value: ValueId, whole: AxisId, is_alone: bool) -> bool {
         self.allows_within(value, whole, DEEPEST, is_alone)
     }
 
@@ -136,20 +132,15 @@ impl Split<'_, '_> {
         match &node.op {
             Op::View(View::Unflatten { from, to }) => {
                 let is_weight = matches!(self.b.function.producer(inputs[0]).op, Op::Input);
-                if is_weight
-                    || !self.apart.allows_projection(
-                        node.inputs[0],
-                        *from,
-                        self.apart.is_alone(node.inputs[0]),
-                    )
-                {
+                let is_alone = self.apart.is_alone(node.inputs[0]);
+                if is_weight || !self.apart.allows(node.inputs[0], *from, is_alone) {
                     return Ok(None);
                 }
                 if let Some(value) = self.split(inputs[0], *from, to)? {
                     return Ok(Some(value));
                 }
                 // An axis of that name may be there on the way, such as the one that is summed over.
-                let own: Vec<AxisId> = to.iter().map(|axis| self.copied(*axis)).collect();
+                let own: Vec<AxisId> = to.iter().map(|axis| self.b.module.add_axis_like(*axis)).collect();
                 let Some(mut value) = self.split(inputs[0], *from, &own)? else { return Ok(None) };
                 for (own, to) in own.iter().zip(to) {
                     let rename = View::Rename { from: *own, to: *to };
@@ -161,7 +152,7 @@ impl Split<'_, '_> {
                 let mut flat = inputs.iter().filter_map(|v| self.flattened(*v));
                 let Some((_, parts, whole)) = flat.next() else { return Ok(None) };
                 let has = |v: &&ValueId| self.apart.function.value(**v).shape.contains(&whole);
-                if !node.inputs.iter().filter(has).all(|v| self.apart.allows(*v, whole)) {
+                if !node.inputs.iter().filter(has).all(|v| self.apart.allows(*v, whole, false)) {
                     return Ok(None);
                 }
                 self.mapped(&node.op, inputs, whole, &parts)?
@@ -182,12 +173,6 @@ impl Split<'_, '_> {
             }
             _ => Ok(None),
         }
-    }
-
-    /// Another axis of the same size.
-    fn copied(&mut self, axis: AxisId) -> AxisId {
-        let (name, size) = (self.b.module.axis(axis).name.clone(), self.b.module.size(axis, 0));
-        self.b.module.add_axis(name, size)
     }
 
     /// What a value is the flattened form of: that, its axes, and the one that they became.
@@ -303,7 +288,7 @@ impl Split<'_, '_> {
             let part = match self.flattened(*input) {
                 Some((of, axes, to)) if to == whole => self.renamed(of, &axes, &parts)?,
                 _ if shape.iter().any(|a| parts.contains(a)) => None,
-                _ if shape.contains(&whole) && !self.apart.allows(*old, whole) => None,
+                _ if shape.contains(&whole) && !self.apart.allows(*old, whole, false) => None,
                 _ if shape.contains(&whole) => self.split(*input, whole, &parts)?,
                 _ => Some(*input),
             };

@@ -1,7 +1,7 @@
 //! Attention renames its keys and values, or its queries and then its result: both are one, and here the second becomes
 //! the first.
 
-use crate::canon::{reads, rewrite};
+use crate::canon::{reads, rewrite_with};
 use crate::graph::{AxisId, Function, Module, Node, ValueId};
 use crate::ops::{Op, ShapeError, View};
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// then goes and nothing is computed twice; `None` if there is no such value.
 pub(super) fn swaps(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let read = reads(source);
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, _, values| {
         let Op::View(View::Rename { from, to }) = node.op else { return Ok(None) };
         let Some(cone) = Cone::of(source, &read, node.inputs[0], (from, to)) else { return Ok(None) };
         let mut other = |axis| match axis {
@@ -22,21 +20,18 @@ pub(super) fn swaps(module: &mut Module, source: &Function) -> Result<Option<Fun
         };
         let mut made: BTreeMap<ValueId, ValueId> = BTreeMap::new();
         for leaf in &cone.leaves {
-            let known = |v: &ValueId| {
-                values.get(v).copied().ok_or_else(|| ShapeError("a value is read before it is there".into()))
-            };
             let new = match source.producer(*leaf) {
                 Node { op: Op::View(View::Rename { from: old, to: new }), inputs, .. }
                     if (*old, *new) == (to, from) =>
                 {
-                    known(&inputs[0])?
+                    values[&inputs[0]]
                 }
                 _ if source.value(*leaf).shape.contains(&to) => {
                     let renamed = View::Rename { from: to, to: from };
-                    let value = known(leaf)?;
+                    let value = values[leaf];
                     b.add1(Op::View(renamed), &[value])?
                 }
-                _ => known(leaf)?,
+                _ => values[leaf],
             };
             made.insert(*leaf, new);
         }

@@ -1,16 +1,13 @@
 //! A convolution that is written tap by tap (`shift(x, T, by: 1) * w[K: 2] + x * w[K: 3]`) is a sum over windows.
 
-use crate::canon::{Sums, rewrite};
+use crate::canon::{Sums, rewrite_with};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View, Windows};
-use std::collections::BTreeMap;
 
 /// The same function with such sums as products with windows; `None` if it has none.
 pub(super) fn taps(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let sums = Sums::of(source);
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, _, values| {
         let Some(terms) = sums.terms(node) else { return Ok(None) };
         let terms: Vec<ValueId> = terms.iter().map(|v| values[v]).collect();
         let (groups, mut rest) = grouped(&b.function, &terms);
@@ -89,8 +86,7 @@ impl Convolution {
     /// It as a product with windows.
     fn product(self, b: &mut Builder<'_>) -> Result<ValueId, ShapeError> {
         let Convolution { of, weights, windows, to } = self;
-        let (name, size) = (b.module.axis(to).name.clone(), b.module.size(to, 0));
-        let inner = b.module.add_axis(name, size);
+        let inner = b.module.add_axis_like(to);
         let windows = Windows { to: inner, ..windows };
         let near = b.add1(Op::View(View::Window(windows)), &[of])?;
         let near = b.add1(Op::View(View::Rename { from: inner, to }), &[near])?;

@@ -1,7 +1,7 @@
 //! What is computed alike of all parts of the same values: computed once, and then taken apart.
 
 use super::{Part, is_all, part, take};
-use crate::canon::rewrite;
+use crate::canon::rewrite_with;
 use crate::fuse::forms::flats::Apart;
 use crate::graph::{AxisId, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
@@ -35,9 +35,7 @@ pub(super) fn joined(module: &mut Module, source: &Function) -> Result<Option<Fu
         return Ok(None);
     }
     let mut made: BTreeMap<Alike, ValueId> = BTreeMap::new();
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, _, values| {
         let Some((alike, part)) = of_node.get(&node.outputs[0]) else { return Ok(None) };
         if !groups.contains_key(alike) {
             return Ok(None);
@@ -45,8 +43,7 @@ pub(super) fn joined(module: &mut Module, source: &Function) -> Result<Option<Fu
         let whole = match made.get(alike) {
             Some(known) => *known,
             None => {
-                let of: Option<Vec<ValueId>> = alike.of.iter().map(|(v, _)| values.get(v).copied()).collect();
-                let of = of.ok_or_else(|| ShapeError("a part is of nothing".into()))?;
+                let of: Vec<ValueId> = alike.of.iter().map(|(v, _)| values[v]).collect();
                 let whole = b.add1(node.op.clone(), &of)?;
                 made.insert(alike.clone(), whole);
                 whole

@@ -12,7 +12,7 @@ mod joined;
 mod rows;
 
 use super::flats::Apart;
-use crate::canon::{reads, rewrite};
+use crate::canon::{end_of_row, reads, rewrite};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 use std::collections::BTreeMap;
@@ -86,14 +86,8 @@ fn all_parts(module: &Module, source: &Function, readers: Option<&Vec<usize>>) -
 fn is_all(module: &Module, parts: &[Part]) -> bool {
     let mut parts = parts.to_vec();
     parts.sort_unstable_by_key(|p| p.start);
-    let mut end = 0;
-    for part in &parts {
-        if part.start != end {
-            return false;
-        }
-        end += part.size;
-    }
-    parts.first().is_some_and(|p| end == module.size(p.axis, 0))
+    let end = end_of_row(parts.iter().map(|p| (p.start, p.size)));
+    parts.first().is_some_and(|p| end == Some(module.size(p.axis, 0)))
 }
 
 /// A part of a value.
@@ -120,7 +114,7 @@ fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Functi
         let whole = b.module.size(axis, 0);
         let is_even =
             parts.iter().all(|p| p.axis == axis && p.to.is_some() && p.size == size && p.start % size == 0);
-        if !is_even || whole % size != 0 || whole == size || !apart.allows_projection(of, axis, true) {
+        if !is_even || whole % size != 0 || whole == size || !apart.allows(of, axis, true) {
             return Ok(None);
         }
         let (along, outer, inner) = match split.get(&of) {

@@ -1,19 +1,16 @@
 //! Parts of what is computed of several values in a row: computed of each value alone.
 
 use super::{Part, all_parts, part, readers, take};
-use crate::canon::{reads, rewrite};
+use crate::canon::{Renewed, reads, rewrite_with};
 use crate::fuse::forms::flats::Apart;
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
-use std::collections::BTreeMap;
 
 /// Parts of what is computed of values in a row, of which only such parts are read, as the same of the values.
 pub(super) fn in_a_row(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let row = Row { source, apart: Apart::new(source), read: reads(source) };
     let readers = readers(source);
-    let mut values: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
-        values.extend(node.inputs.iter().copied().zip(inputs.iter().copied()));
+    rewrite_with(module, source, &mut |b, node, _, values| {
         let Some(own) = part(b.module, node) else { return Ok(None) };
         let of = node.inputs[0];
         let all = all_parts(b.module, source, readers[of.0 as usize].as_ref());
@@ -21,7 +18,7 @@ pub(super) fn in_a_row(module: &mut Module, source: &Function) -> Result<Option<
         if !all.is_some_and(|all| all.iter().all(is_in_row)) {
             return Ok(None);
         }
-        row.taken(b, &values, of, &own).map(|value| Some(vec![value]))
+        row.taken(b, values, of, &own).map(|value| Some(vec![value]))
     })
 }
 
@@ -105,16 +102,14 @@ impl Row<'_> {
     fn taken(
         &self,
         b: &mut Builder<'_>,
-        values: &BTreeMap<ValueId, ValueId>,
+        values: &Renewed<'_>,
         value: ValueId,
         part: &Part,
     ) -> Result<ValueId, ShapeError> {
         let node = self.source.producer(value);
-        let known =
-            |v: &ValueId| values.get(v).copied().ok_or_else(|| ShapeError("a part is of nothing".into()));
         let within = |b: &mut Builder<'_>, v: ValueId, part: &Part| match self.way_within(b.module, v, part) {
             Way::Row => self.taken(b, values, v, part),
-            _ => take(b, known(&v)?, *part),
+            _ => take(b, values[&v], *part),
         };
         match &node.op {
             Op::View(View::Transpose(_)) => within(b, node.inputs[0], part),
@@ -122,7 +117,7 @@ impl Row<'_> {
             Op::View(View::Concat { parts, .. }) => {
                 let at = one_of(b.module, parts, part);
                 let at = at.ok_or_else(|| ShapeError("a part is of no value in a row".into()))?;
-                let one = known(&node.inputs[at])?;
+                let one = values[&node.inputs[at]];
                 match (parts[at], part.to) {
                     (Some(from), Some(to)) if from != to => {
                         b.add1(Op::View(View::Rename { from, to }), &[one])
@@ -135,7 +130,7 @@ impl Row<'_> {
                 for input in &node.inputs {
                     operands.push(match self.has(*input, part.axis) {
                         true => within(b, *input, part)?,
-                        false => known(input)?,
+                        false => values[input],
                     });
                 }
                 b.add1(op.clone(), &operands)
