@@ -7,6 +7,9 @@ use std::ops::Index;
 /// What takes a node's place: `None` if it is copied as it is.
 pub(crate) type Replacement = Result<Option<Vec<ValueId>>, ShapeError>;
 
+/// What may replace a node: given the new function so far, the node, its inputs there, and what has been copied.
+pub(crate) type Replace<'a> = dyn FnMut(&mut Builder, &Node, &[ValueId], &Renewed<'_>) -> Replacement + 'a;
+
 /// Copies a function, or gives `None` if nothing was replaced. For each node, `replace` is asked with the new function so far, the node and its inputs
 /// there. A replacement that is stored in another order of axes is put into the old order.
 pub(crate) fn rewrite(
@@ -32,7 +35,7 @@ impl Index<&ValueId> for Renewed<'_> {
 pub(crate) fn rewrite_with(
     module: &mut Module,
     source: &Function,
-    replace: &mut dyn FnMut(&mut Builder, &Node, &[ValueId], &Renewed<'_>) -> Replacement,
+    replace: &mut Replace<'_>,
 ) -> Result<Option<Function>, ShapeError> {
     let mut changed = false;
     let mut b = Builder::new(module, source.name.clone());
