@@ -197,7 +197,10 @@ fn weight(original: &Original<'_>, chosen: &Function, value: ValueId) -> Vec<Axi
             if !matches!(node.op, Op::Map(_)) {
                 continue;
             }
-            let mut beside = node.inputs.iter().filter(|i| matches!(chosen.producer(**i).op, Op::Input));
+            if let Some(order) = original.wanted.get(&node.outputs[0]).filter(|order| same(order)) {
+                return order.clone();
+            }
+            let mut beside = node.inputs.iter().filter(|i| is_input(chosen, **i));
             if let Some(input) = beside.find(|i| same(&chosen.value(**i).shape)) {
                 return chosen.value(*input).shape.clone();
             }
@@ -210,6 +213,18 @@ fn weight(original: &Original<'_>, chosen: &Function, value: ValueId) -> Vec<Axi
         }
     }
     shape.to_vec()
+}
+
+/// Whether a value is an input as it lies in memory, under whatever axes.
+fn is_input(function: &Function, value: ValueId) -> bool {
+    let node = function.producer(value);
+    match node.op {
+        Op::Input => true,
+        Op::View(View::Unflatten { .. } | View::Flatten { .. } | View::Rename { .. }) => {
+            is_input(function, node.inputs[0])
+        }
+        _ => false,
+    }
 }
 
 fn transposed(function: &mut Function, value: ValueId, order: Vec<AxisId>) -> ValueId {

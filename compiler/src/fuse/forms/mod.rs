@@ -3,13 +3,14 @@
 //! say in several places, or in several ways, to one.
 
 mod apart;
-mod flats;
 mod flips;
+mod heads;
 pub(super) mod hidden;
 mod parts;
 pub(super) mod scales;
 mod swaps;
 mod taps;
+mod weights;
 
 use crate::canon;
 use crate::graph::{FuncId, Function, Module};
@@ -23,7 +24,7 @@ pub(super) fn one(module: &mut Module, function: FuncId) -> Result<(), ShapeErro
         taps::taps,
         swaps::swaps,
         parts::parts,
-        flats::outwards,
+        heads::everywhere,
         parts::named,
         flips::outwards,
     ];

@@ -2,7 +2,7 @@
 
 use super::{Part, is_all, part, take};
 use crate::canon::rewrite_with;
-use crate::fuse::forms::flats::Apart;
+use crate::fuse::forms::weights::Weights;
 use crate::graph::{AxisId, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 use std::collections::BTreeMap;
@@ -21,11 +21,11 @@ struct Alike {
 
 /// Products and maps of all parts of the same values as parts of one product or map.
 pub(super) fn joined(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    let apart = Apart::new(source);
+    let weights = Weights::new(source);
     let mut groups: BTreeMap<Alike, Vec<Part>> = BTreeMap::new();
     let mut of_node: BTreeMap<ValueId, (Alike, Part)> = BTreeMap::new();
     for node in &source.nodes {
-        if let Some((alike, part)) = alike(module, source, &apart, node) {
+        if let Some((alike, part)) = alike(module, source, &weights, node) {
             groups.entry(alike.clone()).or_default().push(part);
             of_node.insert(node.outputs[0], (alike, part));
         }
@@ -83,9 +83,9 @@ impl Renamed {
 }
 
 /// What a node computes of parts, and of which.
-fn alike(module: &Module, source: &Function, apart: &Apart<'_>, node: &Node) -> Option<(Alike, Part)> {
+fn alike(module: &Module, source: &Function, weights: &Weights<'_>, node: &Node) -> Option<(Alike, Part)> {
     let parts = node.inputs.iter().map(|v| Renamed::from(module, source, *v)).collect();
-    let is_weight = |v: ValueId| apart.of_weights[v.0 as usize];
+    let is_weight = |v: ValueId| weights.of_weights[v.0 as usize];
     let (of, first) = match &node.op {
         Op::Contract(over) => of_product(source, &is_weight, (node, over), parts)?,
         Op::Map(map) if *map != Map::Broadcast && node.inputs.len() > 1 => of_map(&is_weight, parts)?,

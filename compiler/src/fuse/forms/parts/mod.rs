@@ -11,7 +11,7 @@
 mod joined;
 mod rows;
 
-use super::flats::Apart;
+use super::weights::Weights;
 use crate::canon::{end_of_row, reads, rewrite};
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
@@ -103,7 +103,7 @@ fn take(b: &mut Builder<'_>, of: ValueId, part: Part) -> Result<ValueId, ShapeEr
 /// Parts of one size of what can be made with the axis taken apart, as positions along an axis of their own.
 fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let readers = readers(source);
-    let apart = Apart::new(source);
+    let weights = Weights::new(source);
     let mut split: BTreeMap<ValueId, (ValueId, AxisId, AxisId)> = BTreeMap::new();
     rewrite(module, source, &mut |b, node, inputs| {
         let Some(Part { axis, start, size, to: Some(to) }) = part(b.module, node) else { return Ok(None) };
@@ -114,7 +114,7 @@ fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Functi
         let whole = b.module.size(axis, 0);
         let is_even =
             parts.iter().all(|p| p.axis == axis && p.to.is_some() && p.size == size && p.start % size == 0);
-        if !is_even || whole % size != 0 || whole == size || !apart.allows(of, axis, true) {
+        if !is_even || whole % size != 0 || whole == size || !weights.allows(of, axis) {
             return Ok(None);
         }
         let (along, outer, inner) = match split.get(&of) {
@@ -141,7 +141,7 @@ fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Functi
 /// Parts of maps of weights, of which only parts are read, as maps of parts.
 fn of_weights(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let readers = readers(source);
-    let apart = Apart::new(source);
+    let weights = Weights::new(source);
     rewrite(module, source, &mut |b, node, inputs| {
         let Some(part) = part(b.module, node) else { return Ok(None) };
         let of = node.inputs[0];
@@ -151,7 +151,7 @@ fn of_weights(module: &mut Module, source: &Function) -> Result<Option<Function>
         };
         let is_read_in_parts = all_parts(b.module, source, readers[of.0 as usize].as_ref()).is_some();
         let lends = map == Map::Broadcast && operands.len() > 1;
-        if !apart.of_weights[of.0 as usize] || !is_read_in_parts || lends {
+        if !weights.of_weights[of.0 as usize] || !is_read_in_parts || lends {
             return Ok(None);
         }
         let mut parts = operands;
@@ -166,7 +166,7 @@ fn of_weights(module: &mut Module, source: &Function) -> Result<Option<Function>
 
 /// Renames of what projections give, as renames of their weights.
 pub(super) fn named(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    let apart = Apart::new(source);
+    let weights = Weights::new(source);
     let read = reads(source);
     rewrite(module, source, &mut |b, node, inputs| {
         let Op::View(View::Rename { from, to }) = node.op else { return Ok(None) };
@@ -175,7 +175,7 @@ pub(super) fn named(module: &mut Module, source: &Function) -> Result<Option<Fun
         let Op::Contract(over) = &product.op else { return Ok(None) };
         let has = |v: ValueId, axis: AxisId| source.value(v).shape.contains(&axis);
         let is_free = !over.contains(&to) && !product.inputs.iter().any(|v| has(*v, to));
-        let of_weights = product.inputs.iter().all(|v| !has(*v, from) || apart.of_weights[v.0 as usize]);
+        let of_weights = product.inputs.iter().all(|v| !has(*v, from) || weights.of_weights[v.0 as usize]);
         let is_alone = [of, node.inputs[0]].iter().all(|v| read[v.0 as usize] == 1);
         if !is_alone || !is_free || !of_weights {
             return Ok(None);

@@ -2,13 +2,13 @@
 
 use super::{Part, all_parts, part, readers, take};
 use crate::canon::{Renewed, reads, rewrite_with};
-use crate::fuse::forms::flats::Apart;
+use crate::fuse::forms::weights::Weights;
 use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 
 /// Parts of what is computed of values in a row, of which only such parts are read, as the same of the values.
 pub(super) fn in_a_row(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    let row = Row { source, apart: Apart::new(source), read: reads(source) };
+    let row = Row { source, weights: Weights::new(source), read: reads(source) };
     let readers = readers(source);
     rewrite_with(module, source, &mut |b, node, _, values| {
         let Some(own) = part(b.module, node) else { return Ok(None) };
@@ -37,7 +37,7 @@ enum Way {
 /// What is computed of values in a row.
 struct Row<'a> {
     source: &'a Function,
-    apart: Apart<'a>,
+    weights: Weights<'a>,
     read: Vec<usize>,
 }
 
@@ -48,7 +48,7 @@ impl Row<'_> {
 
     fn way(&self, module: &Module, value: ValueId, part: &Part) -> Way {
         let node = self.source.producer(value);
-        let is_weight = self.apart.of_weights[value.0 as usize];
+        let is_weight = self.weights.of_weights[value.0 as usize];
         let otherwise = if is_weight { Way::Weight } else { Way::Part };
         let within = |v: ValueId, part: &Part| self.way_within(module, v, part);
         match &node.op {
@@ -83,7 +83,7 @@ impl Row<'_> {
     fn way_within(&self, module: &Module, value: ValueId, part: &Part) -> Way {
         match self.read[value.0 as usize] == 1 {
             true => self.way(module, value, part),
-            false if self.apart.of_weights[value.0 as usize] => Way::Weight,
+            false if self.weights.of_weights[value.0 as usize] => Way::Weight,
             false => Way::Part,
         }
     }
