@@ -188,6 +188,42 @@ impl Index {
         Some(stride)
     }
 
+    /// By how much this grows from one lane of a vector to the next, where `var` counts lanes and is a multiple of `lanes` in
+    /// the first of them: `None` if not evenly. No vector crosses from one row of an axis to the next if rows are whole
+    /// vectors, so a quotient by such a row is the same in all lanes, and a remainder grows like what it is the remainder of.
+    #[must_use]
+    pub fn lane_stride(&self, var: IndexVar, lanes: i64) -> Option<i64> {
+        let mut stride = 0;
+        for (atom, scale) in &self.terms {
+            match atom {
+                Atom::Var(v) if *v == var => stride += scale,
+                Atom::Var(_) | Atom::Data(_) => {}
+                Atom::Div(inner, by) => {
+                    inner.step_within(var, lanes, *by)?;
+                }
+                Atom::Mod(inner, by) => stride += scale * inner.step_within(var, lanes, *by)?,
+                Atom::Clamp(inner, _, _) if inner.mentions(var) => return None,
+                Atom::Clamp(..) => {}
+            }
+        }
+        Some(stride)
+    }
+
+    /// How this grows from lane to lane, if all lanes of a vector have the same quotient by `by`.
+    fn step_within(&self, var: IndexVar, lanes: i64, by: i64) -> Option<i64> {
+        let step = self.lane_stride(var, lanes)?;
+        if step == 0 {
+            return Some(0);
+        }
+        let vector = step * lanes;
+        let is_whole = |(atom, scale): &(Atom, i64)| match atom {
+            Atom::Var(v) if *v == var => *scale == step,
+            _ => scale % vector == 0,
+        };
+        let fits = step > 0 && by % vector == 0 && self.constant % vector == 0;
+        (fits && self.terms.iter().all(is_whole)).then_some(step)
+    }
+
     /// Whether the variable occurs.
     #[must_use]
     pub fn mentions(&self, var: IndexVar) -> bool {
@@ -261,6 +297,45 @@ mod tests {
         // Another step from token to token: nothing fits together.
         let apart = sample.times(50).plus(&token, 3);
         assert_eq!(apart.rejoined(), apart);
+    }
+
+    /// The value of an index, given those of its variables.
+    fn value(index: &Index, of: &dyn Fn(IndexVar) -> i64) -> i64 {
+        let term = |(atom, scale): &(Atom, i64)| {
+            let atom = match atom {
+                Atom::Var(v) => of(*v),
+                Atom::Data(_) => unreachable!("nothing is loaded here"),
+                Atom::Div(inner, by) => value(inner, of) / by,
+                Atom::Mod(inner, by) => value(inner, of) % by,
+                Atom::Clamp(inner, low, high) => value(inner, of).clamp(*low, *high),
+            };
+            atom * scale
+        };
+        index.constant + index.terms.iter().map(term).sum::<i64>()
+    }
+
+    #[test]
+    fn a_quotient_by_whole_vectors_is_the_same_in_all_lanes() {
+        let (row, column) = (IndexVar(0), IndexVar(1));
+        let unknown = |_: IndexVar| None;
+        let flat = Index::var(row).times(48).plus(&Index::var(column), 1);
+        for by in 1..100 {
+            let (high, low) = (flat.div(by, &unknown), flat.modulo(by, &unknown));
+            let both = high.times(5).plus(&low, 3);
+            let moved = flat.offset(3).div(by, &unknown);
+            let even = Index::var(column).times(2).div(by, &unknown);
+            for index in [&high, &low, &both, &moved, &even] {
+                let Some(stride) = index.lane_stride(column, 8) else { continue };
+                for (place, lane) in (0..4 * 6).flat_map(|place| (1..8).map(move |lane| (place, lane))) {
+                    let at = |lane: i64| {
+                        value(index, &|v| if v == row { place / 6 } else { place % 6 * 8 + lane })
+                    };
+                    assert_eq!(at(lane) - at(lane - 1), stride, "{index:?}");
+                }
+            }
+            assert_eq!(high.lane_stride(column, 8) == Some(0), by % 8 == 0, "{by}");
+            assert_eq!(moved.lane_stride(column, 8).is_some(), by == 1, "{by}");
+        }
     }
 
     #[test]

@@ -20,11 +20,19 @@ pub(super) fn seen_through(function: &Function) -> (Function, Vec<Vec<AxisId>>) 
 
 /// What lies in memory under another reading as a result that is stored in an order; none if that is an input, which is
 /// copied.
-fn behind(function: &Function, value: ValueId, mut order: Vec<AxisId>) -> Option<(ValueId, Vec<AxisId>)> {
+fn behind(function: &Function, value: ValueId, order: Vec<AxisId>) -> Option<(ValueId, Vec<AxisId>)> {
     let node = function.producer(value);
     let Op::View(view) = &node.op else {
         return (node.op != Op::Input).then_some((value, order));
     };
+    match before(view, order.clone()) {
+        Some(inner) => behind(function, node.inputs[0], inner),
+        None => Some((value, order)),
+    }
+}
+
+/// In which order a view is to read memory so that what it gives is stored in an order, if it moves nothing.
+pub(super) fn before(view: &View, mut order: Vec<AxisId>) -> Option<Vec<AxisId>> {
     let place = |axis: &AxisId| order.iter().position(|a| a == axis);
     match view {
         View::Transpose(_) => {}
@@ -39,13 +47,13 @@ fn behind(function: &Function, value: ValueId, mut order: Vec<AxisId>) -> Option
         View::Unflatten { from, to } => {
             let at = to.first().and_then(place)?;
             if order.get(at..at + to.len()) != Some(to) {
-                return Some((value, order));
+                return None;
             }
             order.splice(at..at + to.len(), [*from]);
         }
-        _ => return Some((value, order)),
+        _ => return None,
     }
-    behind(function, node.inputs[0], order)
+    Some(order)
 }
 
 /// Says of the results of a plan what shapes they have in the function that was given.

@@ -4,6 +4,7 @@
 
 use super::analysis::readers;
 use super::choices::Choices;
+use super::results::before;
 use arch_compiler::graph::{AxisId, Function, Module, Node, Value, ValueId};
 use arch_compiler::ops::{Op, Scan, View};
 use std::collections::BTreeMap;
@@ -185,34 +186,53 @@ fn weight(original: &Original<'_>, chosen: &Function, value: ValueId) -> Vec<Axi
     if let Some(order) = original.wanted.get(&value) {
         return order.clone();
     }
+    asked(original, chosen, value, &mut vec![value]).unwrap_or_else(|| original.shape(value).to_vec())
+}
+
+/// The order that those who read a value ask for.
+fn asked(
+    original: &Original<'_>,
+    chosen: &Function,
+    value: ValueId,
+    seen: &mut Vec<ValueId>,
+) -> Option<Vec<AxisId>> {
     let shape = original.shape(value);
     let same = |other: &[AxisId]| other.len() == shape.len() && shape.iter().all(|a| other.contains(a));
-    let mut open = vec![value];
-    let mut seen = vec![value];
-    while let Some(at) = open.pop() {
-        for node in original.readers(at) {
-            if let Op::View(View::Transpose(order)) = &node.op {
-                return order.clone();
-            }
-            if !matches!(node.op, Op::Map(_)) {
-                continue;
-            }
-            if let Some(order) = original.wanted.get(&node.outputs[0]).filter(|order| same(order)) {
-                return order.clone();
-            }
-            let mut beside = node.inputs.iter().filter(|i| is_input(chosen, **i));
-            if let Some(input) = beside.find(|i| same(&chosen.value(**i).shape)) {
-                return chosen.value(*input).shape.clone();
-            }
-            // An optimizer scales a gradient before it meets the state that is stored as the weight is.
-            let result = node.outputs[0];
-            if same(original.shape(result)) && !seen.contains(&result) {
-                seen.push(result);
-                open.push(result);
-            }
+    for node in original.readers(value) {
+        if let Op::View(View::Transpose(order)) = &node.op {
+            return Some(order.clone());
+        }
+        if !matches!(node.op, Op::Map(_)) {
+            continue;
+        }
+        if let Some(order) = original.wanted.get(&node.outputs[0]).filter(|order| same(order)) {
+            return Some(order.clone());
+        }
+        let mut beside = node.inputs.iter().filter(|i| is_input(chosen, **i));
+        if let Some(input) = beside.find(|i| same(&chosen.value(**i).shape)) {
+            return Some(chosen.value(*input).shape.clone());
         }
     }
-    shape.to_vec()
+    // An optimizer scales a gradient before it meets the state that is stored as the weight is, and may know its axes under
+    // other names.
+    let further: Vec<&Node> = original.readers(value).collect();
+    further.into_iter().rev().find_map(|node| {
+        let result = node.outputs[0];
+        let follows = match &node.op {
+            Op::Map(_) => same(original.shape(result)),
+            Op::View(View::Flatten { .. } | View::Unflatten { .. } | View::Rename { .. }) => true,
+            _ => false,
+        };
+        if !follows || seen.contains(&result) {
+            return None;
+        }
+        seen.push(result);
+        let order = asked(original, chosen, result, seen)?;
+        match &node.op {
+            Op::View(view) => before(view, order),
+            _ => Some(order),
+        }
+    })
 }
 
 /// Whether a value is an input as it lies in memory, under whatever axes.

@@ -42,8 +42,9 @@ impl Printer<'_> {
     }
 
     fn index_varies(&self, index: &Index) -> bool {
-        self.vector.is_some_and(|v| index.mentions(v))
-            || index.data().iter().any(|s| self.varying.contains(s))
+        let Some(var) = self.vector else { return false };
+        let moves = index.mentions(var) && index.lane_stride(var, self.lanes) != Some(0);
+        moves || index.data().iter().any(|s| self.varying.contains(s))
     }
 
     /// From one lane to the next, how far an index moves; `None` if not evenly.
@@ -51,7 +52,7 @@ impl Printer<'_> {
         if index.data().iter().any(|s| self.varying.contains(s)) {
             return None;
         }
-        index.stride(self.vector?)
+        index.lane_stride(self.vector?, self.lanes)
     }
 
     fn lane_index(&self, index: &Index) -> String {
