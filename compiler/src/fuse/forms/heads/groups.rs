@@ -30,13 +30,16 @@ impl Groups {
     pub fn of(module: &mut Module, places: &Places<'_>) -> Self {
         let mut all = All { places, facts: BTreeMap::new(), sizes: BTreeMap::new() };
         all.look(module);
-        let mut chosen: BTreeMap<usize, Vec<AxisId>> = BTreeMap::new();
+        let links = links(places);
+        let passing = all.passing(&links);
         // What parts are made of waits for its turn.
-        let inner: BTreeSet<usize> = all.inner();
+        let inner: BTreeSet<usize> = links.iter().map(|link| link.part).collect();
+        let mut chosen: BTreeMap<usize, Vec<AxisId>> = BTreeMap::new();
         for (group, facts) in &all.facts {
             // What comes in and goes out is what others call it; pixels come in and meet no weights.
             let is_own = !facts.is_given || (facts.has_weights && !facts.is_result);
-            let may = !facts.is_whole && facts.is_computed && is_own && !inner.contains(group);
+            let is_free = !inner.contains(group) && !passing.contains(group);
+            let may = !facts.is_whole && facts.is_computed && is_own && is_free;
             if let (true, Some(parts)) = (may, &facts.parts) {
                 chosen.insert(*group, parts.clone());
             }
@@ -109,6 +112,35 @@ fn is_rename(node: &Node) -> bool {
     matches!(node.op, Op::View(View::Rename { .. }))
 }
 
+/// That something is put together of parts or taken apart into them.
+struct Link {
+    whole: usize,
+    part: usize,
+    is_put_together: bool,
+}
+
+/// All that is put together and taken apart.
+fn links(places: &Places<'_>) -> Vec<Link> {
+    let mut links = Vec::new();
+    for (scope, within) in places.scopes.iter().enumerate() {
+        for node in &within.function.nodes {
+            let (whole, (of, parts), is_put_together) = match &node.op {
+                Op::View(View::Flatten { from, to }) => {
+                    ((node.outputs[0], *to), (node.inputs[0], from), true)
+                }
+                Op::View(View::Unflatten { from, to }) => {
+                    ((node.inputs[0], *from), (node.outputs[0], to), false)
+                }
+                _ => continue,
+            };
+            let whole = places.group((scope, whole.0, whole.1));
+            let part = |axis: &AxisId| places.group((scope, of, *axis));
+            links.extend(parts.iter().map(|axis| Link { whole, part: part(axis), is_put_together }));
+        }
+    }
+    links
+}
+
 /// What is known of all places.
 struct All<'a, 'p> {
     places: &'p Places<'a>,
@@ -122,20 +154,29 @@ impl All<'_, '_> {
         self.facts.entry(self.places.group(place)).or_default()
     }
 
-    /// Groups that are parts of others.
-    fn inner(&self) -> BTreeSet<usize> {
-        let mut inner = BTreeSet::new();
-        for (scope, within) in self.places.scopes.iter().enumerate() {
-            for node in &within.function.nodes {
-                let (value, parts) = match &node.op {
-                    Op::View(View::Flatten { from, .. }) => (node.inputs[0], from),
-                    Op::View(View::Unflatten { to, .. }) => (node.outputs[0], to),
-                    _ => continue,
-                };
-                inner.extend(parts.iter().map(|axis| self.places.group((scope, value, *axis))));
+    /// Positions that come in apart and go out apart, such as pixels that are tokens in between.
+    fn passing(&self, links: &[Link]) -> BTreeSet<usize> {
+        let those = |is: fn(&Facts) -> bool| {
+            self.facts.iter().filter(|(_, facts)| is(facts)).map(|(group, _)| *group).collect::<BTreeSet<_>>()
+        };
+        let mut come_in = those(|facts| facts.is_given);
+        let mut go_out = those(|facts| facts.is_result);
+        for _ in links {
+            for Link { whole, part, is_put_together } in links {
+                let (earlier, later) = if *is_put_together { (part, whole) } else { (whole, part) };
+                if come_in.contains(earlier) {
+                    come_in.insert(*later);
+                }
+                if go_out.contains(later) {
+                    go_out.insert(*earlier);
+                }
             }
         }
-        inner
+        let ends = |ends: &BTreeSet<usize>, put_together: bool| {
+            let of = links.iter().filter(|l| l.is_put_together == put_together && ends.contains(&l.part));
+            of.map(|link| link.whole).collect::<BTreeSet<_>>()
+        };
+        ends(&come_in, true).intersection(&ends(&go_out, false)).copied().collect()
     }
 
     fn look(&mut self, module: &Module) {
