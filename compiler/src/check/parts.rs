@@ -135,7 +135,11 @@ impl Session<'_> {
         let Some(parts) = self.axis_info(axis).parts.clone() else {
             let name = self.axis_name(axis);
             let d = Diagnostic::error("A0312", format!("`{name}` is not a sum of parts"), into.span);
-            self.report(d.help(format!("declare it as one: `dims {name} = T ++ T`")));
+            let parts = vec!["1"; tensors.len()].join(" ++ ");
+            let what = "the axis of a value, or 1 where it is one position";
+            self.report(d.help(format!(
+                "declare it as one, with a part for each value, {what}: `dims {name} = {parts}`"
+            )));
             return None;
         };
         if parts.len() != tensors.len() {

@@ -104,6 +104,7 @@ pub fn adverse() -> impl Iterator<Item = Case> {
         include_str!("adverse/scans.arch"),
         include_str!("adverse/results.arch"),
         include_str!("adverse/heads.arch"),
+        include_str!("adverse/rolled.arch"),
     ];
     texts.into_iter().flat_map(|text| {
         let blocks = text.split("// dims ").skip(1).filter_map(|part| part.split_once("\n"));

@@ -7,6 +7,7 @@ mod flips;
 mod heads;
 pub(super) mod hidden;
 mod parts;
+mod rolled;
 pub(super) mod scales;
 mod swaps;
 mod taps;
@@ -19,8 +20,9 @@ use crate::ops::ShapeError;
 /// Takes a function to that form, in place.
 pub(super) fn one(module: &mut Module, function: FuncId) -> Result<(), ShapeError> {
     type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
-    let passes: [Pass; 7] = [
+    let passes: [Pass; 8] = [
         apart::apart,
+        rolled::rolled,
         taps::taps,
         swaps::swaps,
         parts::parts,
