@@ -201,6 +201,20 @@ fn sums_and_atoms() -> Vec<Sample> {
             beyond: None,
         },
         Sample {
+            rule: "centred twice",
+            // A variance that cancels, of what is centred already: only its safe form says that it is.
+            left: |f| {
+                let x = f.input("x");
+                let c = f.centred(x);
+                let squares = f.mul(c, c);
+                let (moment, sum) = (f.sum(squares), f.sum(c));
+                let squared = f.mul(sum, sum);
+                let mean = f.times(1.0 / COLUMNS as f64, squared);
+                f.map(Map::Sub, &[moment, mean])
+            },
+            beyond: None,
+        },
+        Sample {
             rule: "factor",
             left: |f| {
                 let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));

@@ -118,6 +118,20 @@ pub(super) const CENTERED_MOMENT: Rule = Rule {
     },
 };
 
+pub(super) const CENTERED_TWICE: Rule = Rule {
+    name: "centred twice",
+    algebra: "center(center(x, over: A), over: A) = center(x, over: A)",
+    guard: "",
+    find: |graph, node, found| {
+        if !matches!(node.op, Op::Center(_)) {
+            return;
+        }
+        if nodes(graph, node.operands[0], |op| *op == node.op).next().is_some() {
+            found.push(Term::Class(node.operands[0]));
+        }
+    },
+};
+
 /// The sums of exponentials that a class divides by: axes, the exponential, and its argument.
 fn divisors(graph: &Graph, id: Id) -> Vec<(Axes, Id, Id)> {
     let mut found = Vec::new();

@@ -53,6 +53,7 @@ pub(super) static RULES: &[Rule] = &[
     sums::GATHER,
     atoms::CENTER,
     atoms::CENTERED_MOMENT,
+    atoms::CENTERED_TWICE,
     atoms::SAFE_VARIANCE,
     exponentials::POWER,
     exponentials::OF_POSITIVE,
