@@ -186,15 +186,19 @@ impl Writer<'_, '_> {
         let new = |axis: &AxisId| to.iter().find(|(a, _)| a == axis).map(|(_, name)| *name);
         let mut names: Vec<_> = from.iter().filter_map(|(axis, old)| Some((*old, new(axis)?))).collect();
         names.retain(|(old, new)| old != new);
-        // A name that another axis still has is given later.
-        while let Some(at) = names.iter().position(|(_, to)| !self.b.shape(value).contains(to)) {
-            let (from, to) = names.remove(at);
+        // A name that another axis still has is given later. Where each has to wait for another, one is set aside.
+        while !names.is_empty() {
+            let free = names.iter().position(|(_, to)| !self.b.shape(value).contains(to));
+            let (from, to) = match free {
+                Some(at) => names.remove(at),
+                None => {
+                    let own = self.b.module.add_axis_like(names[0].0);
+                    (std::mem::replace(&mut names[0].0, own), own)
+                }
+            };
             value = self.b.add1(ops::Op::View(View::Rename { from, to }), &[value])?;
         }
-        match names.is_empty() {
-            true => Ok(value),
-            false => Err(ShapeError("axes of a factor exchange their names".into())),
-        }
+        Ok(value)
     }
 
     fn contract(&mut self, class: Id, over: &[AxisId], operands: &[Id]) -> Result<ValueId, ShapeError> {

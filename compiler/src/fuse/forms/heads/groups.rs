@@ -72,37 +72,69 @@ impl Groups {
 
     /// Names of their own for parts that would meet other axes of the same names; what would meet itself stays whole.
     fn part_from(&mut self, module: &mut Module, places: &Places<'_>) {
-        let mut clash = BTreeSet::new();
         let mut meets_itself = BTreeSet::new();
-        for (scope, within) in places.scopes.iter().enumerate() {
-            for node in &within.function.nodes {
-                let mut own: BTreeMap<usize, AxisId> = BTreeMap::new();
-                let mut others: BTreeSet<AxisId> = BTreeSet::new();
-                for value in node.inputs.iter().chain(&node.outputs) {
-                    for axis in &within.function.value(*value).shape {
-                        let group = places.group((scope, *value, *axis));
-                        if !self.0.contains_key(&group) {
-                            others.insert(*axis);
-                        } else if *own.entry(group).or_insert(*axis) != *axis && !is_rename(node) {
-                            meets_itself.insert(group);
-                        }
-                    }
+        self.each_node(places, |node, met, _| {
+            let mut own: BTreeMap<usize, AxisId> = BTreeMap::new();
+            for (group, axis) in met {
+                if *own.entry(*group).or_insert(*axis) != *axis && !is_rename(node) {
+                    meets_itself.insert(*group);
                 }
-                let views = matches!(node.op, Op::View(View::Flatten { .. } | View::Unflatten { .. }));
-                let is_named = |group: &&usize| self.0[*group].iter().any(|part| others.contains(part));
-                let all = own.keys().filter(|_| !views).filter(is_named);
-                clash.extend(all.copied());
-                let twice = |a: &usize, b: &usize| self.0[a].iter().any(|part| self.0[b].contains(part));
-                let met: Vec<usize> = own.keys().copied().collect();
-                for (at, a) in met.iter().enumerate() {
-                    clash.extend(met[at + 1..].iter().filter(|b| twice(a, b)).copied());
+            }
+        });
+        self.0.retain(|group, _| !meets_itself.contains(group));
+        let mut clash = BTreeSet::new();
+        self.each_node(places, |node, met, axes| {
+            for (at, (group, whole)) in met.iter().enumerate() {
+                // The view that takes it apart has the parts, of course.
+                let own = match &node.op {
+                    Op::View(View::Flatten { from, to }) if to == whole => from.as_slice(),
+                    Op::View(View::Unflatten { from, to }) if from == whole => to.as_slice(),
+                    _ => &[],
+                };
+                let parts = &self.0[group];
+                let is_named = |part: &AxisId| part == whole || (axes.contains(part) && !own.contains(part));
+                let is_twice = |(other, _): &(usize, AxisId)| {
+                    other != group && self.0[other].iter().any(|part| parts.contains(part))
+                };
+                if parts.iter().any(is_named) || met[..at].iter().any(is_twice) {
+                    clash.insert(*group);
+                }
+            }
+        });
+        for (scope, within) in places.scopes.iter().enumerate() {
+            for (at, value) in within.function.values.iter().enumerate() {
+                for axis in &value.shape {
+                    let group = places.group((scope, ValueId(at as u32), *axis));
+                    if self.0.get(&group).is_some_and(|parts| parts.iter().any(|p| value.shape.contains(p))) {
+                        clash.insert(group);
+                    }
                 }
             }
         }
-        self.0.retain(|group, _| !meets_itself.contains(group));
         for group in clash {
             if let Some(parts) = self.0.get_mut(&group) {
                 parts.iter_mut().for_each(|part| *part = module.add_axis_like(*part));
+            }
+        }
+    }
+
+    /// Calls `see` with each node, the groups that its values have, by their axes there, and all axes of these values.
+    fn each_node(
+        &self,
+        places: &Places<'_>,
+        mut see: impl FnMut(&Node, &[(usize, AxisId)], &BTreeSet<AxisId>),
+    ) {
+        for (scope, within) in places.scopes.iter().enumerate() {
+            for node in &within.function.nodes {
+                let values = || node.inputs.iter().chain(&node.outputs);
+                let shape = |value: &ValueId| &within.function.value(*value).shape;
+                let axes: BTreeSet<AxisId> = values().flat_map(|v| shape(v).iter().copied()).collect();
+                let met: BTreeSet<(usize, AxisId)> = values()
+                    .flat_map(|v| shape(v).iter().map(|axis| (places.group((scope, *v, *axis)), *axis)))
+                    .filter(|(group, _)| self.0.contains_key(group))
+                    .collect();
+                let met: Vec<(usize, AxisId)> = met.into_iter().collect();
+                see(node, &met, &axes);
             }
         }
     }
