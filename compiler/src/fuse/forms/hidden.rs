@@ -1,7 +1,8 @@
 //! Views of weights, hidden: a weight of which only one view is read is, for the search, a weight of the view's shape. What
 //! a text calls the axes of its parameters, and how many there are, is lost on the way.
 
-use crate::graph::{AxisId, Builder, Function, Input, InputKind, Module, Node, ValueId};
+use super::weights::is_weight;
+use crate::graph::{AxisId, Builder, Function, Input, Module, Node, ValueId};
 use crate::ops::{Op, ShapeError, View};
 use std::collections::BTreeMap;
 
@@ -20,10 +21,7 @@ pub(in crate::fuse) fn hide(
     let mut hidden = Vec::new();
     let mut shapes: BTreeMap<ValueId, Vec<AxisId>> = BTreeMap::new();
     let mut stands_for: BTreeMap<ValueId, ValueId> = BTreeMap::new();
-    for input in &source.inputs {
-        if !matches!(input.kind, InputKind::Parameter | InputKind::Buffer) {
-            continue;
-        }
+    for input in source.inputs.iter().filter(|input| is_weight(input)) {
         let (mut at, mut views) = (input.value, Vec::new());
         while let Some(node) = only_reader(source, at)
             && let Op::View(view @ (View::Rename { .. } | View::Unflatten { .. } | View::Flatten { .. })) =

@@ -61,13 +61,17 @@ impl Groups {
         self.0.get(&places.group(place)).map(Vec::as_slice)
     }
 
-    /// A shape with its channels taken apart.
-    pub fn expanded(&self, places: &Places<'_>, scope: Scope, value: ValueId) -> Vec<AxisId> {
-        let shape = &places.scopes[scope].function.value(value).shape;
+    /// Axes of a value with those taken apart that are.
+    pub fn expanded(
+        &self,
+        places: &Places<'_>,
+        (scope, value): (Scope, ValueId),
+        axes: &[AxisId],
+    ) -> Vec<AxisId> {
         let of = |axis: &AxisId| {
             self.parts(places, (scope, value, *axis)).map_or_else(|| vec![*axis], <[AxisId]>::to_vec)
         };
-        shape.iter().flat_map(of).collect()
+        axes.iter().flat_map(of).collect()
     }
 
     /// Names of their own for parts that would meet other axes of the same names; what would meet itself stays whole.
@@ -101,16 +105,6 @@ impl Groups {
                 }
             }
         });
-        for (scope, within) in places.scopes.iter().enumerate() {
-            for (at, value) in within.function.values.iter().enumerate() {
-                for axis in &value.shape {
-                    let group = places.group((scope, ValueId(at as u32), *axis));
-                    if self.0.get(&group).is_some_and(|parts| parts.iter().any(|p| value.shape.contains(p))) {
-                        clash.insert(group);
-                    }
-                }
-            }
-        }
         for group in clash {
             if let Some(parts) = self.0.get_mut(&group) {
                 parts.iter_mut().for_each(|part| *part = module.add_axis_like(*part));
@@ -214,7 +208,7 @@ impl All<'_, '_> {
     fn look(&mut self, module: &Module) {
         let places = self.places;
         for (scope, within) in places.scopes.iter().enumerate() {
-            for (at, node) in within.function.nodes.iter().enumerate() {
+            for node in &within.function.nodes {
                 self.look_at(module, (scope, within), node);
                 for value in
                     node.inputs.iter().chain(&node.outputs).filter(|v| within.of_weights[v.0 as usize])
@@ -223,7 +217,6 @@ impl All<'_, '_> {
                         self.at((scope, *value, *axis)).has_weights = true;
                     }
                 }
-                debug_assert!(!matches!(node.op, Op::Scan(_)) || within.steps.contains_key(&at));
             }
         }
         let first = &places.scopes[0];

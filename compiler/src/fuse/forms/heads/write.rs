@@ -57,10 +57,13 @@ impl Writer<'_, '_> {
         self.groups.parts(self.places, (self.scope, value, axis))
     }
 
-    /// Axes of a value with those taken apart that are.
-    fn all(&self, value: ValueId, axes: &[AxisId]) -> Vec<AxisId> {
-        let of = |axis: &AxisId| self.parts(value, *axis).map_or_else(|| vec![*axis], <[AxisId]>::to_vec);
-        axes.iter().flat_map(of).collect()
+    fn expanded(&self, value: ValueId, axes: &[AxisId]) -> Vec<AxisId> {
+        self.groups.expanded(self.places, (self.scope, value), axes)
+    }
+
+    /// The shape of a value with its channels taken apart.
+    fn shape(&self, value: ValueId) -> Vec<AxisId> {
+        self.expanded(value, &self.places.scopes[self.scope].function.value(value).shape)
     }
 
     /// What a node gives, perhaps with channels that are still together.
@@ -72,14 +75,12 @@ impl Writer<'_, '_> {
     ) -> Result<Vec<ValueId>, ShapeError> {
         let source = self.places.scopes[self.scope].function;
         let one = |value: ValueId| Ok(vec![value]);
-        let is_split =
-            |v: &ValueId| self.groups.expanded(self.places, self.scope, *v) != source.value(*v).shape;
+        let is_split = |v: &ValueId| self.shape(*v) != source.value(*v).shape;
         match &node.op {
             Op::Input => {
                 let new = b.copy(source, node, Vec::new());
                 if self.scope > 0 {
-                    let shape = self.groups.expanded(self.places, self.scope, node.outputs[0]);
-                    b.function.values[new[0].0 as usize].shape = shape;
+                    b.function.values[new[0].0 as usize].shape = self.shape(node.outputs[0]);
                 }
                 Ok(new)
             }
@@ -113,8 +114,10 @@ impl Writer<'_, '_> {
                 }
                 one(value)
             }
-            Op::Contract(over) => b.add(Op::Contract(self.all(node.inputs[0], over)), inputs),
-            Op::Reduce(reduce, over) => b.add(Op::Reduce(*reduce, self.all(node.inputs[0], over)), inputs),
+            Op::Contract(over) => b.add(Op::Contract(self.expanded(node.inputs[0], over)), inputs),
+            Op::Reduce(reduce, over) => {
+                b.add(Op::Reduce(*reduce, self.expanded(node.inputs[0], over)), inputs)
+            }
             op => b.add(op.clone(), inputs),
         }
     }
@@ -151,7 +154,7 @@ impl Writer<'_, '_> {
                 new = b.add1(Op::View(unflatten), &[new])?;
             }
         }
-        let expected = self.groups.expanded(self.places, self.scope, old);
+        let expected = self.shape(old);
         match b.shape(new) == expected {
             true => Ok(new),
             false => b.add1(Op::View(View::Transpose(expected)), &[new]),
