@@ -41,10 +41,7 @@ impl Problem {
 fn missing(path: &Path) -> String {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let Ok(entries) = std::fs::read_dir(folder) else {
-        return format!(
-            "there is no folder {}; paths in a recipe are relative to the recipe",
-            folder.display()
-        );
+        return format!("there is no folder {}", folder.display());
     };
     let mut names: Vec<String> =
         entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
@@ -52,7 +49,7 @@ fn missing(path: &Path) -> String {
     let wanted = path.file_name().unwrap_or_default().to_string_lossy();
     match nearest(&wanted, names.iter().map(String::as_str)) {
         Some(near) => format!("did you mean {}?", folder.join(near).display()),
-        None => "check the path; paths in a recipe are relative to the recipe".into(),
+        None => format!("nothing in {} has a name like it", folder.display()),
     }
 }
 
@@ -187,7 +184,7 @@ mod tests {
         };
         assert!(help("recipe.tml").ends_with("recipe.toml?"), "{}", help("recipe.tml"));
         assert!(help("none/recipe.toml").contains("there is no folder"), "{}", help("none/recipe.toml"));
-        assert!(help("something.else").starts_with("check the path"), "{}", help("something.else"));
+        assert!(help("something.else").starts_with("nothing in "), "{}", help("something.else"));
     }
 
     #[test]

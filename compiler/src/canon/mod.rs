@@ -17,7 +17,9 @@ mod sink;
 mod tests;
 
 pub(crate) use products::{elements, summed_product};
-pub(crate) use rewrite::{Renewed, Sums, end_of_row, has_window, reads, rewrite, rewrite_with};
+pub(crate) use rewrite::{
+    Renewed, Replace, Replacement, Sums, end_of_row, has_window, reads, rewrite, rewrite_with,
+};
 
 use crate::graph::{FuncId, Function, Module};
 use crate::ops::{Op, Scan, ShapeError};

@@ -5,7 +5,7 @@
 use super::Session;
 use super::forward::Hidden;
 use super::value::{Entry, Tensor, Val};
-use crate::graph::{AxisId, Builder, DType, Function, InputKind, ValueId};
+use crate::graph::{AxisId, Builder, DType, Function, InputKind, Rules, ValueId};
 use crate::ops::Op;
 use crate::ops::source::Literal;
 use arch_grammar::{Diagnostic, Span};
@@ -66,7 +66,8 @@ impl Session<'_> {
 
     fn with_builder<R>(&mut self, level: usize, origin: Span, f: impl FnOnce(&mut Builder<'_>) -> R) -> R {
         let function = std::mem::take(&mut self.context().levels[level].function);
-        let mut builder = Builder { module: &mut self.module, function, origin: origin.into() };
+        let (origin, by) = (origin.into(), Rules::NONE);
+        let mut builder = Builder { module: &mut self.module, function, origin, by };
         let result = f(&mut builder);
         let function = std::mem::take(&mut builder.function);
         self.context().levels[level].function = function;

@@ -34,6 +34,9 @@ const PLAIN: u64 = 200;
 const MULTIPLE: u64 = 4;
 /// What arithmetic on a mirror image costs: the mirror image of the result is smaller.
 const INWARDS: u64 = 20;
+/// What more arithmetic costs that depends on a state: of two terms of one size the one does less at every step that does more
+/// once, of weights.
+const AT_EACH_STEP: u64 = 1;
 /// What a sum costs whose product still holds a factor without the summed axes.
 const LOOSE: u64 = 400;
 /// What costs more than any term: a reduction of a reduction, a power of a product, a product or sum of which there is a flat
@@ -262,7 +265,10 @@ fn weight(graph: &Graph, node: &Node) -> u64 {
         Op::Other(_) => 0,
         _ => INWARDS * node.operands.iter().filter(|id| is_reversed(graph, **id)).count() as u64,
     };
-    reversed + own_weight(graph, node)
+    let depends = |id: &Id| !graph[*id].data.scans.is_empty();
+    let is_arithmetic = matches!(node.op, Op::Sum | Op::Product);
+    let at_each_step = is_arithmetic && node.operands.iter().any(depends);
+    reversed + own_weight(graph, node) + if at_each_step { AT_EACH_STEP } else { 0 }
 }
 
 /// Whether a class is the mirror image of another.

@@ -51,17 +51,23 @@ pub struct Rule {
     pub guard: &'static str,
 }
 
-/// All rules of both e-graphs; a place here is one in [`Rules`].
+/// All rules: those of both e-graphs, and the forms that values are taken to before; a place here is one in [`Rules`].
 #[must_use]
 pub fn all_rules() -> Vec<Rule> {
     let of_canon = rules::RULES.iter().map(|r| Rule { name: r.name, algebra: r.algebra, guard: r.guard });
     let of_cost = cost::RULES.iter().map(|r| Rule { name: r.name, algebra: r.algebra, guard: r.guard });
-    of_canon.chain(of_cost).collect()
+    let of_forms = forms::FORMS.iter().map(|r| Rule { name: r.name, algebra: r.algebra, guard: r.guard });
+    of_canon.chain(of_cost).chain(of_forms).collect()
 }
 
 /// A rule of the cost e-graph among all.
 fn cost_rule(place: usize) -> Rules {
     Rules::one(rules::RULES.len() + place)
+}
+
+/// A form among all rules.
+fn form_rule(place: usize) -> Rules {
+    Rules::one(rules::RULES.len() + cost::RULES.len() + place)
 }
 
 /// A function for which a limit was touched: its kernels may depend on how it was written.
@@ -146,23 +152,18 @@ fn spelling(
     let entry = problems::problems(module, entry);
     let mut all = Canonical::default();
     for id in reached(module, entry) {
-        forms::one(module, id)?;
+        let taken = forms::one(module, id)?;
         let function = module.function(id).clone();
         let (function, hidden) = forms::hidden::hide(module, &function)?;
         module.functions[id.0 as usize] = function;
         all.add(respell_function(module, id, chaos)?);
         // Where numbers stand is known now.
-        let function = module.function(id).clone();
-        let scaled = forms::scales::scales(module, &function)?;
-        let is_scaled = scaled.is_some();
-        if let Some(scaled) = scaled {
-            module.functions[id.0 as usize] = scaled;
-            canon::run(module, id)?;
-        }
+        let scaled = forms::late(module, id)?;
+        all.fired = all.fired.and(taken).and(scaled);
         let (ordered, is_new) = cost::order(module, id, chaos)?;
         all.add(ordered);
         // However the sums stood before, they are written as the canon e-graph writes them.
-        if is_new || is_scaled {
+        if is_new || !scaled.is_empty() {
             all.add(respell_function(module, id, chaos)?);
         }
         let function = module.function(id).clone();

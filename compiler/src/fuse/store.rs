@@ -352,13 +352,17 @@ impl Writer<'_, '_> {
         self.product_of(class, &operands, &pairs, taken)
     }
 
-    /// In a step, what is the same in every step times a sum of multiples that are, too: `n * (p * x + q * y)` is
-    /// `(n * p) * x + (n * q) * y`, since `n * p` is computed once for all steps.
+    /// In a step, what is the same in every step times a sum of multiples that are, too, and that nothing else reads:
+    /// `n * (p * x + q * y)` is `(n * p) * x + (n * q) * y`, since `n * p` is computed once for all steps.
     fn distributed(&mut self, class: Id, operands: &[Id]) -> Result<Option<ValueId>, ShapeError> {
         let Some((_, axis)) = self.within else { return Ok(None) };
         let is_fixed = |w: &Self, id: &Id| !w.is_here(*id) && !axes_of(w.graph, *id).contains(&axis);
         let (fixed, rest): (Vec<Id>, Vec<Id>) = operands.iter().partition(|id| is_fixed(self, id));
         let [sum] = rest[..] else { return Ok(None) };
+        // What is computed anyway, as a new state is, is multiplied once.
+        if self.readers.get(&sum) != Some(&1) {
+            return Ok(None);
+        }
         let node = self.best.node(self.graph, sum).filter(|n| n.op == Op::Sum && self.is_here(sum)).cloned();
         let (Some(node), false) = (node, fixed.is_empty()) else { return Ok(None) };
         let mut terms: Vec<(Key, bool, Vec<Id>)> = Vec::new();

@@ -3,6 +3,7 @@
 
 mod blends;
 mod exponentials;
+pub(super) mod programs;
 
 use super::lang::Graph;
 use super::rules::RULES;

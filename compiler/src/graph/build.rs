@@ -1,6 +1,6 @@
 //! Building a function node by node. Shapes come from the operations' own rules.
 
-use super::{AxisId, DType, FuncId, Function, Input, InputKind, Module, Node, Origin, Value, ValueId};
+use super::{AxisId, DType, FuncId, Function, Input, InputKind, Module, Node, Origin, Rules, Value, ValueId};
 use crate::ops::{Op, ShapeError};
 
 /// Adds nodes to one function of a module.
@@ -11,13 +11,15 @@ pub struct Builder<'m> {
     pub function: Function,
     /// Where new nodes come from.
     pub origin: Origin,
+    /// The rules by which nodes are added, beside those of their origin. Copied nodes keep their own.
+    pub by: Rules,
 }
 
 impl<'m> Builder<'m> {
     /// Starts a function.
     pub fn new(module: &'m mut Module, name: impl Into<String>) -> Self {
         let function = Function { name: name.into(), ..Function::default() };
-        Builder { module, function, origin: Origin::default() }
+        Builder { module, function, origin: Origin::default(), by: Rules::NONE }
     }
 
     /// Adds an input.
@@ -28,7 +30,7 @@ impl<'m> Builder<'m> {
         shape: Vec<AxisId>,
         dtype: DType,
     ) -> ValueId {
-        let value = self.push_node(Op::Input, Vec::new(), vec![(shape, dtype)])[0];
+        let value = self.push_node(Op::Input, Vec::new(), vec![(shape, dtype)], self.origin)[0];
         self.function.inputs.push(Input { name: name.into(), kind, value });
         value
     }
@@ -40,7 +42,7 @@ impl<'m> Builder<'m> {
     pub fn add(&mut self, op: Op, inputs: &[ValueId]) -> Result<Vec<ValueId>, ShapeError> {
         let given: Vec<&Value> = inputs.iter().map(|v| self.function.value(*v)).collect();
         let outputs = op.shapes(self.module, &given)?;
-        Ok(self.push_node(op, inputs.to_vec(), outputs))
+        Ok(self.push_node(op, inputs.to_vec(), outputs, self.origin.by(self.by)))
     }
 
     /// Adds an operation with one result.
@@ -86,6 +88,7 @@ impl<'m> Builder<'m> {
         op: Op,
         inputs: Vec<ValueId>,
         outputs: Vec<(Vec<AxisId>, DType)>,
+        origin: Origin,
     ) -> Vec<ValueId> {
         let node = self.function.nodes.len() as u32;
         let ids: Vec<ValueId> = outputs
@@ -97,7 +100,7 @@ impl<'m> Builder<'m> {
                 ValueId((self.function.values.len() - 1) as u32)
             })
             .collect();
-        self.function.nodes.push(Node { op, inputs, outputs: ids.clone(), origin: self.origin });
+        self.function.nodes.push(Node { op, inputs, outputs: ids.clone(), origin });
         ids
     }
 }

@@ -2,7 +2,7 @@
 
 use arch_grammar::Span;
 
-/// Rules of the e-graphs as a set, by their places in [`crate::fuse::RULES`].
+/// Rules as a set, by their places in [`crate::fuse::all_rules`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Rules(u64);
 

@@ -1,16 +1,23 @@
 //! A scan whose carries fall into groups that know nothing of each other is one scan a group: whether a text goes
 //! through a sequence once or twice is no mathematics, and the groups may want to go different ways.
 
-use crate::canon::rewrite;
+use super::{Form, rewrite};
 use crate::fuse::step::copy;
-use crate::graph::{Function, Module, ValueId};
+use crate::graph::{Function, Module, Rules, ValueId};
 use crate::ops::{Op, Scan, ShapeError};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+pub(super) const FORM: Form = Form {
+    name: "recurrences apart",
+    algebra: "scan (h, g) {...} = scan (h) {...}, scan (g) {...}",
+    guard: "neither reads the other",
+    find: apart,
+};
+
 /// The same function with such scans taken apart; `None` if it has none.
-pub(super) fn apart(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    rewrite(module, source, &mut |b, node, inputs| {
+fn apart(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
+    rewrite(module, source, by, &mut |b, node, inputs| {
         let Op::Scan(scan) = &node.op else { return Ok(None) };
         let groups = groups(scan);
         if groups.len() < 2 {

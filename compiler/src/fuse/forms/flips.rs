@@ -5,8 +5,9 @@
 //! `flip(x)` alone is the mirror image of what is computed of `x`. So nothing is computed in both directions, and
 //! a scan over reversed sequences whose results are reversed again is a scan that goes the other way.
 
+use super::Form;
 use crate::canon::elements;
-use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Map, Op, Scan, ShapeError, View, Windows};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,13 +26,20 @@ struct Carried {
     axes: BTreeSet<AxisId>,
 }
 
+pub(super) const FORM: Form = Form {
+    name: "reversed at last",
+    algebra: "f(flip(x, T)) = flip(f(x), T)",
+    guard: "all that f reads along T is reversed",
+    find: outwards,
+};
+
 /// The same function with its reversals as far outside as they go; `None` if it has none.
-pub(super) fn outwards(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+fn outwards(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
     let mut source = source.clone();
     let mut found = source.nodes.iter().any(|n| matches!(n.op, Op::View(View::Flip(_))));
     for node in &mut source.nodes {
         if let Op::Scan(scan) = &mut node.op
-            && let Some(body) = outwards(module, &scan.body)?
+            && let Some(body) = outwards(module, &scan.body, by)?
         {
             scan.body = Arc::new(body);
             found = true;
@@ -45,6 +53,7 @@ pub(super) fn outwards(module: &mut Module, source: &Function) -> Result<Option<
         b: Builder::new(module, source.name.clone()),
         values: vec![Mirrored::default(); source.values.len()],
         turned: BTreeMap::new(),
+        by,
     };
     for node in &source.nodes {
         pass.b.origin = node.origin;
@@ -70,6 +79,7 @@ struct Pass<'m> {
     values: Vec<Mirrored>,
     /// Values that were reversed, by what and along which axis.
     turned: BTreeMap<(ValueId, AxisId), ValueId>,
+    by: Rules,
 }
 
 impl Pass<'_> {
@@ -84,6 +94,7 @@ impl Pass<'_> {
         }
         let carried = self.carried(node)?;
         let plain = carried.axes.is_empty() && carried.op == node.op && !matches!(node.op, Op::Scan(_));
+        self.b.by = if carried.axes.is_empty() { Rules::NONE } else { self.by };
         let results = match &carried.op {
             // A reversal that is carried on is no operation any more.
             Op::View(View::Flip(_)) => vec![carried.inputs[0]],

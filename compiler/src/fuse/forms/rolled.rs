@@ -1,18 +1,26 @@
 //! What is computed alike of each position of an axis, and put in a row, is computed once along that axis: heads of attention
 //! that a text writes one by one are those of a loop over heads.
 
-use crate::canon::{Renewed, rewrite_with};
-use crate::graph::{AxisId, Builder, Function, Module, ValueId};
+use super::{Form, rewrite_with};
+use crate::canon::Renewed;
+use crate::graph::{AxisId, Builder, Function, Module, Rules, ValueId};
 use crate::ops::{Op, ShapeError, View};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many operations in a row are looked through.
 const DEEPEST: usize = 256;
 
+pub(super) const FORM: Form = Form {
+    name: "one loop of many",
+    algebra: "concat(f(x[A: 0]), f(x[A: 1]), ...) = f(x)",
+    guard: "all of A, in order",
+    find: rolled,
+};
+
 /// The same function with such rows computed along an axis; `None` if it has none.
-pub(super) fn rolled(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+fn rolled(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
     let mut rows = Rows { source, sizes: sizes(module), known: BTreeMap::new() };
-    rewrite_with(module, source, &mut |b, node, _, values| {
+    rewrite_with(module, source, by, &mut |b, node, _, values| {
         let Op::View(View::Concat { parts, into }) = &node.op else { return Ok(None) };
         let is_even = node.inputs.len() > 1 && parts.iter().all(|part| part == &parts[0]);
         if !is_even || rows.row(&node.inputs, DEEPEST) != Some(Row::Along) {

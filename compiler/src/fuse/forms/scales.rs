@@ -1,8 +1,8 @@
 //! A state that is carried times a number, such as its negative or its double, is the state: the number goes to what reads it.
 //! `h <- a * h + 2 * x` with `h` read out is `h <- a * h + x` with `2 * h` read out.
 
-use crate::canon::rewrite;
-use crate::graph::{Builder, Function, InputKind, Module, Node, ValueId};
+use super::{Form, rewrite};
+use crate::graph::{Builder, Function, InputKind, Module, Node, Rules, ValueId};
 use crate::ops::{Map, Op, Reduce, Scan, ShapeError, View};
 use std::sync::Arc;
 
@@ -11,12 +11,16 @@ const LARGEST: f64 = 1e6;
 /// How deep a term is looked into for a number.
 const DEEPEST: usize = 32;
 
+pub(super) const FORM: Form = Form {
+    name: "multiple of a state",
+    algebra: "h <- a * h + k * x, and h is read  =  h <- a * h + x, and k * h is read",
+    guard: "k is a number, and all that is added has it",
+    find: scales,
+};
+
 /// The same function with such states as they are; `None` if it has none.
-pub(in crate::fuse) fn scales(
-    module: &mut Module,
-    source: &Function,
-) -> Result<Option<Function>, ShapeError> {
-    rewrite(module, source, &mut |b, node, inputs| {
+fn scales(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
+    rewrite(module, source, by, &mut |b, node, inputs| {
         let Op::Scan(scan) = &node.op else { return Ok(None) };
         // Of several carries each is given to others, times a number of its own.
         if scan.carries != 1 {
@@ -37,7 +41,7 @@ fn scaled(
     inputs: &[ValueId],
     scale: f64,
 ) -> Result<Vec<ValueId>, ShapeError> {
-    let origin = b.origin;
+    let (origin, by) = (b.origin, b.by);
     let old = &*scan.body;
     let mut inputs = inputs.to_vec();
     inputs[0] = times(b, inputs[0], 1.0 / scale)?;
@@ -48,7 +52,7 @@ fn scaled(
         let new = inner.input(&input.name, InputKind::Argument, value.shape.clone(), value.storage);
         values[input.value.0 as usize] = new;
     }
-    inner.origin = origin;
+    (inner.origin, inner.by) = (origin, by);
     let carry = old.inputs[0].value;
     let state = values[carry.0 as usize];
     values[carry.0 as usize] = times(&mut inner, state, scale)?;
@@ -142,7 +146,8 @@ fn times(b: &mut Builder<'_>, value: ValueId, number: f64) -> Result<ValueId, Sh
     }
 }
 
-fn is_zero(function: &Function, value: ValueId) -> bool {
+/// Whether a value is zero everywhere.
+pub(super) fn is_zero(function: &Function, value: ValueId) -> bool {
     match function.producer(value) {
         Node { op: Op::Constant(number), .. } => *number == 0.0,
         Node { op: Op::Map(Map::Broadcast) | Op::View(View::Transpose(_)), inputs, .. } => {

@@ -1,16 +1,25 @@
 //! Attention renames its keys and values, or its queries and then its result: both are one, and here the second becomes
 //! the first.
 
-use crate::canon::{reads, rewrite_with};
-use crate::graph::{AxisId, Function, Module, Node, ValueId};
+use super::{Form, rewrite_with};
+use crate::canon::reads;
+use crate::graph::{AxisId, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Op, ShapeError, View};
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) const FORM: Form = Form {
+    name: "one way to rename",
+    algebra: "rename(f(rename(x, T -> S), y), S -> T) = f(x, rename(y, T -> S))",
+    guard: "f sums over T",
+    find: swaps,
+};
+
 /// The same function in which no value is renamed to an axis that was summed away in it, where a rename the other way round
 /// then goes and nothing is computed twice; `None` if there is no such value.
-pub(super) fn swaps(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+/// Names change, and nothing that is computed, so no rule is named for it.
+fn swaps(module: &mut Module, source: &Function, _: Rules) -> Result<Option<Function>, ShapeError> {
     let read = reads(source);
-    rewrite_with(module, source, &mut |b, node, _, values| {
+    rewrite_with(module, source, Rules::NONE, &mut |b, node, _, values| {
         let Op::View(View::Rename { from, to }) = node.op else { return Ok(None) };
         let Some(cone) = Cone::of(source, &read, node.inputs[0], (from, to)) else { return Ok(None) };
         let mut other = |axis| match axis {

@@ -1,13 +1,21 @@
 //! A convolution that is written tap by tap (`shift(x, T, by: 1) * w[K: 2] + x * w[K: 3]`) is a sum over windows.
 
-use crate::canon::{Sums, rewrite_with};
-use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use super::{Form, rewrite_with};
+use crate::canon::Sums;
+use crate::graph::{AxisId, Builder, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Map, Op, ShapeError, View, Windows};
 
+pub(super) const FORM: Form = Form {
+    name: "taps",
+    algebra: "w[K: 0] * shift(x, T, by: 1) + w[K: 1] * x = sum(w * windows(x, T, K), over: K)",
+    guard: "all of K, evenly spaced",
+    find: taps,
+};
+
 /// The same function with such sums as products with windows; `None` if it has none.
-pub(super) fn taps(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+fn taps(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
     let sums = Sums::of(source);
-    rewrite_with(module, source, &mut |b, node, _, values| {
+    rewrite_with(module, source, by, &mut |b, node, _, values| {
         let Some(terms) = sums.terms(node) else { return Ok(None) };
         let terms: Vec<ValueId> = terms.iter().map(|v| values[v]).collect();
         let (groups, mut rest) = grouped(&b.function, &terms);

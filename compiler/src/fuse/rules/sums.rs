@@ -30,7 +30,7 @@ fn pull(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
 pub(super) const SPLIT: Rule = Rule {
     name: "sum of sums",
     algebra: "sum(x + y, over: A) = sum(x, over: A) + sum(y, over: A)",
-    guard: "some terms do not have all of A, or all are products without a common factor",
+    guard: "some terms do not have all of A, or all are products without a common factor, not all of states of one scan",
     find: split,
 };
 
@@ -65,7 +65,7 @@ fn split(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
 pub(super) const GATHER: Rule = Rule {
     name: "one sum of two",
     algebra: "sum(w * x, over: A) + sum(w * y, over: A) = sum(w * x + w * y, over: A)",
-    guard: "w has one of A; both are multiples of one size, have the same axes and read the same scans",
+    guard: "w has one of A, or x and y are states and w has no other axes; multiples of one size, with the same axes, of the same scans",
     find: gather,
 };
 
@@ -120,11 +120,32 @@ fn shares(graph: &Graph, one: &Summed<'_>, other: &Summed<'_>) -> bool {
         all
     };
     let is_same = one.product == other.product || scans(one) != scans(other);
-    !is_same && factors(one).iter().any(|id| others.contains(id))
+    let of_state = |s: &Summed<'_>| reads_state(graph, &s.product.operands, s.over);
+    let has_common = || factors(one).iter().any(|id| others.contains(id));
+    !is_same && (has_common() || of_state(one) && of_state(other))
+}
+
+/// Whether a product is one of a state, or of what is made of it, and of what has no other axes: such a sum is none of two
+/// matrices, and what is summed up at once is gone through once.
+fn reads_state(graph: &Graph, operands: &[Id], over: &Axes) -> bool {
+    let is_state = |id: &Id| !graph[*id].data.scans.is_empty() && has_all(graph, &[*id], over);
+    let within = |of: Id| {
+        let all = axes_of(graph, of);
+        operands.iter().all(|id| axes_of(graph, *id).iter().all(|axis| all.contains(axis)))
+    };
+    operands.iter().any(|id| is_state(id) && within(*id))
 }
 
 /// Whether all terms are products that share no factor with one of some axes.
-fn is_of_different_products(graph: &Graph, terms: &[Id], over: &[AxisId]) -> bool {
+fn is_of_different_products(graph: &Graph, terms: &[Id], over: &Axes) -> bool {
+    let scans = |id: Id| &graph[id].data.scans;
+    let is_of_first = |id: &Id| {
+        let mut products = factors(graph, *id).into_iter().skip(1);
+        scans(*id) == scans(terms[0]) && products.any(|product| reads_state(graph, &product, over))
+    };
+    if terms.iter().all(is_of_first) {
+        return false;
+    }
     let mut seen: Vec<Id> = Vec::new();
     terms.iter().all(|id| {
         let mut own: Vec<Id> = factors(graph, *id).into_iter().skip(1).flatten().collect();

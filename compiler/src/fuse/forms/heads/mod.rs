@@ -9,7 +9,8 @@ mod groups;
 mod places;
 mod write;
 
-use crate::graph::{Function, Module};
+use super::Form;
+use crate::graph::{Function, Module, Rules};
 use crate::ops::ShapeError;
 use groups::Groups;
 use places::Places;
@@ -17,8 +18,15 @@ use places::Places;
 /// How often heads may be taken apart themselves.
 const DEEPEST: usize = 8;
 
+pub(super) const FORM: Form = Form {
+    name: "heads everywhere",
+    algebra: "f(flatten(x, (H, K) -> D)) = flatten(f(x), (H, K) -> D)",
+    guard: "f does not look along D, or sums over it",
+    find: everywhere,
+};
+
 /// The same function with such channels taken apart; `None` if it has none.
-pub(super) fn everywhere(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+fn everywhere(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
     let mut found: Option<Function> = None;
     for _ in 0..DEEPEST {
         let current = found.as_ref().unwrap_or(source);
@@ -27,7 +35,7 @@ pub(super) fn everywhere(module: &mut Module, source: &Function) -> Result<Optio
         if groups.is_empty() {
             break;
         }
-        found = Some(write::write(module, &places, &groups)?);
+        found = Some(write::write(module, &places, &groups, by)?);
     }
     Ok(found)
 }

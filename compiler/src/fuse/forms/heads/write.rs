@@ -2,7 +2,7 @@
 
 use super::groups::Groups;
 use super::places::{Places, Scope};
-use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Op, Scan, ShapeError, View};
 use std::sync::Arc;
 
@@ -10,8 +10,9 @@ pub(super) fn write(
     module: &mut Module,
     places: &Places<'_>,
     groups: &Groups,
+    by: Rules,
 ) -> Result<Function, ShapeError> {
-    Writer { places, groups, scope: 0 }.function(module)
+    Writer { places, groups, scope: 0, by }.function(module)
 }
 
 #[derive(Clone, Copy)]
@@ -19,6 +20,7 @@ struct Writer<'a, 'p> {
     places: &'p Places<'a>,
     groups: &'p Groups,
     scope: Scope,
+    by: Rules,
 }
 
 impl Writer<'_, '_> {
@@ -29,6 +31,7 @@ impl Writer<'_, '_> {
         let mut given = vec![ValueId(u32::MAX); source.values.len()];
         for (at, node) in source.nodes.iter().enumerate() {
             b.origin = node.origin;
+            b.by = if self.is_split(node) { self.by } else { Rules::NONE };
             let inputs: Vec<ValueId> = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
             let new = self.node(&mut b, (at, node), &inputs)?;
             for (old, new) in node.outputs.iter().zip(new) {
@@ -66,6 +69,12 @@ impl Writer<'_, '_> {
         self.expanded(value, &self.places.scopes[self.scope].function.value(value).shape)
     }
 
+    /// Whether a node reads or gives what is taken apart.
+    fn is_split(&self, node: &Node) -> bool {
+        let source = self.places.scopes[self.scope].function;
+        node.inputs.iter().chain(&node.outputs).any(|v| self.shape(*v) != source.value(*v).shape)
+    }
+
     /// What a node gives, perhaps with channels that are still together.
     fn node(
         &self,
@@ -75,7 +84,6 @@ impl Writer<'_, '_> {
     ) -> Result<Vec<ValueId>, ShapeError> {
         let source = self.places.scopes[self.scope].function;
         let one = |value: ValueId| Ok(vec![value]);
-        let is_split = |v: &ValueId| self.shape(*v) != source.value(*v).shape;
         match &node.op {
             Op::Input => {
                 let new = b.copy(source, node, Vec::new());
@@ -89,9 +97,7 @@ impl Writer<'_, '_> {
                 let body = Writer { scope, ..*self }.function(b.module)?;
                 b.add(Op::Scan(Scan { body: Arc::new(body), ..scan.clone() }), inputs)
             }
-            _ if !node.inputs.iter().chain(&node.outputs).any(is_split) => {
-                Ok(b.copy(source, node, inputs.to_vec()))
-            }
+            _ if !self.is_split(node) => Ok(b.copy(source, node, inputs.to_vec())),
             Op::View(View::Flatten { from, to }) => match self.parts(node.outputs[0], *to) {
                 Some(parts) => renamed(b, inputs[0], from, parts).and_then(one),
                 None => b.add(node.op.clone(), inputs),

@@ -1,9 +1,8 @@
 //! What is computed alike of all parts of the same values: computed once, and then taken apart.
 
-use super::{Part, is_all, part, take};
-use crate::canon::rewrite_with;
+use super::{Part, is_all, part, rewrite_with, take};
 use crate::fuse::forms::weights::Weights;
-use crate::graph::{AxisId, Function, Module, Node, ValueId};
+use crate::graph::{AxisId, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 use std::collections::BTreeMap;
 
@@ -20,7 +19,11 @@ struct Alike {
 }
 
 /// Products and maps of all parts of the same values as parts of one product or map.
-pub(super) fn joined(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+pub(super) fn joined(
+    module: &mut Module,
+    source: &Function,
+    by: Rules,
+) -> Result<Option<Function>, ShapeError> {
     let weights = Weights::new(source);
     let mut groups: BTreeMap<Alike, Vec<Part>> = BTreeMap::new();
     let mut of_node: BTreeMap<ValueId, (Alike, Part)> = BTreeMap::new();
@@ -35,7 +38,7 @@ pub(super) fn joined(module: &mut Module, source: &Function) -> Result<Option<Fu
         return Ok(None);
     }
     let mut made: BTreeMap<Alike, ValueId> = BTreeMap::new();
-    rewrite_with(module, source, &mut |b, node, _, values| {
+    rewrite_with(module, source, by, &mut |b, node, _, values| {
         let Some((alike, part)) = of_node.get(&node.outputs[0]) else { return Ok(None) };
         if !groups.contains_key(alike) {
             return Ok(None);

@@ -12,20 +12,34 @@ mod joined;
 mod rows;
 
 use super::weights::Weights;
-use crate::canon::{end_of_row, reads, rewrite};
-use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use super::{Form, Pass, rewrite, rewrite_with};
+use crate::canon::{end_of_row, reads};
+use crate::graph::{AxisId, Builder, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 use std::collections::BTreeMap;
 
+pub(super) const FORM: Form = Form {
+    name: "packed as one",
+    algebra: "sum(w[P: 0] * x, over: D), sum(w[P: 1] * x, over: D), ... = sum(w * x, over: D)",
+    guard: "all of P, one x; read in parts alone",
+    find: parts,
+};
+
+pub(super) const NAMES: Form = Form {
+    name: "names of weights",
+    algebra: "rename(sum(w * x, over: D), A -> B) = sum(rename(w, A -> B) * x, over: D)",
+    guard: "only w has A",
+    find: named,
+};
+
 /// The same function with its parts as described; `None` if it has none.
-pub(super) fn parts(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
-    type Pass = fn(&mut Module, &Function) -> Result<Option<Function>, ShapeError>;
+fn parts(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
     let passes: [Pass; 4] = [rows::in_a_row, of_equal_size, of_weights, joined::joined];
     let mut found: Option<Function> = None;
     for pass in passes {
         // A part moves past one operation a round, so there are no more rounds than operations in a row.
         for _ in 0..source.nodes.len() {
-            match pass(module, found.as_ref().unwrap_or(source))? {
+            match pass(module, found.as_ref().unwrap_or(source), by)? {
                 Some(next) => found = Some(next),
                 None => break,
             }
@@ -101,11 +115,11 @@ fn take(b: &mut Builder<'_>, of: ValueId, part: Part) -> Result<ValueId, ShapeEr
 }
 
 /// Parts of one size of what can be made with the axis taken apart, as positions along an axis of their own.
-fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+fn of_equal_size(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
     let readers = readers(source);
     let weights = Weights::new(source);
     let mut split: BTreeMap<ValueId, (ValueId, AxisId, AxisId)> = BTreeMap::new();
-    rewrite(module, source, &mut |b, node, inputs| {
+    rewrite(module, source, by, &mut |b, node, inputs| {
         let Some(Part { axis, start, size, to: Some(to) }) = part(b.module, node) else { return Ok(None) };
         let of = node.inputs[0];
         let Some(parts) = all_parts(b.module, source, readers[of.0 as usize].as_ref()) else {
@@ -139,10 +153,10 @@ fn of_equal_size(module: &mut Module, source: &Function) -> Result<Option<Functi
 }
 
 /// Parts of maps of weights, of which only parts are read, as maps of parts.
-fn of_weights(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+fn of_weights(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Function>, ShapeError> {
     let readers = readers(source);
     let weights = Weights::new(source);
-    rewrite(module, source, &mut |b, node, inputs| {
+    rewrite(module, source, by, &mut |b, node, inputs| {
         let Some(part) = part(b.module, node) else { return Ok(None) };
         let of = node.inputs[0];
         let map = b.function.producer(stored(&b.function, inputs[0])).clone();
@@ -164,11 +178,12 @@ fn of_weights(module: &mut Module, source: &Function) -> Result<Option<Function>
     })
 }
 
-/// Renames of what projections give, as renames of their weights.
-pub(super) fn named(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+/// Renames of what projections give, as renames of their weights. Names change, and nothing that is computed, so no rule is
+/// named for it.
+fn named(module: &mut Module, source: &Function, _: Rules) -> Result<Option<Function>, ShapeError> {
     let weights = Weights::new(source);
     let read = reads(source);
-    rewrite(module, source, &mut |b, node, inputs| {
+    rewrite(module, source, Rules::NONE, &mut |b, node, inputs| {
         let Op::View(View::Rename { from, to }) = node.op else { return Ok(None) };
         let of = stored(source, node.inputs[0]);
         let product = source.producer(of);

@@ -1,16 +1,20 @@
 //! Parts of what is computed of several values in a row: computed of each value alone.
 
-use super::{Part, all_parts, part, readers, take};
-use crate::canon::{Renewed, reads, rewrite_with};
+use super::{Part, all_parts, part, readers, rewrite_with, take};
+use crate::canon::{Renewed, reads};
 use crate::fuse::forms::weights::Weights;
-use crate::graph::{AxisId, Builder, Function, Module, Node, ValueId};
+use crate::graph::{AxisId, Builder, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 
 /// Parts of what is computed of values in a row, of which only such parts are read, as the same of the values.
-pub(super) fn in_a_row(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+pub(super) fn in_a_row(
+    module: &mut Module,
+    source: &Function,
+    by: Rules,
+) -> Result<Option<Function>, ShapeError> {
     let row = Row { source, weights: Weights::new(source), read: reads(source) };
     let readers = readers(source);
-    rewrite_with(module, source, &mut |b, node, _, values| {
+    rewrite_with(module, source, by, &mut |b, node, _, values| {
         let Some(own) = part(b.module, node) else { return Ok(None) };
         let of = node.inputs[0];
         let all = all_parts(b.module, source, readers[of.0 as usize].as_ref());
