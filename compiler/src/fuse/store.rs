@@ -319,8 +319,10 @@ impl Writer<'_, '_> {
             return Some(factors);
         }
         let opposite = |id: &Id| match self.shares.get(&self.graph.find(*id))? {
-            Shared { parts, rest } if rest.is_empty() && parts[0].0 == -1.0 => Some(parts[0].1),
-            _ => None,
+            Shared { parts, rest } => match parts.as_slice() {
+                [(-1.0, of)] if rest.is_empty() => Some(*of),
+                _ => None,
+            },
         };
         let at = factors.iter().position(|id| self.within.is_none() && opposite(id).is_some())?;
         factors[at] = opposite(&factors[at])?;

@@ -22,6 +22,7 @@ pub(super) fn choose(
     let readers = readers(function, &vec![true; function.nodes.len()]);
     let original = &Original { function, readers, wanted };
     let mut products: Vec<ValueId> = Vec::new();
+    let mut spread = vec![false; chosen.values.len()];
     for n in 0..chosen.nodes.len() {
         let node = chosen.nodes[n].clone();
         let shapes: Vec<Vec<AxisId>> = match &node.op {
@@ -61,7 +62,15 @@ pub(super) fn choose(
             op => {
                 let given: Vec<&Value> = node.inputs.iter().map(|v| chosen.value(*v)).collect();
                 let Ok(shapes) = op.shapes(module, &given) else { continue };
-                shapes.into_iter().map(|s| s.0).collect()
+                let shapes: Vec<Vec<AxisId>> = shapes.into_iter().map(|s| s.0).collect();
+                match op {
+                    Op::Map(_) => {
+                        let like = stored(&chosen, &spread, &node, &shapes[0]);
+                        spread[node.outputs[0].0 as usize] = like.is_none();
+                        like.map_or(shapes, |like| vec![like])
+                    }
+                    _ => shapes,
+                }
             }
         };
         for (value, shape) in node.outputs.iter().zip(shapes) {
@@ -75,6 +84,13 @@ pub(super) fn choose(
         }
     }
     chosen
+}
+
+/// How the first value is stored that a map reads and that has all axes of its result, but for what is only spread over them,
+/// such as a shift of each channel times a factor of each token: in whichever order that stands, nobody stores it.
+fn stored(function: &Function, spread: &[bool], node: &Node, shape: &[AxisId]) -> Option<Vec<AxisId>> {
+    let is_whole = |v: &&ValueId| function.value(**v).shape.len() == shape.len() && !spread[v.0 as usize];
+    node.inputs.iter().find(is_whole).map(|v| function.value(*v).shape.clone())
 }
 
 /// The axis of chunks of a result that all who read it take for one sequence: in another order, they would not find its

@@ -88,7 +88,8 @@ impl<'m> Pass<'m> {
 
     /// The input that a node is, if it is one.
     fn input(&self, node: &Node) -> Option<&'m Input> {
-        let input = self.source.inputs.iter().find(|i| i.value == node.outputs[0]);
+        // A scan of which nothing is read any more has no results.
+        let input = self.source.inputs.iter().find(|i| node.outputs.first() == Some(&i.value));
         input.filter(|_| node.op == Op::Input)
     }
 

@@ -70,11 +70,13 @@ impl<'a> Lowering<'a> {
         let mut partial = Vec::new();
         for n in &arrangement.sums {
             let value = scan.body.nodes[*n].outputs[0];
-            let at = scan.body.outputs[scan.carries..].iter().position(|o| o.1 == value);
-            let Some(out) = at.map(|i| node.outputs[i]) else { continue };
-            let (slot, strides) = self.partial_sums(out, blocks);
+            // Several results may be one sum: that of what two sequences add is the gradient of both.
+            let given = scan.body.outputs[scan.carries..].iter().zip(&node.outputs);
+            let outs: Vec<ValueId> = given.filter(|(o, _)| o.1 == value).map(|(_, out)| *out).collect();
+            let Some(first) = outs.first() else { continue };
+            let (slot, strides) = self.partial_sums(*first, blocks);
             step.sums.push((*n, slot, strides.clone()));
-            partial.push((slot, strides, out));
+            partial.push((slot, strides, outs));
         }
         let again = chunks.again.get(&n).map(|again| self.again(again, &arrangement));
         let bytes = step.state_bytes(self.module) + again.as_ref().map_or(0, |a| a.bytes(self.module));
@@ -85,8 +87,8 @@ impl<'a> Lowering<'a> {
         }
         let kept = self.keep(n, &step);
         self.kernel("scan", &[n], &node.outputs, |p| step.emit(p, &results, &kept, again.as_ref()));
-        for (slot, strides, out) in partial {
-            self.finish_sums(n, out, slot, &strides, blocks);
+        for (slot, strides, outs) in partial {
+            outs.into_iter().for_each(|out| self.finish_sums(n, out, slot, &strides, blocks));
         }
         Ok(())
     }

@@ -97,7 +97,7 @@ impl Printer<'_> {
             self.line("}");
             return;
         }
-        if l.kind == LoopKind::Unrolled {
+        if l.kind == LoopKind::Unrolled && self.writes_out {
             self.line(&format!("#pragma GCC unroll {}", l.extent.count.max(1)));
         }
         self.line(&format!("for (int64_t {v} = 0; {v} < {n}; {v}++) {{"));

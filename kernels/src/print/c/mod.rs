@@ -29,6 +29,7 @@ pub fn print_c(kernel: &Kernel, target: Target) -> String {
         printer.line(&format!("{constant}{elem} *restrict a{i} = args[{i}];"));
     }
     printer.line("(void)batch;");
+    printer.writes_out = held(&kernel.body) <= HELD;
     let parallel = kernel.parallel();
     if parallel.is_empty() {
         printer.line("(void)begin, (void)end;");
@@ -37,6 +38,22 @@ pub fn print_c(kernel: &Kernel, target: Target) -> String {
     printer.indent -= 1;
     printer.line("}");
     printer.text
+}
+
+/// How many vectors short arrays may hold together for short loops to be written out, so that the arrays are registers. GCC
+/// takes time by the square of what stands in one block: with 704 it took two minutes for a kernel that was a fifth faster.
+const HELD: i64 = 256;
+/// The longest array that may become registers.
+const SHORT: i64 = 32;
+
+/// How many vectors the short arrays of a kernel hold.
+fn held(body: &[Stmt]) -> i64 {
+    let of = |stmt: &Stmt| match stmt {
+        Stmt::Array(_, _, length) if *length <= SHORT => *length,
+        Stmt::Loop(l) => held(&l.body),
+        _ => 0,
+    };
+    body.iter().map(of).sum()
 }
 
 /// One function of the language, for scalars and for vectors.
@@ -84,6 +101,8 @@ struct Printer<'k> {
     vector_arrays: BTreeSet<Local>,
     vector_accs: BTreeSet<Acc>,
     arrays: Vec<(Local, Elem)>,
+    /// Whether short loops are written out.
+    writes_out: bool,
 }
 
 impl<'k> Printer<'k> {
@@ -101,6 +120,7 @@ impl<'k> Printer<'k> {
             vector_arrays: BTreeSet::new(),
             vector_accs: BTreeSet::new(),
             arrays: Vec::new(),
+            writes_out: true,
         }
     }
 

@@ -102,11 +102,13 @@ const HARDLY_OPTIMISED: &str = "-O1";
 
 /// What every kernel is compiled with. No fast-math: infinities and NaN mean something, and linking with it
 /// would change how the whole process treats small numbers. Kernels say themselves what is a vector; what GCC 12 makes
-/// vectors of beside them is no faster, and wrong where a sum is in order and goes back through memory.
-const FLAGS: [&str; 9] = [
+/// vectors of beside them is no faster, and wrong where a sum is in order and goes back through memory. Nor do they leave
+/// common terms behind that a pass over all blocks would find: it made GCC look for 23 s at a scan that now takes it 1 s.
+const FLAGS: [&str; 10] = [
     "-std=gnu11",
     OPTIMISED,
     "-fno-tree-vectorize",
+    "-fno-gcse",
     "-fno-math-errno",
     "-fno-trapping-math",
     "-ffp-contract=fast",
