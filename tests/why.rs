@@ -121,6 +121,31 @@ fn only_rules_are_named_that_changed_a_kernel() {
 }
 
 #[test]
+fn what_a_form_moved_is_named() {
+    let text = "block Decay(E, N) {\n  param w: [E, N] = normal(0.7)\n  forward(x: [T, E]) -> [T, E] {\n    \
+                scan t over T (h: [E, N] = 0) {\n      h <- 0.5 * h + w * x[t]\n      yield sum(h, over: N)\n    }\n  }\n}\n";
+    let said = why(text, "--dim T=32 --dim E=16 --dim N=4");
+    assert!(said.contains("     1  weights of a state       h <- a * h + b * x"), "{said}");
+    assert!(kernel(&said, "scan_").contains("rules       weights of a state\n"), "{said}");
+}
+
+/// A shift of each channel times a factor of each token has no order of its own: rows are stored as they are read, also where
+/// there are more tokens than channels.
+#[test]
+fn rows_are_stored_as_they_are_read() {
+    let base = folder();
+    let file = base.path().join("rows.arch");
+    let text = "edition 2026\n\nimport std.{layer_norm}\n\nblock Rows(D) {\n  norm = layer_norm(D, affine: false)\n  \
+                forward(x: [T, D], shift: [D], scale: [D]) -> [T, D] { norm(x) * (1 + scale) + shift }\n}\n";
+    std::fs::write(&file, text).unwrap();
+    for tokens in [8, 64] {
+        let words = format!("dev --dim T={tokens} --dim D=16 --stage kernels --target c");
+        let said = archc(&words, &[("", &file)]).fine().stdout;
+        assert!(said.contains("void row_") && !said.contains("EACH_LANE a"), "{said}");
+    }
+}
+
+#[test]
 fn neighbors_with_one_reason_stand_together() {
     let said = why(
         "block Sum(D, O) {\n  param w: [O, D] = normal(0.3)\n  param v: [O, D] = normal(0.3)\n  \

@@ -71,7 +71,8 @@ struct Loader<'a> {
 impl<'a> Loader<'a> {
     fn nodes(&mut self) {
         for (at, needed) in needed(self.function).into_iter().enumerate() {
-            let is_given = self.function.nodes[at].outputs.iter().any(|v| self.classes[v.0 as usize].is_some());
+            let is_given =
+                self.function.nodes[at].outputs.iter().any(|v| self.classes[v.0 as usize].is_some());
             if needed && !is_given {
                 self.node(at);
             }

@@ -318,11 +318,12 @@ impl Writer<'_, '_> {
             factors.remove(at);
             return Some(factors);
         }
-        let opposite = |id: &Id| match self.shares.get(&self.graph.find(*id))? {
-            Shared { parts, rest } => match parts.as_slice() {
+        let opposite = |id: &Id| {
+            let Shared { parts, rest } = self.shares.get(&self.graph.find(*id))?;
+            match parts.as_slice() {
                 [(-1.0, of)] if rest.is_empty() => Some(*of),
                 _ => None,
-            },
+            }
         };
         let at = factors.iter().position(|id| self.within.is_none() && opposite(id).is_some())?;
         factors[at] = opposite(&factors[at])?;

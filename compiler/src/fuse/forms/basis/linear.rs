@@ -38,10 +38,6 @@ impl Monomial {
         Monomial { number: self.number * other.number, leaves }
     }
 
-    pub fn is_number(&self) -> bool {
-        self.leaves.is_empty()
-    }
-
     /// What is the same at all positions, with the number, and what is not.
     pub fn parts(&self, step: &Step<'_>) -> (Monomial, Monomial) {
         let (own, rest) = self.leaves.iter().copied().partition(|leaf| step.is_fixed(*leaf));

@@ -61,7 +61,8 @@ impl Change {
     /// Of one carry: the weights that everything has that is added.
     fn of_one(step: &Step<'_>, next: &Linear) -> Option<Change> {
         let (common, added) = taken_out(step, &next.added)?;
-        if common.is_number() || next.of[0].is_empty() {
+        // A state that forgets all at every step is no recurrence, and would be given without axes that only its weights have.
+        if common.leaves.is_empty() || next.of[0].is_empty() {
             return None;
         }
         let next = Linear { added, ..next.clone() };
@@ -92,7 +93,7 @@ impl Change {
         }
         let b = b.times(turn);
         let times = |all: &[Monomial], number: f64| all.iter().map(|m| m.times(number)).collect();
-        // (p + iq)(w + iv), or (p + iq)(w - iv) for what turns the other way.
+        // Of a new number w + iv the old one is (p + iq)(w + iv), or (p + iq)(w - iv) where it turns the other way.
         let old = vec![vec![p.clone(), times(&q, -turn)], vec![q.clone(), times(&p, turn)]];
         let next = vec![
             Linear { of: vec![vec![a.clone()], vec![b.times(-1.0)]], added: vec![varying?] },

@@ -99,7 +99,9 @@ impl Given<'_> {
         let (own, rest) = term.parts(self.step);
         let mut product = None;
         for leaf in own.leaves {
-            let Leaf::Outer(value) = leaf else { continue };
+            let Leaf::Outer(value) = leaf else {
+                return Err(ShapeError("what is the same at all positions stands in a step".into()));
+            };
             let value = self.values[&value];
             product = Some(match product {
                 Some(known) => b.add1(Op::Map(Map::Mul), &[known, value])?,
@@ -315,17 +317,15 @@ impl Reads<'_, '_> {
     }
 
     fn plus(&mut self, a: Factor, b: Factor) -> Result<Factor, ShapeError> {
-        let mut value = |factor| match factor {
-            Factor::Value(value) => Ok(value),
-            _ => self.b.add1(Op::Constant(1.0), &[]),
-        };
-        match (a, b) {
-            (Factor::Zero, other) | (other, Factor::Zero) => Ok(other),
-            (a, b) => {
-                let both = [value(a)?, value(b)?];
-                self.b.add1(Op::Map(Map::Add), &both).map(Factor::Value)
-            }
+        let mut both = [ValueId(u32::MAX); 2];
+        for (value, (own, other)) in both.iter_mut().zip([(a, b), (b, a)]) {
+            *value = match own {
+                Factor::Zero => return Ok(other),
+                Factor::One => self.b.add1(Op::Constant(1.0), &[])?,
+                Factor::Value(value) => value,
+            };
         }
+        self.b.add1(Op::Map(Map::Add), &both).map(Factor::Value)
     }
 
     /// The new value of an old one.
