@@ -109,7 +109,9 @@ fn summed_lane(module: &Module, scan: &Scan, lanes: usize) -> Option<(AxisId, Ve
             let sum = matches!(node.op, Op::Reduce(Reduce::Sum, _) | Op::Contract(_));
             let leaves = body.outputs.iter().any(|o| o.1 == value);
             let read = (0..body.nodes.len()).any(|r| needed[r] && body.nodes[r].inputs.contains(&value));
-            if !sum || !leaves || read || body.value(value).storage == DType::Int {
+            // These sums are of all steps, and what is given after the last one is of that alone.
+            let is_final = body.outputs[scan.carries + scan.yields..].iter().any(|o| o.1 == value);
+            if !sum || !leaves || is_final || read || body.value(value).storage == DType::Int {
                 return None;
             }
             sums.push(n);
