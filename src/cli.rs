@@ -324,6 +324,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "CHECKPOINT")]
     pub checkpoint: Option<PathBuf>,
     /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
+    /// Forms other than `executing` take the text as it is written.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
     /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
@@ -502,6 +503,7 @@ pub struct DevArgs {
     #[arg(long, value_name = "TARGET")]
     pub target: Option<String>,
     /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
+    /// Forms other than `executing` take the text as it is written.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
     /// How much memory the backward pass may take for speed: what it reads is kept, or computed again.
@@ -577,6 +579,7 @@ pub struct RunArgs {
     #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
     /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
+    /// Forms other than `executing` take the text as it is written.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
 }
@@ -613,6 +616,7 @@ pub struct TrainArgs {
     #[arg(long)]
     pub profile: bool,
     /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
+    /// Forms other than `executing` take the text as it is written.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
 }
@@ -694,6 +698,7 @@ pub struct DrawArgs {
     #[arg(long, default_value_t = 0, value_parser = threads, allow_negative_numbers = true, value_name = "N")]
     pub threads: usize,
     /// Whether mathematics is brought into its canonical spelling, and operations share kernels.
+    /// Forms other than `executing` take the text as it is written.
     #[arg(long, value_enum, default_value = "on")]
     pub fuse: Fuse,
 }

@@ -165,7 +165,8 @@ impl Best {
         open.remove(&id);
     }
 
-    /// Who writes a new carry wants to know what it is made of; its key stays that of a leaf.
+    /// Who writes a new carry wants to know what it is made of; its key stays that of a leaf. What is made of the carry itself
+    /// says nothing: twice a value whose smallest term is half of the carry.
     fn unseal(&mut self, graph: &Graph, sizes: &Sizes, ids: &[Id]) {
         for id in ids {
             let is_new = |node: &Node| graph.analysis.carry(node).is_some_and(|carry| carry.after);
@@ -177,12 +178,23 @@ impl Best {
                 let signed = self.signed(graph, node)?;
                 Some(((negated(graph, node).is_some(), size?, signed.key), signed, node))
             };
-            let smallest = others.filter_map(sized).min_by_key(|n| n.0);
+            let mut known: Vec<_> = others.filter_map(sized).collect();
+            known.sort_by_key(|n| n.0);
+            let smallest = known.into_iter().find(|(.., node)| !self.leads_to(graph, node, *id));
             if let (Some((_, signed, node)), Some(chosen)) = (smallest, self.chosen.get_mut(id)) {
                 chosen.1 = node.clone();
                 self.made.insert(*id, signed);
             }
         }
+    }
+
+    /// Whether a class is among what a node is made of.
+    fn leads_to(&self, graph: &Graph, node: &Node, id: Id) -> bool {
+        let (mut seen, mut order) = (FxHashSet::default(), Vec::new());
+        node.operands.iter().any(|operand| {
+            self.behind(graph, graph.find(*operand), &mut seen, &mut order);
+            seen.contains(&id)
+        })
     }
 
     /// The smallest node of a class.

@@ -70,20 +70,32 @@ fn form_rule(place: usize) -> Rules {
     Rules::one(rules::RULES.len() + cost::RULES.len() + place)
 }
 
-/// A function for which a limit was touched: its kernels may depend on how it was written.
+/// Why the spelling of a function is not the canonical one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// There are more ways to write it than are tried.
+    Limit,
+    /// A scan is kept as it is written: it has its samples from something that nobody reads, so that no step of it can be
+    /// written anew.
+    Kept,
+}
+
+/// A function whose kernels may depend on how it was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incomplete {
     /// Its name.
     pub name: String,
+    /// Why.
+    pub why: Unfinished,
     /// The first of its operations that stands in a text; empty if none does.
     pub origin: Span,
 }
 
 impl Incomplete {
-    fn of(function: &Function) -> Self {
+    fn of(function: &Function, why: Unfinished) -> Self {
         let places = function.nodes.iter().filter(|n| n.op != Op::Input).map(|n| n.origin.span);
         let origin = places.filter(|s| s.end > 0).min().unwrap_or_default();
-        Incomplete { name: function.name.clone(), origin }
+        Incomplete { name: function.name.clone(), why, origin }
     }
 
     /// What is said of it.
@@ -93,7 +105,14 @@ impl Incomplete {
         let warning = Diagnostic::warning("A0909", title, self.origin).label("it begins here");
         let warning =
             warning.remark("its results are right, but its kernels may depend on how it is written");
-        warning.help("make blocks of its parts, or write long sums and products in fewer terms")
+        match self.why {
+            Unfinished::Limit => {
+                warning.help("make blocks of its parts, or write long sums and products in fewer terms")
+            }
+            Unfinished::Kept => warning
+                .remark("a scan in it is kept as it is written: it has its samples from what nobody reads")
+                .help("leave out the states of its scans that are neither yielded nor read"),
+        }
     }
 }
 
@@ -102,7 +121,7 @@ impl Incomplete {
 pub struct Canonical {
     /// The rules that found another way to say a value, whether or not that was chosen.
     pub fired: Rules,
-    /// The functions for which a limit was touched.
+    /// The functions whose kernels may depend on how they were written.
     pub incomplete: Vec<Incomplete>,
     /// The sums of products that are multiplied in another order than they were written in.
     pub products: Vec<Reordered>,
@@ -238,12 +257,12 @@ fn respell_function(
             module.functions[function.0 as usize] = respelled;
             canon::run(module, function)?;
             if !saturated.complete {
-                result.incomplete.push(Incomplete::of(&source));
+                result.incomplete.push(Incomplete::of(&source, Unfinished::Limit));
             }
         }
         // What cannot be written in its canonical spelling (a step of a scan that has its batch from an input that it does
         // not read) stays as its text has it: nothing is lost but the promise that spellings do not matter.
-        None => result.incomplete.push(Incomplete::of(&source)),
+        None => result.incomplete.push(Incomplete::of(&source, Unfinished::Kept)),
     }
     result.fired = saturated.fired;
     Ok(result)

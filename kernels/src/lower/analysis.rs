@@ -46,6 +46,9 @@ pub(super) struct Analysis {
     pub roles: Vec<Role>,
     /// By value: the nodes that read it, once for each time.
     pub readers: Vec<Vec<usize>>,
+    /// By node: all values that come from it. States of which a scan keeps one for each chunk are among them,
+    /// though they are no results of the scan: who takes the steps again waits for it.
+    pub values: Vec<Vec<ValueId>>,
     /// By value: whether it must be in memory whatever else holds.
     pub kept: Vec<bool>,
     /// The attentions, which nodes with that role belong to.
@@ -68,6 +71,10 @@ impl Analysis {
     ) -> Self {
         let needed = needed(function);
         let readers = readers(function, &needed);
+        let mut values = vec![Vec::new(); function.nodes.len()];
+        for (v, value) in function.values.iter().enumerate() {
+            values[value.node as usize].push(ValueId(v as u32));
+        }
         let mut kept = vec![false; function.values.len()];
         for value in function.outputs.iter().map(|o| o.1).chain(function.updates.iter().map(|u| u.1)) {
             kept[value.0 as usize] = true;
@@ -101,7 +108,7 @@ impl Analysis {
                 roles[n] = Role::Member;
             }
         }
-        let mut analysis = Analysis { roles, readers, kept, attentions };
+        let mut analysis = Analysis { roles, readers, values, kept, attentions };
         for n in (0..analysis.roles.len()).rev() {
             if choices.joins()
                 && analysis.roles[n] == Role::Member

@@ -256,7 +256,7 @@ impl Grouping<'_> {
         let mut seen = vec![[false; 2]; self.function.nodes.len()];
         let mut todo: Vec<(usize, ValueId, bool)> = Vec::new();
         let readers = |x: usize, outside: bool, todo: &mut Vec<(usize, ValueId, bool)>| {
-            for value in &self.function.nodes[x].outputs {
+            for value in &self.analysis.values[x] {
                 todo.extend(self.analysis.readers[value.0 as usize].iter().map(|r| (*r, *value, outside)));
             }
         };

@@ -20,7 +20,7 @@ mod write;
 
 pub(super) use rules::RULES;
 
-use super::{Canonical, Incomplete};
+use super::{Canonical, Incomplete, Unfinished};
 use crate::canon;
 use crate::graph::{FuncId, Module};
 use crate::ops::ShapeError;
@@ -77,7 +77,7 @@ pub(super) fn order(
         canon::run(module, function)?;
     }
     if !saturated.complete {
-        done.incomplete.push(Incomplete::of(&source));
+        done.incomplete.push(Incomplete::of(&source, Unfinished::Limit));
     }
     Ok((done, !nested.is_empty()))
 }
