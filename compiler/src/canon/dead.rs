@@ -4,8 +4,8 @@ use crate::graph::{Builder, Function, Module, Node, ValueId};
 use crate::ops::{Op, Scan, ShapeError};
 use std::sync::Arc;
 
-/// Removes dead code.
-pub(super) fn remove(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
+/// Removes dead code; `None` if there is none.
+pub(crate) fn remove(module: &mut Module, source: &Function) -> Result<Option<Function>, ShapeError> {
     let mut alive = vec![false; source.values.len()];
     let results = source.outputs.iter().map(|o| o.1).chain(source.updates.iter().flat_map(|u| [u.0, u.1]));
     results.for_each(|id| alive[id.0 as usize] = true);

@@ -16,6 +16,7 @@ mod sink;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use dead::remove as without_dead;
 pub(crate) use products::{elements, summed_product};
 pub(crate) use rewrite::{
     Renewed, Replace, Replacement, Sums, end_of_row, has_window, reads, rewrite, rewrite_with,

@@ -236,6 +236,18 @@ fn sums_and_atoms() -> Vec<Sample> {
             beyond: None,
         },
         Sample {
+            rule: "regroup",
+            left: |f| {
+                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                let a = f.mul(y, z);
+                let e = f.exp(z);
+                let inside = f.add(a, e);
+                let product = f.mul(x, inside);
+                f.add(product, y)
+            },
+            beyond: None,
+        },
+        Sample {
             rule: "pull out of a sum",
             left: |f| {
                 let (x, r) = (f.input("x"), f.input("r"));

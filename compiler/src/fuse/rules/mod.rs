@@ -12,6 +12,7 @@ pub(super) mod exponentials;
 mod flips;
 mod logistic;
 mod maps;
+mod regroup;
 pub(super) mod sums;
 
 use super::lang::{Graph, Node, Op, number};
@@ -42,6 +43,7 @@ pub(super) static RULES: &[Rule] = &[
     algebra::POWER,
     algebra::FACTOR,
     algebra::FACTOR_SUM,
+    regroup::REGROUP,
     blends::BLEND,
     blends::UNBLEND,
     blends::POLYNOMIAL,

@@ -13,7 +13,7 @@ mod rows;
 
 use super::weights::Weights;
 use super::{Form, Pass, rewrite, rewrite_with};
-use crate::canon::{end_of_row, reads};
+use crate::canon::{end_of_row, reads, without_dead};
 use crate::graph::{AxisId, Builder, Function, Module, Node, Rules, ValueId};
 use crate::ops::{Map, Op, ShapeError, View};
 use std::collections::BTreeMap;
@@ -39,10 +39,10 @@ fn parts(module: &mut Module, source: &Function, by: Rules) -> Result<Option<Fun
     for pass in passes {
         // A part moves past one operation a round, so there are no more rounds than operations in a row.
         for _ in 0..source.nodes.len() {
-            match pass(module, found.as_ref().unwrap_or(source), by)? {
-                Some(next) => found = Some(next),
-                None => break,
-            }
+            let Some(next) = pass(module, found.as_ref().unwrap_or(source), by)? else { break };
+            // What was replaced reads nothing any more.
+            let alive = without_dead(module, &next)?;
+            found = Some(alive.unwrap_or(next));
         }
     }
     Ok(found)
