@@ -8,12 +8,13 @@
 
 use super::effects::effects;
 use super::extract::Best;
-use super::lang::{Graph, Node, Op, number};
+use super::lang::{Carried, Graph, Node, Op, number};
 use super::terms::rounded;
 use crate::graph::{AxisId, Origin};
 use crate::ops::{Map, Reduce};
 use egg::Id;
 use rustc_hash::{FxHashMap, FxHasher};
+use std::collections::BTreeSet;
 use std::hash::{Hash, Hasher};
 
 /// What the term of a class is: values before sums, then a hash of the term. Sizes are no part of it, since those of
@@ -163,7 +164,8 @@ impl Best {
     /// results there. `None` if a result has no term.
     pub fn settled(&self, graph: &Graph, results: &[Id]) -> Option<(Graph, Vec<Id>)> {
         let (mut order, mut roots) = (Vec::new(), results.to_vec());
-        self.alive(graph, &mut roots, &mut order);
+        let carries = self.alive(graph, &mut roots, &mut order);
+        let alive = carries.into_iter().map(|which| (which.scan, which.carry)).collect();
         let problem = graph.analysis.without_nodes();
         let mut origins = FxHashMap::default();
         for (id, origin) in &graph.analysis.origins {
@@ -174,7 +176,8 @@ impl Best {
         }
         let known = FxHashMap::default();
         let to = Graph::new(problem);
-        let mut settling = Settling { from: graph, best: self, to, origins, known, extents: Vec::new() };
+        let mut settling =
+            Settling { from: graph, best: self, alive, to, origins, known, extents: Vec::new() };
         for id in order {
             settling.class(id)?;
         }
@@ -194,6 +197,8 @@ impl Best {
 struct Settling<'a> {
     from: &'a Graph,
     best: &'a Best,
+    /// The carries that results depend on: scan and carry.
+    alive: BTreeSet<(usize, usize)>,
     to: Graph,
     /// Where classes were written first.
     origins: FxHashMap<Id, Origin>,
@@ -353,7 +358,9 @@ impl Settling<'_> {
                 }
             },
         };
-        let is_new = |n: &&Node| self.from.analysis.carry(n).is_some_and(|carry| carry.after);
+        // Of carries that have one next state, only some may be needed.
+        let is_alive = |carry: Carried| carry.after && self.alive.contains(&(carry.scan, carry.carry));
+        let is_new = |n: &&Node| self.from.analysis.carry(n).is_some_and(is_alive);
         let leaf = self.from[id].nodes.iter().find(is_new).filter(|leaf| **leaf != node).cloned();
         if let Some(leaf) = leaf {
             // To their readers new carries are leaves, which have no sign.

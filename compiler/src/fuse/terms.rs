@@ -188,10 +188,15 @@ impl LikeTerms<'_> {
     }
 }
 
-/// A class as factors and a number, the same factors for all its multiples: the first of its products.
+/// A class as factors and a number, the same factors for all its multiples: the first of its products. A new carry is a leaf
+/// here as well.
 fn scaled_factors(graph: &Graph, id: Id) -> (Vec<Id>, f64) {
-    let is_product = |id: Id| graph[id].nodes.iter().any(|n| n.op == Op::Product);
-    let products = graph[id].nodes.iter().filter(|n| n.op == Op::Product && !is_nested(graph, n));
+    let products = |id: Id| {
+        let nodes = graph[id].nodes.iter().filter(move |n| n.op == Op::Product);
+        nodes.filter(move |_| !graph[id].data.sealed)
+    };
+    let is_product = |id: Id| products(id).next().is_some();
+    let products = products(id).filter(|n| !is_nested(graph, n));
     let factors = products.map(|n| factors_of(graph, n));
     let flat = factors.filter(|(key, _)| !matches!(key.as_slice(), [one] if is_product(*one)));
     flat.min_by(|a, b| a.0.cmp(&b.0)).unwrap_or_else(|| (vec![id], 1.0))
