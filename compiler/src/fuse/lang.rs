@@ -185,7 +185,8 @@ pub(super) struct Problem {
 pub(super) struct Facts {
     pub axes: Axes,
     pub number: Option<f64>,
-    /// Whether it is a new carry: no rule looks into it from outside.
+    /// Whether it is a new carry or an input: no rule looks into it from outside. What else an input is, the difference of
+    /// two sums, is never smaller.
     pub sealed: bool,
     /// The recurrences whose carries it depends on, sorted.
     pub scans: Arc<[usize]>,
@@ -272,7 +273,10 @@ impl Problem {
             many => axes(many.iter().flat_map(|id| of(id).axes.iter().copied())),
         };
         let carry = graph.analysis.carry(node);
-        let sealed = carry.is_some_and(|carry| carry.after);
+        let sealed = match node.op {
+            Op::Other(_) => carry.map_or(node.operands.is_empty(), |carry| carry.after),
+            _ => false,
+        };
         let mut scans: Vec<usize> =
             node.operands.iter().flat_map(|id| of(id).scans.iter().copied()).collect();
         scans.extend(carry.map(|carry| carry.scan));

@@ -380,17 +380,22 @@ pub(super) fn splits(graph: &Graph, halves: i16, factors: &[Id]) -> bool {
     halves % 2 == 0 || (positive && factors.len() == 2)
 }
 
-/// A mirror image along those axes that are there; two along one axis cancel.
+/// A mirror image along those axes along which there is something to tell; two along one axis cancel.
 fn flipped(graph: &mut Graph, along: &[AxisId], of: Id) -> Id {
     let inner = graph[of].nodes.iter().find_map(|n| match &n.op {
         Op::Flip(inner) => Some((inner.clone(), graph.find(n.operands[0]))),
         _ => None,
     });
     let (before, of) = inner.unwrap_or_else(|| (axes([]), of));
-    let there = axes_of(graph, of);
+    let narrow = narrow(graph, of);
+    let (all, there) = (axes(axes_of(graph, of).iter().copied()), axes_of(graph, narrow));
     let once = along.iter().chain(before.iter()).filter(|a| along.contains(a) != before.contains(a));
     let left = axes(once.copied().filter(|a| there.contains(a)));
-    if left.is_empty() { of } else { graph.add(Node::new(Op::Flip(left), vec![of])) }
+    if left.is_empty() {
+        return of;
+    }
+    let image = graph.add(Node::new(Op::Flip(left), vec![narrow]));
+    broadcast(graph, &all, image)
 }
 
 fn reduced(graph: &mut Graph, op: Op, of: Id) -> Id {
