@@ -19,7 +19,8 @@ pub(crate) fn remove(module: &mut Module, source: &Function) -> Result<Option<Fu
         Op::Scan(scan) => {
             let used = body_reads(&scan.body);
             let read = scan.body.inputs[scan.carries..].iter().all(|i| used[i.value.0 as usize]);
-            read && node.outputs.iter().all(|v| alive[v.0 as usize])
+            // One that gives nothing at all is as dead as one of which nothing is read.
+            read && !node.outputs.is_empty() && node.outputs.iter().all(|v| alive[v.0 as usize])
         }
         _ => node.outputs.iter().any(|v| alive[v.0 as usize]),
     };
