@@ -85,8 +85,9 @@ pub(super) fn steps(graph: &Graph, best: &Best, results: &[Id]) -> Option<Steps>
         let inside = search.inside(scan, &above[scan])?;
         all.push(Step { scan, inside, ..Step::default() });
     }
+    let computed: FxHashSet<Id> = all.iter().flat_map(|step| step.inside.iter().copied()).collect();
     for step in &mut all {
-        search.copied(step);
+        search.copied(step, &computed);
     }
     for step in &mut all {
         search.interface(step);
@@ -340,15 +341,17 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Products of what the step reads anyway are computed in the step, and multiples of what it reads.
-    fn copied(&self, step: &mut Step) {
+    /// Products of what the step reads anyway are computed in the step, and multiples of what it reads; but not what
+    /// another step has computed, whose states are nowhere else.
+    fn copied(&self, step: &mut Step, computed: &FxHashSet<Id>) {
         let mut read: BTreeSet<Id> = self.after(step.scan).into_iter().collect();
         for id in self.order.iter().filter(|id| step.inside.contains(id)) {
             read.extend(self.operands(*id));
         }
         read.retain(|id| !step.inside.contains(id));
+        let is_computed = |id: &&Id| computed.contains(*id);
         let axis = self.recurrence(step.scan).axis;
-        for id in &read {
+        for id in read.iter().filter(|id| !is_computed(id)) {
             let Some(node) = self.node(*id).filter(|n| n.op == Op::Product) else { continue };
             let factors = self.operands(*id);
             let numbers = factors.iter().filter(|id| number(self.graph, **id).is_some()).count();
