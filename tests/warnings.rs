@@ -108,3 +108,17 @@ fn training_steps_of_the_zoo_are_searched_whole() {
         assert!(!ran.stderr.contains("A0909"), "{item}: {}", ran.stderr);
     }
 }
+
+/// So are the texts that were wrong once, since they are small.
+#[test]
+fn texts_that_were_wrong_once_are_searched_whole() {
+    let mut paths: Vec<_> =
+        std::fs::read_dir(root().join("tests/regressions")).unwrap().map(|e| e.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() >= 20, "the texts are there");
+    let warns = |path: &&std::path::PathBuf| {
+        run(command("dev --stage fused").arg(path)).fine().stderr.contains("A0909")
+    };
+    let warned: Vec<_> = paths.iter().filter(warns).collect();
+    assert!(warned.is_empty(), "{warned:#?}");
+}

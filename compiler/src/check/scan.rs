@@ -263,7 +263,9 @@ impl Session<'_> {
         let name = self.axis_name(axis);
         self.note_affine(&body, scan.carries.len(), &name, scan.header);
         let mut inputs: Vec<ValueId> = Vec::new();
-        let lenders: Vec<ValueId> = level.sequences.iter().chain(&level.constants).map(|(o, _)| *o).collect();
+        // Another state may begin with samples where the step reads none.
+        let read = level.sequences.iter().chain(&level.constants).map(|(o, _)| *o);
+        let lenders: Vec<ValueId> = read.chain(inits.iter().map(|(t, _)| t.value)).collect();
         for (i, (t, _)) in inits.iter().enumerate() {
             let storage = body.value(carries[i]).shape.clone();
             inputs.push(self.initial(t, &storage, &lenders, scan.carries[i].init.span));

@@ -75,8 +75,7 @@ fn form_rule(place: usize) -> Rules {
 pub enum Unfinished {
     /// There are more ways to write it than are tried.
     Limit,
-    /// A scan is kept as it is written: it has its samples from something that nobody reads, so that no step of it can be
-    /// written anew.
+    /// A scan is kept as it is written: no step of it can be written anew.
     Kept,
 }
 
@@ -110,7 +109,7 @@ impl Incomplete {
                 warning.help("make blocks of its parts, or write long sums and products in fewer terms")
             }
             Unfinished::Kept => warning
-                .remark("a scan in it is kept as it is written: it has its samples from what nobody reads")
+                .remark("a scan in it is kept as it is written: its step could not be written anew")
                 .help("leave out the states of its scans that are neither yielded nor read"),
         }
     }
