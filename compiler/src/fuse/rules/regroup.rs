@@ -75,7 +75,8 @@ fn times_plain_sums(graph: &Graph, id: Id) -> impl Iterator<Item = (Vec<Id>, &No
 /// The other factors of those terms of a sum that have a factor, and the terms that do not; some are left out.
 fn divided(terms: &[Id], forms: &[Vec<Vec<Id>>], by: Id, out: &[usize]) -> (Vec<Vec<Id>>, Vec<Id>) {
     let (mut with, mut without) = (Vec::new(), Vec::new());
-    for (at, (term, form)) in terms.iter().zip(forms).enumerate().filter(|term| !out.contains(&term.0)) {
+    let all = terms.iter().zip(forms).enumerate().filter(|term| !out.contains(&term.0));
+    for (term, form) in all.map(|term| term.1) {
         match form.iter().find(|product| product.contains(&by)) {
             Some(product) => {
                 let place = product.iter().position(|id| *id == by);
