@@ -37,6 +37,8 @@ impl Formula<'_, '_> {
         let shape = match name {
             "r" => vec![AxisId::BATCH, self.rows],
             "c" => vec![AxisId::BATCH, self.columns],
+            // Weights.
+            "u" | "v" | "w" => vec![self.rows, self.columns],
             _ => vec![AxisId::BATCH, self.rows, self.columns],
         };
         known.unwrap_or_else(|| self.b.input(name, InputKind::Argument, shape, DType::F32))
@@ -238,7 +240,7 @@ fn sums_and_atoms() -> Vec<Sample> {
         Sample {
             rule: "regroup",
             left: |f| {
-                let (x, y, z) = (f.input("x"), f.input("y"), f.input("z"));
+                let (x, y, z) = (f.input("u"), f.input("v"), f.input("w"));
                 let a = f.mul(y, z);
                 let e = f.exp(z);
                 let inside = f.add(a, e);

@@ -1,9 +1,10 @@
 //! A term that shares one factor with the terms beside it in a sum, and another with those outside.
 
-use super::super::lang::{Graph, Node, Op, number};
+use super::super::lang::{Graph, Node, Op, axes_of, number};
 use super::super::terms::Term;
 use super::algebra::factors;
 use super::{Rule, atoms, logistic, nodes, without};
+use crate::graph::AxisId;
 use egg::Id;
 use std::collections::BTreeSet;
 
@@ -13,12 +14,13 @@ const LONGEST: usize = 8;
 pub(super) const REGROUP: Rule = Rule {
     name: "regroup",
     algebra: "x * (y * a + b) + y * c = x * b + y * (x * a + c)",
-    guard: "b or c is a number, x and y are none: the ways to group all products of a sum are too many; at most 8 terms",
+    guard: "weights, b or c a number, x and y none: the ways to group all products of all sums are too many; at most 8 terms",
     find: regroup,
 };
 
 fn regroup(graph: &Graph, node: &Node, found: &mut Vec<Term>) {
-    if node.op != Op::Sum || node.operands.len() > LONGEST {
+    let is_sampled = |id: &Id| axes_of(graph, *id).contains(&AxisId::BATCH);
+    if node.op != Op::Sum || node.operands.len() > LONGEST || node.operands.iter().any(is_sampled) {
         return;
     }
     let forms: Vec<Vec<Vec<Id>>> = node.operands.iter().map(|id| factors(graph, *id)).collect();
