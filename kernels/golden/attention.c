@@ -5,7 +5,7 @@
 /* a2: f32 [batch, S:40, H:2, K:16], read: v */
 /* a3: f32 [batch, T:20, H:2, K:16], written: output */
 /* i in H, j in K, k in T, n in S */
-void attention_dot_cd1aaf(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void attention_dot_acb2c6(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -15,122 +15,86 @@ void attention_dot_cd1aaf(void *const *args, int64_t batch, int64_t begin, int64
     const int64_t b = p / 6;
     const int64_t i = p / 3 % 2;
     const int64_t block = p % 3;
-    _Alignas(64) float m0[128];
+    const int64_t k_end = clamp(-block * 8 + 20, 1, 8);
+    _Alignas(64) float copies0[128];
     for (int64_t j = 0; j < 16; j++) {
-      {
-        const int64_t k = 0;
-        vf x0 = {0};
-        EACH_LANE x0[l] = a0[b * 640 + i * 16 + j + clamp(block * 8 + (k + l), 0, 19) * 32];
-        vstore(m0 + j * 8 + k, x0);
-      }
+      vf x0 = {0};
+      EACH_LANE x0[l] = a0[b * 640 + i * 16 + j + clamp(block * 8 + l, 0, 19) * 32];
+      vstore(copies0 + j * 8, x0);
     }
-    _Alignas(64) float m1[8];
-    _Alignas(64) float m2[8];
-    _Alignas(64) float m3[128];
-    _Alignas(64) float m4[320];
+    _Alignas(64) float copies1[8];
+    _Alignas(64) float copies2[8];
+    _Alignas(64) float copies3[128];
+    _Alignas(64) float values4[320];
     for (int64_t rows = 0; rows < 5; rows++) {
-      {
-        const int64_t column = 0;
-        vf m5[8];
+      vf parts5[8];
+      #pragma GCC unroll 8
+      for (int64_t row = 0; row < 8; row++) {
+        parts5[row] = vset(0.0f);
+      }
+      for (int64_t j = 0; j < 16; j++) {
+        const vf copy0 = vload(copies0 + j * 8);
         #pragma GCC unroll 8
         for (int64_t row = 0; row < 8; row++) {
-          m5[row] = vset(0.0f);
+          const vf prod0 = vset(a1[b * 1280 + i * 16 + rows * 256 + j + row * 32]) * copy0;
+          parts5[row] = parts5[row] + prod0;
         }
-        for (int64_t j = 0; j < 16; j++) {
-          const vf x1 = vload(m0 + column + j * 8);
-          #pragma GCC unroll 8
-          for (int64_t row = 0; row < 8; row++) {
-            const float x2 = a1[b * 1280 + i * 16 + rows * 256 + j + row * 32];
-            const vf x3 = m5[row];
-            const vf x4 = vset(x2) * x1;
-            const vf x5 = x3 + x4;
-            m5[row] = x5;
-          }
-        }
-        #pragma GCC unroll 8
-        for (int64_t row = 0; row < 8; row++) {
-          const vf x6 = m5[row];
-          vstore(m4 + rows * 64 + column + row * 8, x6);
-        }
+      }
+      #pragma GCC unroll 8
+      for (int64_t row = 0; row < 8; row++) {
+        vstore(values4 + rows * 64 + row * 8, parts5[row]);
       }
     }
-    {
-      const int64_t k = 0;
-      vf r0 = vset((-__builtin_inff()));
-      for (int64_t n = 0; n < 40; n++) {
-        const vf x7 = vload(m4 + k + n * 8);
-        const vf x8 = x7 * vset(0.25f);
-        r0 = vmax(r0, x8);
-      }
-      const vf x9 = r0;
-      vf r1 = vset(0.0f);
-      for (int64_t n = 0; n < 40; n++) {
-        const vf x10 = vload(m4 + k + n * 8);
-        const vf x11 = x10 * vset(0.25f);
-        const vf x12 = x11 - x9;
-        const vf x13 = vexp(x12);
-        r1 = r1 + x13;
-        vstore(m4 + k + n * 8, x13);
-      }
-      const vf x14 = r1;
-      vstore(m1 + k, x14);
+    vf acc0 = vset(-__builtin_inff());
+    for (int64_t n = 0; n < 40; n++) {
+      acc0 = vmax(acc0, vload(values4 + n * 8) * vset(0.25f));
     }
-    for (int64_t rows = 0; rows < (clamp(-block * 8 + 20, 1, 8) + 3) / 4; rows++) {
-      {
-        const int64_t column = 0;
-        vf m6[8];
-        #pragma GCC unroll 4
-        for (int64_t row = 0; row < 4; row++) {
-          #pragma GCC unroll 2
-          for (int64_t vector = 0; vector < 2; vector++) {
-            m6[row * 2 + vector] = vset(0.0f);
-          }
+    const vf largest0 = acc0;
+    vf acc1 = vset(0.0f);
+    for (int64_t n = 0; n < 40; n++) {
+      const vf exp0 = vexp(vload(values4 + n * 8) * vset(0.25f) - largest0);
+      acc1 = acc1 + exp0;
+      vstore(values4 + n * 8, exp0);
+    }
+    vstore(copies1, acc1);
+    for (int64_t rows = 0; rows < (k_end + 3) / 4; rows++) {
+      vf parts6[8];
+      #pragma GCC unroll 4
+      for (int64_t row = 0; row < 4; row++) {
+        #pragma GCC unroll 2
+        for (int64_t vector = 0; vector < 2; vector++) {
+          parts6[row * 2 + vector] = vset(0.0f);
         }
-        for (int64_t n = 0; n < 40; n++) {
-          vf m7[2];
-          #pragma GCC unroll 2
-          for (int64_t vector = 0; vector < 2; vector++) {
-            const vf x15 = vload(a2 + b * 1280 + i * 16 + column + n * 32 + vector * 8);
-            m7[vector] = x15;
-          }
-          #pragma GCC unroll 4
-          for (int64_t row = 0; row < 4; row++) {
-            const float x16 = m4[-block * 8 + n * 8 + clamp(block * 8 + rows * 4 + row, 0, 19)];
-            #pragma GCC unroll 2
-            for (int64_t vector = 0; vector < 2; vector++) {
-              const vf x17 = m7[vector];
-              const vf x18 = m6[row * 2 + vector];
-              const vf x19 = vset(x16) * x17;
-              const vf x20 = x18 + x19;
-              m6[row * 2 + vector] = x20;
-            }
-          }
+      }
+      for (int64_t n = 0; n < 40; n++) {
+        vf copies7[2];
+        #pragma GCC unroll 2
+        for (int64_t vector = 0; vector < 2; vector++) {
+          const vf x2 = vload(a2 + b * 1280 + i * 16 + n * 32 + vector * 8);
+          copies7[vector] = x2;
         }
         #pragma GCC unroll 4
         for (int64_t row = 0; row < 4; row++) {
+          const float value4 = values4[n * 8 + clamp(block * 8 + rows * 4 + row, 0, 19) - block * 8];
           #pragma GCC unroll 2
           for (int64_t vector = 0; vector < 2; vector++) {
-            const vf x21 = m6[row * 2 + vector];
-            vstore(m3 + -block * 128 + column + vector * 8 + clamp(block * 8 + rows * 4 + row, 0, 19) * 16, x21);
+            const vf sum0 = parts6[row * 2 + vector] + vset(value4) * copies7[vector];
+            parts6[row * 2 + vector] = sum0;
           }
         }
       }
-    }
-    {
-      const int64_t k = 0;
-      const vf x22 = vload(m1 + k);
-      const vf x23 = vset(1.0f) / x22;
-      vstore(m2 + k, x23);
-    }
-    for (int64_t k = 0; k < clamp(-block * 8 + 20, 1, 8); k++) {
-      {
-        int64_t j = 0;
-        for (; j + 8 <= 16; j += 8) {
-          const vf x24 = vload(m3 + k * 16 + j);
-          const float x25 = m2[k];
-          const vf x26 = x24 * vset(x25);
-          vstore(a3 + b * 640 + i * 16 + block * 256 + k * 32 + j, x26);
+      #pragma GCC unroll 4
+      for (int64_t row = 0; row < 4; row++) {
+        #pragma GCC unroll 2
+        for (int64_t vector = 0; vector < 2; vector++) {
+          vstore(copies3 + vector * 8 + clamp(block * 8 + rows * 4 + row, 0, 19) * 16 - block * 128, parts6[row * 2 + vector]);
         }
+      }
+    }
+    vstore(copies2, vset(1.0f) / vload(copies1));
+    for (int64_t k = 0; k < k_end; k++) {
+      for (int64_t j = 0; j < 16; j += 8) {
+        vstore(a3 + b * 640 + i * 16 + block * 256 + k * 32 + j, vload(copies3 + k * 16 + j) * vset(copies2[k]));
       }
     }
   }

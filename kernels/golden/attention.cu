@@ -8,117 +8,97 @@
 // a warp for each of batch * 2 rows, 128 threads a block
 // 64 bytes of a thread lie in local memory
 extern "C" __global__ void __launch_bounds__(128)
-attention_dot_af5eb1(const float *__restrict__ a0, const float *__restrict__ a1,
+attention_dot_4b409f(const float *__restrict__ a0, const float *__restrict__ a1,
     const float *__restrict__ a2, float *__restrict__ a3, const int batch) {
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
-  __shared__ float m2_of[4][32];
-  float *const m2 = m2_of[warp];
-  __shared__ float m3_of[4][1024];
-  float *const m3 = m3_of[warp];
-  __shared__ float m4_of[4][1280];
-  float *const m4 = m4_of[warp];
+  __shared__ float copies2_of[4][32];
+  float *const copies2 = copies2_of[warp];
+  __shared__ float copies3_of[4][1024];
+  float *const copies3 = copies3_of[warp];
+  __shared__ float values4_of[4][1280];
+  float *const values4 = values4_of[warp];
   const int piece = blockIdx.x * 4 + threadIdx.x / 32;
   if (piece >= batch * 2) return;
   const int b = piece / 2;
   const int i = piece % 2;
-  float m0[16];
+  float copies0[16];
   for (int j = 0; j < 16; j++) {
     {
       const int k = lane;
-      const float x0 = a0[b * 640 + i * 16 + j + clamp(k, 0, 19) * 32];
-      m0[j] = x0;
+      copies0[j] = a0[b * 640 + i * 16 + j + clamp(k, 0, 19) * 32];
     }
   }
-  float m1[1];
+  float copies1[1];
   for (int rows = 0; rows < 5; rows++) {
     __syncwarp();
     {
       const int column = lane;
-      float m5[8];
+      float parts5[8];
       #pragma unroll
       for (int row = 0; row < 8; row++) {
-        m5[row] = 0.0f;
+        parts5[row] = 0.0f;
       }
       for (int j = 0; j < 16; j++) {
-        const float x1 = m0[j];
+        const float copy0 = copies0[j];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
-          const float x2 = a1[b * 1280 + i * 16 + rows * 256 + j + row * 32];
-          const float x3 = m5[row];
-          const float x4 = x2 * x1;
-          const float x5 = x3 + x4;
-          m5[row] = x5;
+          const float prod0 = a1[b * 1280 + i * 16 + rows * 256 + j + row * 32] * copy0;
+          parts5[row] = parts5[row] + prod0;
         }
       }
       #pragma unroll
       for (int row = 0; row < 8; row++) {
-        const float x6 = m5[row];
-        m4[rows * 256 + column + row * 32] = x6;
+        values4[rows * 256 + column + row * 32] = parts5[row];
       }
     }
   }
   __syncwarp();
   {
     const int k = lane;
-    float r0 = (-INFINITY_F32);
+    float acc0 = -INFINITY_F32;
     for (int n = 0; n < 40; n++) {
-      const float x7 = m4[k + n * 32];
-      const float x8 = x7 * 0.25f;
-      r0 = max_f32(r0, x8);
+      acc0 = max_f32(acc0, values4[k + n * 32] * 0.25f);
     }
-    const float x9 = r0;
-    float r1 = 0.0f;
+    const float largest0 = acc0;
+    float acc1 = 0.0f;
     for (int n = 0; n < 40; n++) {
-      const float x10 = m4[k + n * 32];
-      const float x11 = x10 * 0.25f;
-      const float x12 = x11 - x9;
-      const float x13 = exp_f32(x12);
-      r1 += x13;
-      m4[k + n * 32] = x13;
+      const float exp0 = exp_f32(values4[k + n * 32] * 0.25f - largest0);
+      acc1 += exp0;
+      values4[k + n * 32] = exp0;
     }
-    const float x14 = r1;
-    m1[0] = x14;
+    copies1[0] = acc1;
   }
   for (int rows = 0; rows < 3; rows++) {
     __syncwarp();
     for (int column = lane; column < 32; column += 32) {
-      float m6[8];
+      float parts6[8];
       #pragma unroll
       for (int row = 0; row < 8; row++) {
-        m6[row] = 0.0f;
+        parts6[row] = 0.0f;
       }
       for (int n = 0; n < 40; n++) {
-        const float x15 = a2[b * 1280 + i * 16 + n * 32 + clamp(column, 0, 15)];
+        const float x2 = a2[b * 1280 + i * 16 + n * 32 + clamp(column, 0, 15)];
         #pragma unroll
         for (int row = 0; row < 8; row++) {
-          const float x16 = m4[n * 32 + clamp(rows * 8 + row, 0, 19)];
-          const float x17 = m6[row];
-          const float x18 = x16 * x15;
-          const float x19 = x17 + x18;
-          m6[row] = x19;
+          const float prod1 = values4[n * 32 + clamp(rows * 8 + row, 0, 19)] * x2;
+          parts6[row] = parts6[row] + prod1;
         }
       }
       #pragma unroll
       for (int row = 0; row < 8; row++) {
-        const float x20 = m6[row];
-        m3[column + clamp(rows * 8 + row, 0, 19) * 32] = x20;
+        copies3[column + clamp(rows * 8 + row, 0, 19) * 32] = parts6[row];
       }
     }
   }
   {
     const int k = lane;
-    const float x21 = m1[0];
-    const float x22 = 1.0f / x21;
-    m2[k] = x22;
+    copies2[k] = 1.0f / copies1[0];
   }
   for (int k = 0; k < 20; k++) {
     __syncwarp();
     for (int j = lane; j < 16; j += 32) {
-      const float x23 = m3[k * 32 + j];
-      const float x24 = m2[k];
-      const float x25 = x23 * x24;
-      a3[b * 640 + i * 16 + k * 32 + j] = x25;
+      a3[b * 640 + i * 16 + k * 32 + j] = copies3[k * 32 + j] * copies2[k];
     }
   }
 }

@@ -5,14 +5,12 @@
 // i in D, j in (batch, T)
 // a thread for each of 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-map_sum_23dc07(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {
+map_sum_9f2e4f(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= 24) return;
-  float r0 = 0.0f;
+  float acc0 = 0.0f;
   for (int j = 0; j < batch * 5; j++) {
-    const float x0 = a0[i + j * 24];
-    r0 += x0;
+    acc0 += a0[i + j * 24];
   }
-  const float x1 = r0;
-  a1[i] = x1;
+  a1[i] = acc0;
 }

@@ -4,7 +4,7 @@
 /* a1: i32 [batch], read: label */
 /* a2: f32 [batch, D:24], read: g */
 /* i in D, j in N */
-void scatter_817bfb(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void scatter_a1999e(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   float *restrict a0 = args[0];
   const int32_t *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -16,11 +16,9 @@ void scatter_817bfb(void *const *args, int64_t batch, int64_t begin, int64_t end
       vstore(a0 + i + j * 24, vset(0.0f));
     }
     for (int64_t b = 0; b < batch; b++) {
-      const int32_t x0 = a1[b];
-      const vf x1 = vload(a2 + i + b * 24);
-      const vf x2 = vload(a0 + i + clamp(x0, 0, 6) * 24);
-      const vf x3 = x2 + x1;
-      vstore(a0 + i + clamp(x0, 0, 6) * 24, x3);
+      const int32_t x1 = a1[b];
+      const vf sum0 = vload(a0 + i + clamp(x1, 0, 6) * 24) + vload(a2 + i + b * 24);
+      vstore(a0 + i + clamp(x1, 0, 6) * 24, sum0);
     }
   }
   for (; i < stop; i++) {
@@ -28,11 +26,8 @@ void scatter_817bfb(void *const *args, int64_t batch, int64_t begin, int64_t end
       a0[i + j * 24] = 0.0f;
     }
     for (int64_t b = 0; b < batch; b++) {
-      const int32_t x0 = a1[b];
-      const float x1 = a2[i + b * 24];
-      const float x2 = a0[i + clamp(x0, 0, 6) * 24];
-      const float x3 = x2 + x1;
-      a0[i + clamp(x0, 0, 6) * 24] = x3;
+      const int32_t x1 = a1[b];
+      a0[i + clamp(x1, 0, 6) * 24] = a0[i + clamp(x1, 0, 6) * 24] + a2[i + b * 24];
     }
   }
 }

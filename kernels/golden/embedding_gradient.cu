@@ -6,7 +6,7 @@
 // i in D, j in N
 // a thread for each of 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-scatter_817bfb(float *__restrict__ a0, const int *__restrict__ a1, const float *__restrict__ a2,
+scatter_a1999e(float *__restrict__ a0, const int *__restrict__ a1, const float *__restrict__ a2,
     const int batch) {
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= 24) return;
@@ -14,10 +14,7 @@ scatter_817bfb(float *__restrict__ a0, const int *__restrict__ a1, const float *
     a0[i + j * 24] = 0.0f;
   }
   for (int b = 0; b < batch; b++) {
-    const int x0 = a1[b];
-    const float x1 = a2[i + b * 24];
-    const float x2 = a0[i + clamp(x0, 0, 6) * 24];
-    const float x3 = x2 + x1;
-    a0[i + clamp(x0, 0, 6) * 24] = x3;
+    const int x1 = a1[b];
+    a0[i + clamp(x1, 0, 6) * 24] = a0[i + clamp(x1, 0, 6) * 24] + a2[i + b * 24];
   }
 }

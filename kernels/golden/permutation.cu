@@ -7,7 +7,7 @@
 // i in S, j in D
 // a thread for each of batch * 120 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-map_mul_e7e7f9(const int *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
+map_mul_749eb4(const int *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
     float *__restrict__ a3, const int batch) {
   const int piece = blockIdx.x * 128 + threadIdx.x;
   if (piece >= batch * 120) return;
@@ -15,8 +15,5 @@ map_mul_e7e7f9(const int *__restrict__ a0, const float *__restrict__ a1, const f
   const int i = piece / 24 % 5;
   const int j = piece % 24;
   const int x0 = a0[i];
-  const float x1 = a1[b * 120 + j + x0 * 24];
-  const float x2 = a2[b * 24 + j];
-  const float x3 = x1 * x2;
-  a3[b * 120 + i * 24 + j] = x3;
+  a3[b * 120 + i * 24 + j] = a1[b * 120 + j + x0 * 24] * a2[b * 24 + j];
 }

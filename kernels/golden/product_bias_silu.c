@@ -2,19 +2,16 @@
 
 /* a0: f32 [O:72, I:24], read: weight */
 /* a1: f32 [3, 24, 24], written */
-void pack_24x72_7372c1(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void pack_24x72_bcdb2d(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
   for (int64_t p = begin; p < end; p++) {
     const int64_t panel = p;
-    {
-      int64_t row = 0;
-      for (; row + 8 <= 24; row += 8) {
-        for (int64_t column = 0; column < 24; column++) {
-          const vf x0 = vload(a0 + panel * 576 + row + column * 24);
-          EACH_LANE a1[panel * 576 + ((row + l)) * 24 + column] = x0[l];
-        }
+    for (int64_t row = 0; row < 24; row += 8) {
+      for (int64_t column = 0; column < 24; column++) {
+        const vf x0 = vload(a0 + panel * 576 + row + column * 24);
+        EACH_LANE a1[panel * 576 + (row + l) * 24 + column] = x0[l];
       }
     }
   }
@@ -26,7 +23,7 @@ void pack_24x72_7372c1(void *const *args, int64_t batch, int64_t begin, int64_t 
 /* a3: f32 [O:72], read: bias */
 /* a4: f32 [batch, T:45, O:72], written: output */
 /* i in I, j in O */
-void gemm_135x72x24_add_sigmoid_62bcb2(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void gemm_135x72x24_add_sigmoid_16fd7f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -36,61 +33,46 @@ void gemm_135x72x24_add_sigmoid_62bcb2(void *const *args, int64_t batch, int64_t
   for (int64_t p = begin; p < end; p++) {
     const int64_t block = p / 3;
     const int64_t panel = p % 3;
-    _Alignas(64) float m0[672];
-    for (int64_t rows = 0; rows < (clamp(-block * 28 + 135, 0, 28) + 3) / 4; rows++) {
-      {
-        const int64_t column = 0;
-        vf m1[12];
-        #pragma GCC unroll 4
-        for (int64_t row = 0; row < 4; row++) {
-          #pragma GCC unroll 3
-          for (int64_t vector = 0; vector < 3; vector++) {
-            m1[row * 3 + vector] = vset(0.0f);
-          }
+    const int64_t row_end = clamp(-block * 28 + 135, 0, 28);
+    _Alignas(64) float copies0[672];
+    for (int64_t rows = 0; rows < (row_end + 3) / 4; rows++) {
+      vf parts1[12];
+      #pragma GCC unroll 4
+      for (int64_t row = 0; row < 4; row++) {
+        #pragma GCC unroll 3
+        for (int64_t vector = 0; vector < 3; vector++) {
+          parts1[row * 3 + vector] = vset(0.0f);
         }
-        for (int64_t i = 0; i < 24; i++) {
-          vf m2[3];
-          #pragma GCC unroll 3
-          for (int64_t vector = 0; vector < 3; vector++) {
-            const vf x0 = vload(a1 + panel * 576 + column + i * 24 + vector * 8);
-            m2[vector] = x0;
-          }
-          #pragma GCC unroll 4
-          for (int64_t row = 0; row < 4; row++) {
-            const float x1 = a0[i + row * 24 + clamp(block * 28 + rows * 4, 0, 131) * 24];
-            #pragma GCC unroll 3
-            for (int64_t vector = 0; vector < 3; vector++) {
-              const vf x2 = m2[vector];
-              const vf x3 = m1[row * 3 + vector];
-              const vf x4 = vset(x1) * x2;
-              const vf x5 = x3 + x4;
-              m1[row * 3 + vector] = x5;
-            }
-          }
+      }
+      for (int64_t i = 0; i < 24; i++) {
+        vf copies2[3];
+        #pragma GCC unroll 3
+        for (int64_t vector = 0; vector < 3; vector++) {
+          copies2[vector] = vload(a1 + panel * 576 + i * 24 + vector * 8);
         }
         #pragma GCC unroll 4
         for (int64_t row = 0; row < 4; row++) {
+          const float x0 = a0[i + row * 24 + clamp(block * 28 + rows * 4, 0, 131) * 24];
           #pragma GCC unroll 3
           for (int64_t vector = 0; vector < 3; vector++) {
-            const vf x6 = m1[row * 3 + vector];
-            vstore(m0 + -block * 672 + column + row * 24 + vector * 8 + clamp(block * 28 + rows * 4, 0, 131) * 24, x6);
+            const vf sum0 = parts1[row * 3 + vector] + vset(x0) * copies2[vector];
+            parts1[row * 3 + vector] = sum0;
           }
         }
       }
-    }
-    for (int64_t row = 0; row < clamp(-block * 28 + 135, 0, 28); row++) {
-      {
-        int64_t j = 0;
-        for (; j + 8 <= 24; j += 8) {
-          const vf x7 = vload(a2 + block * 2016 + panel * 24 + row * 72 + j);
-          const vf x8 = vload(m0 + row * 24 + j);
-          const vf x9 = vload(a3 + panel * 24 + j);
-          const vf x10 = x8 + x9;
-          const vf x11 = vsigmoid(x10);
-          const vf x12 = x10 * x11;
-          const vf x13 = x7 + x12;
-          vstore(a4 + block * 2016 + panel * 24 + row * 72 + j, x13);
+      #pragma GCC unroll 4
+      for (int64_t row = 0; row < 4; row++) {
+        #pragma GCC unroll 3
+        for (int64_t vector = 0; vector < 3; vector++) {
+          vstore(copies0 + row * 24 + vector * 8 + clamp(block * 28 + rows * 4, 0, 131) * 24 - block * 672, parts1[row * 3 + vector]);
         }
+      }
+    }
+    for (int64_t row = 0; row < row_end; row++) {
+      for (int64_t j = 0; j < 24; j += 8) {
+        const vf x2 = vload(a2 + block * 2016 + panel * 24 + row * 72 + j);
+        const vf sum1 = vload(copies0 + row * 24 + j) + vload(a3 + panel * 24 + j);
+        vstore(a4 + block * 2016 + panel * 24 + row * 72 + j, x2 + sum1 * vsigmoid(sum1));
       }
     }
   }

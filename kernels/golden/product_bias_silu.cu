@@ -9,7 +9,7 @@
 // j: 135, i: 72, summed over k: 24
 // 6 blocks for tiles of 64 x 64, 256 threads a block
 extern "C" __global__ void __launch_bounds__(256, 2)
-gemm_135x72x24_add_sigmoid_11c3df(const float *__restrict__ a0, const float *__restrict__ a1,
+gemm_135x72x24_add_sigmoid_19c696(const float *__restrict__ a0, const float *__restrict__ a1,
     const float *__restrict__ a2, const float *__restrict__ a3, float *__restrict__ a4, const int batch) {
   __shared__ float rows[16][65], columns[16][65];
   const int x = threadIdx.x % 16, y = threadIdx.x / 16;
@@ -44,18 +44,14 @@ gemm_135x72x24_add_sigmoid_11c3df(const float *__restrict__ a0, const float *__r
   for (int across = 0; across < 4; across++) {
     const int i = column0 + x + across * 16;
     if (i >= 72) continue;
-    const float x5 = a3[i];
+    const float x3 = a3[i];
     #pragma unroll
     for (int down = 0; down < 4; down++) {
       const int j = row0 + y + down * 16;
       if (j >= 135) continue;
-      const float x3 = sums[down][across];
-      const float x4 = a2[i + j * 72];
-      const float x6 = x3 + x5;
-      const float x7 = sigmoid_f32(x6);
-      const float x8 = x6 * x7;
-      const float x9 = x4 + x8;
-      a4[i + j * 72] = x9;
+      const float total0 = sums[down][across];
+      const float sum0 = total0 + x3;
+      a4[i + j * 72] = a2[i + j * 72] + sum0 * sigmoid_f32(sum0);
     }
   }
 }

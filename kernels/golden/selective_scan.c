@@ -8,7 +8,7 @@
 /* a5: f32 [batch, T:9, N:4], read: b */
 /* a6: f32 [batch, T:9, E:24], written: output */
 /* i in E, j in N, k in T */
-void scan_0e0a51(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void scan_426542(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -20,42 +20,31 @@ void scan_0e0a51(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   for (int64_t p = begin; p < end; p++) {
     const int64_t b = p / 3;
     int64_t i = p % 3 * 8;
-    vf m0[4];
+    vf states0[4];
     #pragma GCC unroll 4
     for (int64_t j = 0; j < 4; j++) {
       vf x0 = {0};
-      EACH_LANE x0[l] = a0[b * 96 + ((i + l)) * 4 + j];
-      m0[j] = x0;
+      EACH_LANE x0[l] = a0[b * 96 + (i + l) * 4 + j];
+      states0[j] = x0;
     }
-    vf m1[4];
+    vf copies1[4];
     #pragma GCC unroll 4
     for (int64_t j = 0; j < 4; j++) {
       vf x1 = {0};
-      EACH_LANE x1[l] = a1[((i + l)) * 4 + j];
-      m1[j] = x1;
+      EACH_LANE x1[l] = a1[(i + l) * 4 + j];
+      copies1[j] = x1;
     }
     for (int64_t k = 0; k < 9; k++) {
-      vf r0 = vset(0.0f);
+      vf acc0 = vset(0.0f);
       const vf x3 = vload(a3 + b * 216 + i + k * 24);
-      const vf x9 = vload(a4 + b * 216 + i + k * 24);
-      const vf x10 = x3 * x9;
+      const vf prod0 = x3 * vload(a4 + b * 216 + i + k * 24);
       #pragma GCC unroll 4
       for (int64_t j = 0; j < 4; j++) {
-        const float x2 = a2[b * 36 + k * 4 + j];
-        const vf x4 = m1[j];
-        const vf x5 = x3 * x4;
-        const vf x6 = vexp(x5);
-        const vf x7 = m0[j];
-        const vf x8 = x6 * x7;
-        const float x11 = a5[b * 36 + k * 4 + j];
-        const vf x12 = x10 * vset(x11);
-        const vf x13 = x8 + x12;
-        const vf x14 = vset(x2) * x13;
-        r0 = r0 + x14;
-        m0[j] = x13;
+        const vf sum0 = vexp(x3 * copies1[j]) * states0[j] + prod0 * vset(a5[b * 36 + k * 4 + j]);
+        acc0 = acc0 + vset(a2[b * 36 + k * 4 + j]) * sum0;
+        states0[j] = sum0;
       }
-      const vf x15 = r0;
-      vstore(a6 + b * 216 + i + k * 24, x15);
+      vstore(a6 + b * 216 + i + k * 24, acc0);
     }
   }
 }

@@ -10,46 +10,33 @@
 // i in E, j in N, k in T
 // a thread for each of batch * 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-scan_0e0a51(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
+scan_426542(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
     const float *__restrict__ a3, const float *__restrict__ a4, const float *__restrict__ a5,
     float *__restrict__ a6, const int batch) {
   const int piece = blockIdx.x * 128 + threadIdx.x;
   if (piece >= batch * 24) return;
   const int b = piece / 24;
   const int i = piece % 24;
-  float m0[4];
+  float states0[4];
   #pragma unroll
   for (int j = 0; j < 4; j++) {
-    const float x0 = a0[b * 96 + i * 4 + j];
-    m0[j] = x0;
+    states0[j] = a0[b * 96 + i * 4 + j];
   }
-  float m1[4];
+  float copies1[4];
   #pragma unroll
   for (int j = 0; j < 4; j++) {
-    const float x1 = a1[i * 4 + j];
-    m1[j] = x1;
+    copies1[j] = a1[i * 4 + j];
   }
   for (int k = 0; k < 9; k++) {
-    float r0 = 0.0f;
+    float acc0 = 0.0f;
     const float x3 = a3[b * 216 + i + k * 24];
-    const float x9 = a4[b * 216 + i + k * 24];
-    const float x10 = x3 * x9;
+    const float prod0 = x3 * a4[b * 216 + i + k * 24];
     #pragma unroll
     for (int j = 0; j < 4; j++) {
-      const float x2 = a2[b * 36 + k * 4 + j];
-      const float x4 = m1[j];
-      const float x5 = x3 * x4;
-      const float x6 = exp_f32(x5);
-      const float x7 = m0[j];
-      const float x8 = x6 * x7;
-      const float x11 = a5[b * 36 + k * 4 + j];
-      const float x12 = x10 * x11;
-      const float x13 = x8 + x12;
-      const float x14 = x2 * x13;
-      r0 += x14;
-      m0[j] = x13;
+      const float sum0 = exp_f32(x3 * copies1[j]) * states0[j] + prod0 * a5[b * 36 + k * 4 + j];
+      acc0 += a2[b * 36 + k * 4 + j] * sum0;
+      states0[j] = sum0;
     }
-    const float x15 = r0;
-    a6[b * 216 + i + k * 24] = x15;
+    a6[b * 216 + i + k * 24] = acc0;
   }
 }

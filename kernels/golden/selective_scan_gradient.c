@@ -13,7 +13,7 @@
 /* a10: f32 [396], written */
 /* a11: f32 [batch, N:4, E:24], written */
 /* i in N */
-void scan_3b41e2(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void scan_238dff(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -29,239 +29,173 @@ void scan_3b41e2(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   (void)batch;
   for (int64_t p = begin; p < end; p++) {
     const int64_t b = p / 3;
-    const int64_t i1 = p % 3;
-    _Alignas(64) float m0[32];
-    _Alignas(64) float m1[32];
-    _Alignas(64) float m2[32];
-    for (int64_t i2 = 0; i2 < 1; i2++) {
-      {
-        const int64_t i3 = 0;
-        vf m3[4];
+    const int64_t block = p % 3;
+    _Alignas(64) float states0[32];
+    _Alignas(64) float states1[32];
+    _Alignas(64) float copies2[32];
+    vf copies3[4];
+    #pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; i++) {
+      copies3[i] = vset(0.0f);
+    }
+    vf copies4[4];
+    #pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; i++) {
+      copies4[i] = vset(0.0f);
+    }
+    #pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; i++) {
+      vstore(states0 + i * 8, copies3[i]);
+    }
+    #pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; i++) {
+      vstore(states1 + i * 8, copies4[i]);
+    }
+    #pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; i++) {
+      vf x0 = {0};
+      EACH_LANE x0[l] = a0[b * 96 + block * 32 + l * 4 + i];
+      vstore(copies2 + i * 8, x0);
+    }
+    _Alignas(64) float parts5[256];
+    _Alignas(64) float parts6[256];
+    for (int64_t chunk = 0; chunk < 2; chunk++) {
+      const int64_t step_end = clamp(chunk * 8 + 3, 1, 8);
+      for (int64_t at = 0; at < 256; at += 8) {
+        vstore(parts5 + at, vset(0.0f));
+      }
+      for (int64_t at = 0; at < 256; at += 8) {
+        vstore(parts6 + at, vset(0.0f));
+      }
+      vf states7[4];
+      #pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; i++) {
+        states7[i] = vload(states0 + i * 8);
+      }
+      vf parts8[4];
+      #pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; i++) {
+        parts8[i] = vload(states1 + i * 8);
+      }
+      vf states9[4];
+      #pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; i++) {
+        const vf x1 = vload(a1 + b * 192 + block * 8 - chunk * 96 + i * 24 + 96);
+        FETCH(a1, b * 192 + block * 8 - chunk * 96 + i * 24);
+        states9[i] = x1;
+      }
+      vf states10[36];
+      #pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; i++) {
+        states10[i] = states9[i];
+      }
+      vf copies11[32];
+      vf copies12[32];
+      for (int64_t step = 0; step < step_end; step++) {
+        vf copies14[4];
+        const vf x2 = vload(a2 + b * 264 + block * 8 - chunk * 192 + step * 24 + 192);
+        const vf x4 = vload(a4 + b * 264 + block * 8 - chunk * 192 + step * 24 + 192);
+        const vf prod0 = x4 * x2;
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          m3[i] = vset(0.0f);
+          const vf exp0 = vexp(vload(copies2 + i * 8) * x2);
+          const vf prod1 = vset(a3[b * 44 - chunk * 32 + step * 4 + i + 32]) * prod0;
+          const vf sum0 = prod1 + states9[i] * exp0;
+          copies11[step * 4 + i] = exp0;
+          copies12[step * 4 + i] = sum0;
+          copies14[i] = sum0;
         }
-        vf m4[4];
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          m4[i] = vset(0.0f);
+          states9[i] = copies14[i];
         }
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          const vf x0 = m3[i];
-          vstore(m0 + i2 * 32 + i3 + i * 8, x0);
+          states10[step * 4 + i + 4] = states9[i];
         }
+      }
+      for (int64_t step = 0; step < step_end; step++) {
+        vf copies15[4];
+        const vf x5 = vload(a5 + b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 + 168);
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          const vf x1 = m4[i];
-          vstore(m1 + i2 * 32 + i3 + i * 8, x1);
+          copies15[i] = x5 * copies12[i + step_end * 4 - step * 4 - 4];
         }
+        vf acc0 = vset(0.0f);
+        vf acc1 = vset(0.0f);
+        const vf x4_2 = vload(a4 + b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 + 168);
+        const vf x2_2 = vload(a2 + b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 + 168);
+        const vf prod2 = x4_2 * x2_2;
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          vf x2 = {0};
-          EACH_LANE x2[l] = a0[b * 96 + i1 * 32 + i2 * 32 + ((i3 + l)) * 4 + i];
-          vstore(m2 + i2 * 32 + i3 + i * 8, x2);
+          const float x6 = a6[b * 44 - chunk * 32 - step * 4 + i + step_end * 4 + 28];
+          const vf sum1 = x5 * vset(x6) + states7[i];
+          const float x3 = a3[b * 44 - chunk * 32 - step * 4 + i + step_end * 4 + 28];
+          acc0 = acc0 + sum1 * vset(x3);
+          const vf copy11 = copies11[i + step_end * 4 - step * 4 - 4];
+          const vf prod3 = sum1 * states10[i + step_end * 4 - step * 4 - 4] * copy11;
+          acc1 = acc1 + prod3 * vload(copies2 + i * 8);
+          const vf prod4 = sum1 * prod2;
+          const vf sum2 = parts8[i] + prod3 * x2_2;
+          states7[i] = sum1 * copy11;
+          const vf part6 = vload(parts6 + i * 8 + step_end * 32 - step * 32 - 32);
+          vstore(parts6 + i * 8 + step_end * 32 - step * 32 - 32, part6 + prod4);
+          parts8[i] = sum2;
         }
+        const vf total0 = acc0;
+        const vf sum3 = total0 * x4_2 + acc1;
+        vstore(a7 + b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 + 168, total0 * x2_2);
+        vstore(a8 + b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 + 168, sum3);
         #pragma GCC unroll 4
         for (int64_t i = 0; i < 4; i++) {
-          vf x3 = {0};
-          EACH_LANE x3[l] = a0[b * 96 + i1 * 32 + i2 * 32 + ((i3 + l)) * 4 + i];
-          vstore(m2 + i2 * 32 + i3 + i * 8, x3);
+          const vf part5 = vload(parts5 + i * 8 + step_end * 32 - step * 32 - 32);
+          vstore(parts5 + i * 8 + step_end * 32 - step * 32 - 32, part5 + copies15[i]);
+        }
+        FETCH(a5, b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 - 24);
+        FETCH(a4, b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 - 24);
+        FETCH(a2, b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 - 24);
+        FETCH(a7, b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 - 24);
+        FETCH(a8, b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 - 24);
+      }
+      #pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; i++) {
+        vstore(states0 + i * 8, states7[i]);
+      }
+      #pragma GCC unroll 4
+      for (int64_t i = 0; i < 4; i++) {
+        vstore(states1 + i * 8, parts8[i]);
+      }
+      for (int64_t step = 0; step < step_end; step++) {
+        for (int64_t i = 0; i < 4; i++) {
+          float acc2 = 0.0f;
+          {
+            vf acc2v = vset(0.0f);
+            acc2v = acc2v + vload(parts5 + step * 32 + i * 8);
+            acc2 = acc2 + vhsum(acc2v);
+          }
+          a9[b * 132 + block * 44 - chunk * 32 + step * 4 + i + 32] = acc2;
+        }
+      }
+      for (int64_t step = 0; step < step_end; step++) {
+        for (int64_t i = 0; i < 4; i++) {
+          float acc3 = 0.0f;
+          {
+            vf acc3v = vset(0.0f);
+            acc3v = acc3v + vload(parts6 + step * 32 + i * 8);
+            acc3 = acc3 + vhsum(acc3v);
+          }
+          a10[b * 132 + block * 44 - chunk * 32 + step * 4 + i + 32] = acc3;
         }
       }
     }
-    _Alignas(64) float m5[256];
-    _Alignas(64) float m6[256];
-    for (int64_t i10 = 0; i10 < 2; i10++) {
-      {
-        int64_t i11 = 0;
-        for (; i11 + 8 <= 256; i11 += 8) {
-          vstore(m5 + i11, vset(0.0f));
-        }
-      }
-      {
-        int64_t i12 = 0;
-        for (; i12 + 8 <= 256; i12 += 8) {
-          vstore(m6 + i12, vset(0.0f));
-        }
-      }
-      for (int64_t i13 = 0; i13 < 1; i13++) {
-        {
-          const int64_t i14 = 0;
-          vf m7[4];
-          #pragma GCC unroll 4
-          for (int64_t i = 0; i < 4; i++) {
-            const vf x4 = vload(m0 + i13 * 32 + i14 + i * 8);
-            m7[i] = x4;
-          }
-          vf m8[4];
-          #pragma GCC unroll 4
-          for (int64_t i = 0; i < 4; i++) {
-            const vf x5 = vload(m1 + i13 * 32 + i14 + i * 8);
-            m8[i] = x5;
-          }
-          vf m9[4];
-          #pragma GCC unroll 4
-          for (int64_t i = 0; i < 4; i++) {
-            const vf x6 = vload(a1 + b * 192 + i1 * 8 - i10 * 96 + i13 * 8 + i14 + i * 24 + 96);
-            FETCH(a1, b * 192 + i1 * 8 - i10 * 96 + i13 * 8 + i14 + i * 24);
-            m9[i] = x6;
-          }
-          vf m10[36];
-          #pragma GCC unroll 4
-          for (int64_t i = 0; i < 4; i++) {
-            const vf x7 = m9[i];
-            m10[i] = x7;
-          }
-          vf m11[32];
-          vf m12[32];
-          for (int64_t i19 = 0; i19 < clamp(i10 * 8 + 3, 1, 8); i19++) {
-            vf m14[4];
-            const vf x9 = vload(a2 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 + i19 * 24 + 192);
-            const vf x13 = vload(a4 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 + i19 * 24 + 192);
-            const vf x14 = x13 * x9;
-            #pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++) {
-              const vf x8 = vload(m2 + i13 * 32 + i14 + i * 8);
-              const vf x10 = x8 * x9;
-              const vf x11 = vexp(x10);
-              const float x12 = a3[b * 44 - i10 * 32 + i19 * 4 + i + 32];
-              const vf x15 = vset(x12) * x14;
-              const vf x16 = m9[i];
-              const vf x17 = x16 * x11;
-              const vf x18 = x15 + x17;
-              m11[i19 * 4 + i] = x11;
-              m12[i19 * 4 + i] = x18;
-              m14[i] = x18;
-            }
-            #pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++) {
-              const vf x19 = m14[i];
-              m9[i] = x19;
-            }
-            #pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++) {
-              const vf x20 = m9[i];
-              m10[i19 * 4 + i + 4] = x20;
-            }
-          }
-          for (int64_t i23 = 0; i23 < clamp(i10 * 8 + 3, 1, 8); i23++) {
-            vf m15[4];
-            const vf x21 = vload(a5 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
-            #pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++) {
-              const vf x22 = m12[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
-              const vf x23 = x21 * x22;
-              m15[i] = x23;
-            }
-            vf r0 = vset(0.0f);
-            vf r1 = vset(0.0f);
-            const vf x37 = vload(a4 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
-            const vf x38 = vload(a2 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168);
-            const vf x39 = x37 * x38;
-            #pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++) {
-              const float x24 = a6[b * 44 - i10 * 32 - i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 + 28];
-              const vf x25 = x21 * vset(x24);
-              const vf x26 = m7[i];
-              const vf x27 = x25 + x26;
-              const float x28 = a3[b * 44 - i10 * 32 - i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 + 28];
-              const vf x29 = x27 * vset(x28);
-              r0 = r0 + x29;
-              const vf x30 = m10[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
-              const vf x31 = x27 * x30;
-              const vf x32 = m11[-i23 * 4 + i + clamp(i10 * 8 + 3, 1, 8) * 4 - 4];
-              const vf x33 = x31 * x32;
-              const vf x34 = vload(m2 + i13 * 32 + i14 + i * 8);
-              const vf x35 = x33 * x34;
-              r1 = r1 + x35;
-              const vf x36 = x27 * x32;
-              const vf x40 = x27 * x39;
-              const vf x41 = m8[i];
-              const vf x42 = x33 * x38;
-              const vf x43 = x41 + x42;
-              m7[i] = x36;
-              const vf x44 = vload(m6 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32);
-              const vf x45 = x44 + x40;
-              vstore(m6 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32, x45);
-              m8[i] = x43;
-            }
-            const vf x46 = r0;
-            const vf x47 = r1;
-            const vf x48 = x46 * x38;
-            const vf x49 = x46 * x37;
-            const vf x50 = x49 + x47;
-            vstore(a7 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168, x48);
-            vstore(a8 + b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 + 168, x50);
-            #pragma GCC unroll 4
-            for (int64_t i = 0; i < 4; i++) {
-              const vf x51 = m15[i];
-              const vf x52 = vload(m5 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32);
-              const vf x53 = x52 + x51;
-              vstore(m5 + i14 - i23 * 32 + i * 8 + clamp(i10 * 8 + 3, 1, 8) * 32 - 32, x53);
-            }
-            FETCH(a5, b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 - 24);
-            FETCH(a4, b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 - 24);
-            FETCH(a2, b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 - 24);
-            FETCH(a7, b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 - 24);
-            FETCH(a8, b * 264 + i1 * 8 - i10 * 192 + i13 * 8 + i14 - i23 * 24 + clamp(i10 * 8 + 3, 1, 8) * 24 - 24);
-          }
-          #pragma GCC unroll 4
-          for (int64_t i = 0; i < 4; i++) {
-            const vf x54 = m7[i];
-            vstore(m0 + i13 * 32 + i14 + i * 8, x54);
-          }
-          #pragma GCC unroll 4
-          for (int64_t i = 0; i < 4; i++) {
-            const vf x55 = m8[i];
-            vstore(m1 + i13 * 32 + i14 + i * 8, x55);
-          }
-        }
-      }
-      for (int64_t i29 = 0; i29 < clamp(i10 * 8 + 3, 1, 8); i29++) {
-        for (int64_t i = 0; i < 4; i++) {
-          float r2 = 0.0f;
-          {
-            const int64_t i31 = 0;
-            vf r2v = vset(0.0f);
-            const vf x56 = vload(m5 + i29 * 32 + i * 8 + i31);
-            r2v = r2v + x56;
-            r2 = r2 + vhsum(r2v);
-          }
-          const float x57 = r2;
-          a9[b * 132 + i1 * 44 - i10 * 32 + i29 * 4 + i + 32] = x57;
-        }
-      }
-      for (int64_t i32 = 0; i32 < clamp(i10 * 8 + 3, 1, 8); i32++) {
-        for (int64_t i = 0; i < 4; i++) {
-          float r3 = 0.0f;
-          {
-            const int64_t i34 = 0;
-            vf r3v = vset(0.0f);
-            const vf x58 = vload(m6 + i32 * 32 + i * 8 + i34);
-            r3v = r3v + x58;
-            r3 = r3 + vhsum(r3v);
-          }
-          const float x59 = r3;
-          a10[b * 132 + i1 * 44 - i10 * 32 + i32 * 4 + i + 32] = x59;
-        }
-      }
+    vf copies17[4];
+    #pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; i++) {
+      copies17[i] = vload(states1 + i * 8);
     }
-    for (int64_t i35 = 0; i35 < 1; i35++) {
-      {
-        const int64_t i36 = 0;
-        vf m17[4];
-        #pragma GCC unroll 4
-        for (int64_t i = 0; i < 4; i++) {
-          const vf x61 = vload(m1 + i35 * 32 + i36 + i * 8);
-          m17[i] = x61;
-        }
-        #pragma GCC unroll 4
-        for (int64_t i = 0; i < 4; i++) {
-          const vf x62 = m17[i];
-          vstore(a11 + b * 96 + i1 * 8 + i35 * 8 + i36 + i * 24, x62);
-        }
-      }
+    #pragma GCC unroll 4
+    for (int64_t i = 0; i < 4; i++) {
+      vstore(a11 + b * 96 + block * 8 + i * 24, copies17[i]);
     }
   }
 }

@@ -6,14 +6,10 @@
 // i in (batch, T, D)
 // a thread for each of batch * 120 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-map_sigmoid_mul_93873b(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
+map_sigmoid_mul_db68d4(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
     const int batch) {
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= batch * 120) return;
-  const float x0 = a0[i];
   const float x1 = a1[i];
-  const float x2 = sigmoid_f32(x1);
-  const float x3 = x1 * x2;
-  const float x4 = x0 * x3;
-  a2[i] = x4;
+  a2[i] = a0[i] * (x1 * sigmoid_f32(x1));
 }

@@ -5,31 +5,26 @@
 // i in (batch, T), j in S
 // a warp for each of batch * 5 rows, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-row_max_sub_exp_6b1595(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {
+row_max_sub_exp_e80264(const float *__restrict__ a0, float *__restrict__ a1, const int batch) {
   const int lane = threadIdx.x % 32;
   const int i = blockIdx.x * 4 + threadIdx.x / 32;
   if (i >= batch * 5) return;
-  float r0 = (-INFINITY_F32);
+  float acc0 = -INFINITY_F32;
   for (int j = lane; j < 17; j += 32) {
-    const float x0 = a0[i * 17 + j];
-    r0 = max_f32(r0, x0);
+    acc0 = max_f32(acc0, a0[i * 17 + j]);
   }
-  const float x1 = warp_max(r0);
-  float m0[1];
-  float r1 = 0.0f;
+  const float largest0 = warp_max(acc0);
+  float copies0[1];
+  float acc1 = 0.0f;
   if (lane < 17) {
     const int j = lane;
-    const float x2 = a0[i * 17 + j];
-    const float x3 = x2 - x1;
-    const float x4 = exp_f32(x3);
-    r1 += x4;
-    m0[0] = x4;
+    const float exp0 = exp_f32(a0[i * 17 + j] - largest0);
+    acc1 += exp0;
+    copies0[0] = exp0;
   }
-  const float x5 = warp_sum(r1);
+  const float total1 = warp_sum(acc1);
   if (lane < 17) {
     const int j = lane;
-    const float x6 = m0[0];
-    const float x7 = x6 / x5;
-    a1[i * 17 + j] = x7;
+    a1[i * 17 + j] = copies0[0] / total1;
   }
 }

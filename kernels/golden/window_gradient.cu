@@ -6,25 +6,18 @@
 // i in K, j in D, k in W
 // a thread for each of 96 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-map_dot_4d7e8f(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
+map_dot_489152(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
     const int batch) {
   const int piece = blockIdx.x * 128 + threadIdx.x;
   if (piece >= 96) return;
   const int i = piece / 24;
   const int j = piece % 24;
-  float r0 = 0.0f;
+  float acc0 = 0.0f;
   for (int b = 0; b < batch; b++) {
     for (int k = 0; k < 9; k++) {
-      const float x0 = a0[j + b * 216 + k * 24];
-      const float x1 = a1[j + b * 216 + clamp(i + k - 3, 0, 8) * 24];
-      const int x2 = i + k - 3;
-      const int x3 = clamp(i + k - 3, 0, 8);
-      const bool x4 = x2 == x3;
-      const float x5 = x4 ? x1 : 0.0f;
-      const float x6 = x0 * x5;
-      r0 += x6;
+      const float chosen0 = (i + k - 3 == clamp(i + k - 3, 0, 8)) ? a1[j + b * 216 + clamp(i + k - 3, 0, 8) * 24] : 0.0f;
+      acc0 += a0[j + b * 216 + k * 24] * chosen0;
     }
   }
-  const float x7 = r0;
-  a2[i * 24 + j] = x7;
+  a2[i * 24 + j] = acc0;
 }

@@ -270,6 +270,32 @@ impl Index {
         rest.terms.retain(|(atom, _)| *atom != Atom::Var(var));
         rest
     }
+
+    /// What is left where `var` is zero, within quotients and remainders as well.
+    #[must_use]
+    pub fn at_zero(&self, var: IndexVar) -> Self {
+        let mut rest = Index::constant(self.constant);
+        for (atom, scale) in &self.terms {
+            let known = |inner: &Index, of: &dyn Fn(i64) -> i64, atom: &dyn Fn(Box<Index>) -> Atom| {
+                let inner = inner.at_zero(var);
+                match inner.terms.is_empty() {
+                    true => Index::constant(of(inner.constant)),
+                    false => Index::atom(atom(Box::new(inner))),
+                }
+            };
+            let left = match atom {
+                Atom::Var(v) if *v == var => continue,
+                Atom::Var(_) | Atom::Data(_) => Index::atom(atom.clone()),
+                Atom::Div(inner, by) => known(inner, &|n| n / by, &|i| Atom::Div(i, *by)),
+                Atom::Mod(inner, by) => known(inner, &|n| n % by, &|i| Atom::Mod(i, *by)),
+                Atom::Clamp(inner, low, high) => {
+                    known(inner, &|n| n.clamp(*low, *high), &|i| Atom::Clamp(i, *low, *high))
+                }
+            };
+            rest = rest.plus(&left, *scale);
+        }
+        rest
+    }
 }
 
 #[cfg(test)]
@@ -284,6 +310,16 @@ mod tests {
         assert_eq!(flat.div(7, &extent), Index::var(a));
         assert_eq!(flat.modulo(7, &extent), Index::var(b));
         assert!(matches!(flat.div(5, &extent).terms[0].0, Atom::Div(..)));
+    }
+
+    #[test]
+    fn a_variable_is_zero_wherever_it_stands() {
+        let (a, b) = (Index::var(IndexVar(0)), Index::var(IndexVar(1)));
+        let unknown = |_: IndexVar| None;
+        let sum = a.times(3).plus(&b, 1).offset(10);
+        let whole = sum.div(4, &unknown).plus(&a.offset(9).modulo(4, &unknown), 2).plus(&a, 5);
+        assert_eq!(whole.at_zero(IndexVar(0)), b.offset(10).div(4, &unknown).offset(2));
+        assert_eq!(a.offset(-3).clamped(0, 7, &unknown).at_zero(IndexVar(0)), Index::constant(0));
     }
 
     #[test]

@@ -16,12 +16,15 @@ mod evaluate;
 mod flops;
 mod index;
 pub mod math;
+mod single;
 mod unread;
 
 pub use build::Body;
 pub use collapse::collapse;
+pub(crate) use collapse::each_index;
 pub use evaluate::{Buffers, Evaluator};
 pub use index::{Atom, Index};
+pub use single::without_single;
 pub use unread::without_unread;
 
 /// The variable of a loop.

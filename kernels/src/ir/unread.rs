@@ -2,7 +2,7 @@
 //! yielded is asked for: a compiler of C drops them by itself, but on a GPU they take shared memory from the others.
 
 use super::index::Atom;
-use super::{Expr, Index, Local, Operand, Scalar, Stmt, collapse};
+use super::{Expr, Index, Local, Operand, Scalar, Stmt, each_index};
 use std::collections::BTreeSet;
 
 /// What the statements read.
@@ -32,7 +32,7 @@ pub fn without_unread(mut stmts: Vec<Stmt>) -> Vec<Stmt> {
 
 impl Read {
     fn all(&mut self, stmts: &[Stmt]) {
-        collapse::each_index(stmts, &mut |index| self.index(index));
+        each_index(stmts, &mut |index| self.index(index));
         self.operands(stmts);
     }
 

@@ -1,7 +1,10 @@
 //! Kernels as text.
 
+mod at_once;
 mod c;
+mod called;
 pub mod cuda;
+mod expression;
 mod names;
 mod operations;
 mod pieces;

@@ -1,13 +1,15 @@
 //! Names and numbers in C and CUDA.
 
-use crate::ir::{Atom, Extent, Index, IndexVar, Kernel, LoopKind, Math, Operand, Over, Scalar, Stmt};
+use super::called::Called;
+use crate::ir::math::Definition;
+use crate::ir::{Atom, Extent, Index, IndexVar, Kernel, Local, LoopKind, Math, Over, Scalar, Stmt};
 use arch_compiler::graph::AxisId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What loops over axes are called, in the order in which they come up: axes have the same letters in every kernel, so
-/// that its text does not depend on what a program calls them. Left out are letters with another meaning: `a`, `m`, `r`
-/// and `x` stand before the numbers of arguments, arrays, sums and values, `b` is the batch, `l` a lane, `p` a piece, and
-/// the tiles of a product have `x` and `y`.
+/// that its text does not depend on what a program calls them. Left out are letters with another meaning: `a` and `x` stand
+/// before the numbers of arguments and of what is read of them, `b` is the batch, `l` a lane, `p` a piece, and the tiles of
+/// a product have `x` and `y`.
 const LETTERS: [&str; 16] = ["i", "j", "k", "n", "s", "t", "u", "v", "w", "q", "c", "d", "e", "f", "g", "h"];
 
 /// The names of the loops' variables, told apart where one loop stands in another.
@@ -16,20 +18,28 @@ pub(super) struct Names {
     vars: BTreeMap<IndexVar, String>,
     /// What stands for which axes, and what these are called in the text.
     letters: Vec<(Vec<u32>, String, String)>,
+    called: Called,
     /// Whether loaded integers must become wider before they are multiplied.
     pub wide: bool,
     /// Whether variables must, too.
     pub wide_vars: bool,
-    /// Whether an index has no more brackets than it needs.
-    pub tight: bool,
+    /// Variables that have one value here, the first.
+    pub first: BTreeSet<IndexVar>,
+    /// Where loops end that stop early, and what that is called here.
+    ends: Vec<(Index, String)>,
 }
 
 impl Names {
     /// The names in a kernel.
     pub(super) fn new(kernel: &Kernel) -> Self {
-        let mut names = Names::default();
+        let mut names = Names { called: Called::of(kernel), ..Names::default() };
         names.visit(&kernel.body, &kernel.axes, &mut Vec::new());
         names
+    }
+
+    /// The names in a function of the language.
+    pub(super) fn of_function(definition: &Definition) -> Self {
+        Names { called: Called::of_function(definition), ..Names::default() }
     }
 
     /// Parallel loops are one level whose names hold in everything that follows.
@@ -81,6 +91,42 @@ impl Names {
         self.vars.get(&v).cloned().unwrap_or_else(|| format!("i{}", v.0))
     }
 
+    pub(super) fn scalar(&self, s: Scalar) -> &str {
+        self.called.scalar(s)
+    }
+
+    /// The same, where it is bound.
+    pub(super) fn give(&mut self, s: Scalar) -> String {
+        self.called.give(s).to_string()
+    }
+
+    pub(super) fn local(&self, local: Local) -> String {
+        self.called.local(local)
+    }
+
+    /// Where the loops among statements end that stop early, if that has no name yet: the name, and the number.
+    pub(super) fn ends(&mut self, stmts: &[Stmt]) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        for stmt in stmts {
+            let Stmt::Loop(l) = stmt else { continue };
+            let Some(stop) = &l.stop else { continue };
+            let is_long = stop.terms.iter().any(|(atom, _)| matches!(atom, Atom::Clamp(..)));
+            let is_plain = stop.terms.len() == 1 && stop.constant == 0 && stop.data().is_empty();
+            if is_long && is_plain && !self.ends.iter().any(|(known, _)| known == stop) {
+                let taken: Vec<String> = self.ends.iter().map(|end| end.1.clone()).collect();
+                let name = distinct(&format!("{}_end", self.var(l.var)), &taken);
+                found.push((name.clone(), self.index(stop, None)));
+                self.ends.push((stop.clone(), name));
+            }
+        }
+        found
+    }
+
+    /// The last so many names of ends are not known any more.
+    pub(super) fn forget_ends(&mut self, count: usize) {
+        self.ends.truncate(self.ends.len() - count);
+    }
+
     pub(super) fn index(&self, index: &Index, lane: Option<&Lane<'_>>) -> String {
         index_text(self, index, lane)
     }
@@ -94,10 +140,6 @@ fn distinct(name: &str, around: &[String]) -> String {
         wanted = format!("{name}_{number}");
     }
     wanted
-}
-
-pub(super) fn scalar(s: Scalar) -> String {
-    format!("x{}", s.0)
 }
 
 pub(super) fn extent(e: Extent) -> String {
@@ -114,20 +156,17 @@ pub(super) fn float(bits: u32) -> String {
     if value.is_nan() {
         "__builtin_nanf(\"\")".into()
     } else if value.is_infinite() {
-        if value > 0.0 { "__builtin_inff()".into() } else { "(-__builtin_inff())".into() }
+        if value > 0.0 { "__builtin_inff()".into() } else { "-__builtin_inff()".into() }
     } else {
-        let text = format!("{value:?}f");
-        if text.starts_with('-') { format!("({text})") } else { text }
+        format!("{value:?}f")
     }
 }
 
-pub(super) fn number(operand: Operand) -> String {
-    match operand {
-        Operand::Scalar(s) => scalar(s),
-        Operand::Float(bits) => float(bits),
-        Operand::Int(i32::MIN) => "INT32_MIN".into(),
-        Operand::Int(n) if n < 0 => format!("({n})"),
-        Operand::Int(n) => n.to_string(),
+/// An integer so that C reads it back.
+pub(super) fn integer(n: i32) -> String {
+    match n {
+        i32::MIN => "INT32_MIN".into(),
+        n => n.to_string(),
     }
 }
 
@@ -152,28 +191,44 @@ pub(super) struct Lane<'a> {
     pub varies: &'a dyn Fn(Scalar) -> bool,
 }
 
-fn bracketed(names: &Names, text: String) -> String {
-    if names.tight && !text.contains(' ') { text } else { format!("({text})") }
-}
-
 fn index_text(names: &Names, index: &Index, lane: Option<&Lane<'_>>) -> String {
-    let inner_text = |inner: &Index| index_text(names, inner, lane);
+    let inner_text = |inner: &Index| {
+        let text = index_text(names, inner, lane);
+        if text.contains(' ') { format!("({text})") } else { text }
+    };
     let mut text = String::new();
-    for (atom, scale) in &index.terms {
+    // What is subtracted does not come first where something is added.
+    let is_lane = |atom: &Atom| lane.is_some_and(|l| *atom == Atom::Var(l.var));
+    let is_there = |atom: &Atom| match atom {
+        Atom::Var(v) => is_lane(atom) || !names.first.contains(v),
+        _ => true,
+    };
+    let mut terms: Vec<_> = index.terms.iter().filter(|term| is_there(&term.0)).collect();
+    if terms.first().is_some_and(|first| first.1 < 0) {
+        terms.sort_by_key(|term| term.1 < 0);
+    }
+    for (atom, scale) in terms {
         let atom = match atom {
-            Atom::Var(v) => match lane {
-                Some(l) if l.var == *v => format!("({} + l)", names.var(*v)),
+            Atom::Var(v) => match (lane, names.first.contains(v)) {
+                (_, true) => "l".into(),
+                (Some(l), false) if l.var == *v => format!("({} + l)", names.var(*v)),
                 _ if names.wide_vars => format!("(long long){}", names.var(*v)),
                 _ => names.var(*v),
             },
             Atom::Data(s) => match lane {
-                Some(l) if (l.varies)(*s) => format!("{}[l]", scalar(*s)),
-                _ if names.wide => format!("(long long){}", scalar(*s)),
-                _ => scalar(*s),
+                Some(l) if (l.varies)(*s) => format!("{}[l]", names.scalar(*s)),
+                _ if names.wide => format!("(long long){}", names.scalar(*s)),
+                _ => names.scalar(*s).to_string(),
             },
-            Atom::Div(inner, by) => format!("{} / {by}", bracketed(names, inner_text(inner))),
-            Atom::Mod(inner, by) => format!("{} % {by}", bracketed(names, inner_text(inner))),
-            Atom::Clamp(inner, low, high) => format!("clamp({}, {low}, {high})", inner_text(inner)),
+            Atom::Div(inner, by) => format!("{} / {by}", inner_text(inner)),
+            Atom::Mod(inner, by) => format!("{} % {by}", inner_text(inner)),
+            Atom::Clamp(inner, low, high) => {
+                let end = names.ends.iter().find(|(end, _)| end.terms[0] == (atom.clone(), 1));
+                match end {
+                    Some((_, name)) => name.clone(),
+                    None => format!("clamp({}, {low}, {high})", index_text(names, inner, lane)),
+                }
+            }
         };
         let sign = match (text.is_empty(), *scale < 0) {
             (true, false) => "",
@@ -184,9 +239,6 @@ fn index_text(names: &Names, index: &Index, lane: Option<&Lane<'_>>) -> String {
         let product = match scale.abs() {
             1 => atom,
             // Quotients and remainders bind like products, from the left.
-            n if atom.contains(' ') && !atom.starts_with("clamp") && !names.tight => {
-                format!("({atom}) * {n}")
-            }
             n => format!("{atom} * {n}"),
         };
         text = format!("{text}{sign}{product}");

@@ -1,5 +1,6 @@
 //! Operations in C, on scalars and on vectors.
 
+use super::expression::{Binds, Expression};
 use super::names;
 use crate::ir::{Binary, Join, Type, Unary};
 
@@ -13,64 +14,73 @@ fn prefix(vector: bool, ty: Type) -> &'static str {
     }
 }
 
-pub(super) fn unary(op: Unary, ty: Type, a: &str, vector: bool) -> String {
+pub(super) fn unary(op: Unary, ty: Type, a: &Expression, vector: bool) -> Expression {
     let v = if vector { "v" } else { "s" };
+    let call = |name: &str| Expression::tight(format!("{v}{name}({})", a.text));
     match op {
-        Unary::Neg => format!("-{a}"),
-        Unary::Abs => format!("{}abs({a})", prefix(vector, ty)),
-        Unary::Floor => format!("{v}floor({a})"),
-        Unary::Rint => format!("{v}rint({a})"),
-        Unary::Sqrt => format!("{v}sqrt({a})"),
-        Unary::Not if vector => format!("vmnot({a})"),
-        Unary::Not => format!("!{a}"),
-        Unary::ToFloat => format!("{v}i2f({a})"),
-        Unary::ToInt => format!("{v}f2i({a})"),
-        Unary::Bits => format!("{v}bits({a})"),
-        Unary::FromBits => format!("{v}frombits({a})"),
-        Unary::Sixteenth => format!("{v}sixteenth({a})"),
+        Unary::Neg => Expression::before("-", a),
+        Unary::Abs => Expression::tight(format!("{}abs({})", prefix(vector, ty), a.text)),
+        Unary::Floor => call("floor"),
+        Unary::Rint => call("rint"),
+        Unary::Sqrt => call("sqrt"),
+        Unary::Not if vector => call("mnot"),
+        Unary::Not => Expression::before("!", a),
+        Unary::ToFloat => call("i2f"),
+        Unary::ToInt => call("f2i"),
+        Unary::Bits => call("bits"),
+        Unary::FromBits => call("frombits"),
+        Unary::Sixteenth => call("sixteenth"),
     }
 }
 
-pub(super) fn binary(op: Binary, ty: Type, a: &str, b: &str, vector: bool) -> String {
-    let p = prefix(vector, ty);
+pub(super) fn binary(op: Binary, ty: Type, a: &Expression, b: &Expression, vector: bool) -> Expression {
+    let call =
+        |name: &str| Expression::tight(format!("{}{name}({}, {})", prefix(vector, ty), a.text, b.text));
+    let is_mask = ty == Type::Mask && vector;
     match op {
-        Binary::Add => format!("{a} + {b}"),
-        Binary::Sub => format!("{a} - {b}"),
-        Binary::Mul => format!("{a} * {b}"),
-        Binary::Div => format!("{a} / {b}"),
-        Binary::Rem => format!("{p}rem({a}, {b})"),
-        Binary::Min => format!("{p}min({a}, {b})"),
-        Binary::Max => format!("{p}max({a}, {b})"),
-        Binary::Lt if vector => format!("{p}lt({a}, {b})"),
-        Binary::Le if vector => format!("{p}le({a}, {b})"),
-        Binary::Eq if vector => format!("{p}eq({a}, {b})"),
-        Binary::Lt => format!("{a} < {b}"),
-        Binary::Le => format!("{a} <= {b}"),
-        Binary::Eq => format!("{a} == {b}"),
-        Binary::And if ty == Type::Mask && vector => format!("vmand({a}, {b})"),
-        Binary::Or if ty == Type::Mask && vector => format!("vmor({a}, {b})"),
-        Binary::And => format!("{a} & {b}"),
-        Binary::Or => format!("{a} | {b}"),
-        Binary::Xor => format!("{a} ^ {b}"),
-        Binary::Shl if vector => format!("{a} << {b}"),
-        Binary::Shl => format!("(int32_t)((uint32_t){a} << {b})"),
-        Binary::Shr => format!("{a} >> {b}"),
-        Binary::Scale => format!("{p}scale({a}, {b})"),
+        Binary::Add => Expression::sum(a, "+", b),
+        Binary::Sub => Expression::sum(a, "-", b),
+        Binary::Mul => Expression::product(a, "*", b),
+        Binary::Div => Expression::product(a, "/", b),
+        Binary::Rem => call("rem"),
+        Binary::Min => call("min"),
+        Binary::Max => call("max"),
+        Binary::Lt if vector => call("lt"),
+        Binary::Le if vector => call("le"),
+        Binary::Eq if vector => call("eq"),
+        Binary::Lt => Expression::comparison(a, "<", b),
+        Binary::Le => Expression::comparison(a, "<=", b),
+        Binary::Eq => Expression::comparison(a, "==", b),
+        Binary::And if is_mask => Expression::tight(format!("vmand({}, {})", a.text, b.text)),
+        Binary::Or if is_mask => Expression::tight(format!("vmor({}, {})", a.text, b.text)),
+        Binary::And => Expression::of_bits(a, "&", b),
+        Binary::Or => Expression::of_bits(a, "|", b),
+        Binary::Xor => Expression::of_bits(a, "^", b),
+        Binary::Shl if vector => Expression::of_bits(a, "<<", b),
+        Binary::Shl => Expression::before("(int32_t)", &shifted("uint32_t", a, b)),
+        Binary::Shr => Expression::of_bits(a, ">>", b),
+        Binary::Scale => call("scale"),
     }
 }
 
-pub(super) fn select(ty: Type, m: &str, a: &str, b: &str, vector: bool) -> String {
-    format!("{}sel({m}, {a}, {b})", prefix(vector, ty))
+/// Shifted left without a sign, which may be lost.
+pub(super) fn shifted(unsigned: &str, a: &Expression, b: &Expression) -> Expression {
+    Expression::of_bits(&Expression::tight(format!("({unsigned}){}", a.within(Binds::Tightly))), "<<", b)
+}
+
+pub(super) fn select(ty: Type, [m, a, b]: [&Expression; 3], vector: bool) -> Expression {
+    Expression::tight(format!("{}sel({}, {}, {})", prefix(vector, ty), m.text, a.text, b.text))
 }
 
 /// Two values of an accumulator joined.
-pub(super) fn join(join: Join, a: &str, b: &str, vector: bool) -> String {
-    match join {
-        Join::Sum => format!("{a} + {b}"),
-        Join::Product => format!("{a} * {b}"),
-        Join::Max => binary(Binary::Max, Type::F32, a, b, vector),
-        Join::Min => binary(Binary::Min, Type::F32, a, b, vector),
-    }
+pub(super) fn join(join: Join, a: &str, b: &Expression, vector: bool) -> String {
+    let op = match join {
+        Join::Sum => Binary::Add,
+        Join::Product => Binary::Mul,
+        Join::Max => Binary::Max,
+        Join::Min => Binary::Min,
+    };
+    binary(op, Type::F32, &Expression::tight(a), b, vector).text
 }
 
 /// What an accumulator starts at.

@@ -2,7 +2,9 @@
 
 use super::Lowering;
 use super::slots::constant_slot;
-use crate::ir::{Binary, Body, Expr, Kernel, LoopKind, Role, Stmt, Unary, collapse, without_unread};
+use crate::ir::{
+    Binary, Body, Expr, Kernel, LoopKind, Role, Stmt, Unary, collapse, without_single, without_unread,
+};
 use crate::lower::pull::{Frame, Puller};
 use crate::plan::{Action, Gemm, SlotId, Step};
 use crate::print::{Target, content_hash};
@@ -70,7 +72,7 @@ impl<'a> Lowering<'a> {
     fn step(&mut self, family: &str, names: &[String], origins: Vec<String>, body: Body, args: Vec<SlotId>) {
         let mut axes = body.axes().to_vec();
         let (mut kernel_args, scalars, accs, stmts) = body.finish();
-        let mut stmts = without_unread(collapse(stmts, &mut axes));
+        let mut stmts = without_unread(collapse(without_single(stmts), &mut axes));
         if self.options.target != Target::Cuda {
             // There each thread has its own iteration of all loops, however short the rows are.
             stmts = tidy(stmts);

@@ -6,7 +6,7 @@ use super::arrange::Arrangement;
 use super::carry::Carry;
 use super::chunk::Again;
 use super::step::{Constants, Now};
-use crate::ir::{Atom, Elem, Expr, Extent, Index, Local, LoopKind};
+use crate::ir::{Atom, Elem, Expr, Extent, Index, Local, LoopKind, Over};
 use crate::lower::element::{Env, with};
 use crate::lower::lowering::Lowering;
 use crate::lower::pull::{Frame, Place, Puller, Strides, row_major};
@@ -121,6 +121,7 @@ pub(super) fn open_chunk(p: &mut Puller<'_, '_>, first: &Index, chunk: i64, step
     };
     let short = (!stop.terms.is_empty()).then(|| stop.clone());
     let at = p.body.open_until(LoopKind::Sequential, Extent::fixed(chunk), short);
+    p.body.name(at, Over::Part("step"));
     (Index::var(at), stop)
 }
 
@@ -136,7 +137,7 @@ impl<'a> Step<'a> {
     ) {
         let steps = p.module.size(self.scan.axis, 1) as i64;
         let chunks = Extent::fixed((steps + kept.chunk - 1) / kept.chunk);
-        let c = Index::var(p.body.open(LoopKind::Sequential, chunks));
+        let c = Index::var(p.body.open_over(LoopKind::Sequential, chunks, Over::Part("chunk")));
         for (carry, place) in &kept.states {
             p.body.changes_here(carries[*carry].state);
             self.copy_state(p, &with(env, &[(self.scan.axis, c.clone())]), &carries[*carry], place);
@@ -175,7 +176,7 @@ impl<'a> Step<'a> {
     pub(super) fn open_chunks(&self, p: &mut Puller<'_, '_>, chunk: i64) -> Index {
         let steps = p.module.size(self.scan.axis, 1) as i64;
         let count = (steps + chunk - 1) / chunk;
-        let c = Index::var(p.body.open(LoopKind::Sequential, Extent::fixed(count)));
+        let c = Index::var(p.body.open_over(LoopKind::Sequential, Extent::fixed(count), Over::Part("chunk")));
         c.times(-1).offset(count - 1)
     }
 

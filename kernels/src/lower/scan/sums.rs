@@ -6,7 +6,7 @@ use super::Step;
 use super::again::{AgainStep, Chunked, Results, moved, open_chunk};
 use super::carry::Carry;
 use super::step::Constants;
-use crate::ir::{Elem, Expr, Extent, Index, Join, LoopKind, Operand, Stmt};
+use crate::ir::{Elem, Expr, Extent, Index, Join, LoopKind, Operand, Over, Stmt};
 use crate::lower::element::{Env, with};
 use crate::lower::lowering::Lowering;
 use crate::lower::pull::{Place, Puller, Reduction, Strides, row_major};
@@ -56,7 +56,11 @@ impl Lowering<'_> {
         self.pointwise("map", &[n], &[out], &shape, |p, env| {
             let arg = p.arg(slot, Elem::F32);
             let acc = p.body.acc(Join::Sum);
-            let at = Index::var(p.body.open(LoopKind::Sequential, Extent::fixed(blocks as i64)));
+            let at = Index::var(p.body.open_over(
+                LoopKind::Sequential,
+                Extent::fixed(blocks as i64),
+                Over::Part("block"),
+            ));
             let address = Puller::address(env, strides).plus(&at, inner as i64);
             let value = p.body.bind_here(Expr::Load(arg, address));
             p.body.push(Stmt::Accumulate(acc, value));
@@ -91,7 +95,11 @@ impl<'a> Step<'a> {
             let at = p.open(LoopKind::Parallel, *axis);
             env.push((*axis, at));
         }
-        let block_at = Index::var(p.body.open(LoopKind::Parallel, Extent::fixed(vectors as i64 / wide)));
+        let block_at = Index::var(p.body.open_over(
+            LoopKind::Parallel,
+            Extent::fixed(vectors as i64 / wide),
+            Over::Part("block"),
+        ));
         let chunk = again.map_or(CHUNK.min(p.module.size(self.scan.axis, 1).max(1) as i64), |a| a.chunk);
         let arrays = (0..self.scan.carries).map(|i| {
             let axes = self.local_axes(self.body.inputs[i].value);
@@ -99,14 +107,21 @@ impl<'a> Step<'a> {
         });
         let mut block = Block { carries: arrays.collect(), constants: BTreeMap::new() };
         let steps = std::iter::once(self).chain(again.map(AgainStep::step));
-        let small: Vec<_> = steps.flat_map(|step| step.small_constants(p)).collect();
-        for (_, outer, axes) in small {
-            block.constants.entry(outer).or_insert_with(|| Chunked::new(p, &axes, wide, lanes));
+        // What both steps read is there once.
+        let small = steps.flat_map(|step| step.small_constants(p)).map(|(_, outer, axes)| (outer, axes));
+        let small: BTreeMap<ValueId, Vec<AxisId>> = small.collect();
+        for (outer, axes) in &small {
+            block.constants.insert(*outer, Chunked::new(p, axes, wide, lanes));
         }
         let each_vector =
             |p: &mut Puller<'a, '_>, run: &mut dyn FnMut(&mut Puller<'a, '_>, &Env, &Index, &Index)| {
-                let v = Index::var(p.body.open(LoopKind::Sequential, Extent::fixed(wide)));
-                let l = Index::var(p.body.open(LoopKind::Vector, Extent::fixed(lanes)));
+                let v = Index::var(p.body.open_over(
+                    LoopKind::Sequential,
+                    Extent::fixed(wide),
+                    Over::Part("vector"),
+                ));
+                let l =
+                    Index::var(p.body.open_over(LoopKind::Vector, Extent::fixed(lanes), Over::Part("place")));
                 let at = block_at.times(wide).plus(&v, 1).times(lanes).plus(&l, 1);
                 run(p, &with(&env, &[(*lane_axis, at)]), &v, &l);
                 p.close();
@@ -115,9 +130,8 @@ impl<'a> Step<'a> {
         each_vector(p, &mut |p, env, v, l| {
             let carries = self.start(p, env);
             self.put(p, env, &block, &carries, (v, l));
-            self.put_constants(p, env, &block, (v, l));
-            if let Some(again) = again {
-                again.step().put_constants(p, env, &block, (v, l));
+            for (outer, axes) in &small {
+                self.put_constant(p, env, (*outer, axes), &moved(block.constants[outer].place(v), l));
             }
         });
         let sums: Vec<Chunked> = (self.sums.iter())
@@ -128,7 +142,11 @@ impl<'a> Step<'a> {
             .collect();
         let c = self.open_chunks(p, chunk);
         for sum in &sums {
-            let at = Index::var(p.body.open(LoopKind::Vector, Extent::fixed(sum.length * chunk)));
+            let at = Index::var(p.body.open_over(
+                LoopKind::Vector,
+                Extent::fixed(sum.length * chunk),
+                Over::Part("at"),
+            ));
             p.body.push(Stmt::StoreLocal(sum.local, at, Operand::float(0.0)));
             p.close();
         }
@@ -176,15 +194,18 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// Fills the arrays of small constants; what two steps read is written twice.
-    fn put_constants(&self, p: &mut Puller<'_, '_>, env: &Env, block: &Block, (v, l): (&Index, &Index)) {
-        for (_, outer, axes) in self.small_constants(p) {
-            let place = moved(block.constants[&outer].place(v), l);
-            self.each(p, &axes, env, |p, env| {
-                let operand = p.pull(0, outer, env);
-                p.store(&place, env, operand);
-            });
-        }
+    /// Fills the array of a small constant.
+    fn put_constant(
+        &self,
+        p: &mut Puller<'_, '_>,
+        env: &Env,
+        (outer, axes): (ValueId, &[AxisId]),
+        place: &Place,
+    ) {
+        self.each(p, axes, env, |p, env| {
+            let operand = p.pull(0, outer, env);
+            p.store(place, env, operand);
+        });
     }
 
     /// The sums along the vectors that a value is added to where it is computed: nothing else wants it later.
@@ -253,7 +274,11 @@ impl<'a> Step<'a> {
                 env.push((*axis, at));
             }
             let acc = p.body.acc(Join::Sum);
-            let l = Index::var(p.body.open(LoopKind::Vector, Extent::fixed(self.lanes as i64)));
+            let l = Index::var(p.body.open_over(
+                LoopKind::Vector,
+                Extent::fixed(self.lanes as i64),
+                Over::Part("place"),
+            ));
             let Place::Step(local, inner, start) = moved(sum.place(&s), &l) else { unreachable!("an array") };
             let at = Puller::address(&env, &inner).plus(&start, 1);
             let value = p.body.bind_here(Expr::Local(local, at));

@@ -2,7 +2,8 @@
 
 use super::Printer;
 use crate::ir::{Acc, Loop, LoopKind, Stmt};
-use crate::print::{names, operations, pieces};
+use crate::print::expression::Expression;
+use crate::print::{called, names, operations, pieces};
 
 impl Printer<'_> {
     /// The statements outside and inside the parallel loops. Their variables are told from the piece.
@@ -88,14 +89,7 @@ impl Printer<'_> {
         };
         let vector = matches!(l.kind, LoopKind::Vector | LoopKind::ParallelLanes);
         if vector && self.vector.is_none() {
-            self.line("{");
-            self.indent += 1;
-            let constant = if l.extent.known() == Some(self.lanes) { "const " } else { "" };
-            self.line(&format!("{constant}int64_t {v} = 0;"));
-            self.vector_then_rest(l, &n, l.extent.known());
-            self.indent -= 1;
-            self.line("}");
-            return;
+            return self.inner_vectors(l, &n);
         }
         if l.kind == LoopKind::Unrolled && self.writes_out {
             self.line(&format!("#pragma GCC unroll {}", l.extent.count.max(1)));
@@ -105,22 +99,48 @@ impl Printer<'_> {
         self.line("}");
     }
 
+    /// A loop of vectors. One that begins in its own head needs no brackets around it, nor does a single vector.
+    fn inner_vectors(&mut self, l: &Loop, stop: &str) {
+        let known = l.extent.known();
+        let is_whole = known.is_some_and(|n| n >= self.lanes && n % self.lanes == 0);
+        let in_brackets = !is_whole || !accumulated(&l.body).is_empty();
+        if in_brackets {
+            self.line("{");
+            self.indent += 1;
+        }
+        if known == Some(self.lanes) {
+            self.names.first.insert(l.var);
+        } else if !is_whole {
+            let v = self.names.var(l.var);
+            self.line(&format!("int64_t {v} = 0;"));
+        }
+        self.vector_then_rest(l, stop, known);
+        self.names.first.remove(&l.var);
+        if in_brackets {
+            self.indent -= 1;
+            self.line("}");
+        }
+    }
+
     /// Whole vectors as far as they go, then single elements. Accumulators from outside get lanes of their
     /// own, which are joined in a fixed order.
     fn vector_then_rest(&mut self, l: &Loop, stop: &str, known: Option<i64>) {
         let v = self.names.var(l.var);
         let lanes = self.lanes;
         if known.is_none_or(|n| n >= lanes) {
-            let mut outer = Vec::new();
-            accumulated(&l.body, &mut outer);
+            let outer = accumulated(&l.body);
             for acc in &outer {
                 let start = operations::neutral(self.accs[acc.0 as usize]);
-                self.line(&format!("vf r{}v = vset({start});", acc.0));
+                self.line(&format!("vf {}v = vset({start});", called::acc(*acc)));
             }
             if known == Some(lanes) {
                 self.as_vector(l);
             } else {
-                self.line(&format!("for (; {v} + {lanes} <= {stop}; {v} += {lanes}) {{"));
+                let head = match known {
+                    Some(n) if n % lanes == 0 => format!("int64_t {v} = 0; {v} < {stop}; {v} += {lanes}"),
+                    _ => format!("; {v} + {lanes} <= {stop}; {v} += {lanes}"),
+                };
+                self.line(&format!("for ({head}) {{"));
                 self.indent += 1;
                 self.as_vector(l);
                 self.indent -= 1;
@@ -128,8 +148,8 @@ impl Printer<'_> {
             }
             for acc in &outer {
                 let join = self.accs[acc.0 as usize];
-                let name = format!("r{}", acc.0);
-                let lanes = operations::join_lanes(join, &format!("{name}v"));
+                let name = called::acc(*acc);
+                let lanes = Expression::tight(operations::join_lanes(join, &format!("{name}v")));
                 let joined = operations::join(join, &name, &lanes, false);
                 self.line(&format!("{name} = {joined};"));
             }
@@ -143,7 +163,7 @@ impl Printer<'_> {
 }
 
 /// Accumulators that the statements add to and do not declare.
-fn accumulated(stmts: &[Stmt], found: &mut Vec<Acc>) {
+fn accumulated(stmts: &[Stmt]) -> Vec<Acc> {
     let mut all = Vec::new();
     let mut own = Vec::new();
     fn visit(stmts: &[Stmt], all: &mut Vec<Acc>, own: &mut Vec<Acc>) {
@@ -157,5 +177,6 @@ fn accumulated(stmts: &[Stmt], found: &mut Vec<Acc>) {
         }
     }
     visit(stmts, &mut all, &mut own);
-    found.extend(all.into_iter().filter(|a| !own.contains(a)));
+    all.retain(|a| !own.contains(a));
+    all
 }

@@ -3,11 +3,13 @@
 mod loops;
 mod values;
 
+use super::at_once::read_at_once;
+use super::expression::Expression;
 use super::names::{self, Names};
-use super::{Target, heading, operations};
+use super::{Target, called, heading, operations};
 use crate::ir::math::Definition;
 use crate::ir::{Acc, Elem, IndexVar, Join, Kernel, Local, Math, Role, Scalar, Stmt, Type};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// One kernel as a C function:
@@ -16,6 +18,7 @@ use std::fmt::Write;
 pub fn print_c(kernel: &Kernel, target: Target) -> String {
     let mut printer = Printer::new(&kernel.scalars, &kernel.accs, target.lanes() as i64);
     printer.names = Names::new(kernel);
+    printer.at_once = read_at_once(&kernel.body);
     printer.args = kernel.args.iter().map(|a| a.elem).collect();
     for line in heading(kernel).into_iter().chain(printer.names.legend()) {
         printer.line(&format!("/* {line} */"));
@@ -62,13 +65,16 @@ pub(super) fn print_math(function: Math, definition: &Definition) -> String {
     let mut text = String::new();
     for vector in [false, true] {
         let mut printer = Printer::new(&definition.scalars, &[], 1);
+        printer.names = Names::of_function(definition);
+        printer.at_once = read_at_once(&definition.body);
         let (ty, prefix) = if vector { ("vf", "v") } else { ("float", "s") };
         if vector {
             printer.vector = Some(IndexVar(u32::MAX));
             printer.varying.extend((0..definition.parameters).map(|p| Scalar(p as u32)));
         }
-        let parameters: Vec<String> =
-            (0..definition.parameters).map(|p| format!("{ty} {}", names::scalar(Scalar(p as u32)))).collect();
+        let parameters: Vec<String> = (0..definition.parameters)
+            .map(|p| format!("{ty} {}", printer.names.scalar(Scalar(p as u32))))
+            .collect();
         printer.line("");
         printer.line(&format!(
             "static inline {ty} {prefix}{}({}) {{",
@@ -77,7 +83,7 @@ pub(super) fn print_math(function: Math, definition: &Definition) -> String {
         ));
         printer.indent += 1;
         printer.block(&definition.body);
-        let result = printer.operand(definition.result, vector);
+        let result = printer.operand(definition.result, vector).text;
         printer.line(&format!("return {result};"));
         printer.indent -= 1;
         printer.line("}");
@@ -97,6 +103,9 @@ struct Printer<'k> {
     /// The variable of the vector loop that is being printed as vectors.
     vector: Option<IndexVar>,
     varying: BTreeSet<Scalar>,
+    /// Values that may stand where they are read, and those that do.
+    at_once: BTreeSet<Scalar>,
+    folded: BTreeMap<Scalar, Expression>,
     /// Arrays and accumulators that were declared inside the vector loop: their elements are vectors.
     vector_arrays: BTreeSet<Local>,
     vector_accs: BTreeSet<Acc>,
@@ -117,6 +126,8 @@ impl<'k> Printer<'k> {
             accs,
             vector: None,
             varying: BTreeSet::new(),
+            at_once: BTreeSet::new(),
+            folded: BTreeMap::new(),
             vector_arrays: BTreeSet::new(),
             vector_accs: BTreeSet::new(),
             arrays: Vec::new(),
@@ -139,9 +150,14 @@ impl<'k> Printer<'k> {
     }
 
     fn block(&mut self, body: &[Stmt]) {
+        let ends = self.names.ends(body);
+        for (name, number) in &ends {
+            self.line(&format!("const int64_t {name} = {number};"));
+        }
         for stmt in body {
             self.stmt(stmt);
         }
+        self.names.forget_ends(ends.len());
     }
 
     fn stmt(&mut self, stmt: &Stmt) {
@@ -161,15 +177,16 @@ impl<'k> Printer<'k> {
                 let ty = operations::c_type(if *elem == Elem::F32 { Type::F32 } else { Type::I32 }, vector);
                 // Arrays that vectors lie in start where a line of the cache does.
                 let aligned = if vector { "" } else { "_Alignas(64) " };
-                self.line(&format!("{aligned}{ty} m{}[{len}];", local.0));
+                let name = self.names.local(*local);
+                self.line(&format!("{aligned}{ty} {name}[{len}];"));
             }
             Stmt::StoreLocal(local, index, value) => {
                 if self.vector_arrays.contains(local) {
-                    let value = self.operand(*value, true);
-                    self.line(&format!("m{}[{}] = {value};", local.0, self.names.index(index, None)));
+                    let (element, value) = (self.element(*local, index), self.operand(*value, true));
+                    self.line(&format!("{} = {};", element.text, value.text));
                 } else {
                     let elem = self.elem_of(*local);
-                    self.store(&format!("m{}", local.0), elem, index, *value);
+                    self.store(&self.names.local(*local), elem, index, *value);
                 }
             }
             Stmt::Acc(acc, join) => {
@@ -179,13 +196,14 @@ impl<'k> Printer<'k> {
                 }
                 let start = operations::neutral(*join);
                 let start = if vector { format!("vset({start})") } else { start };
-                self.line(&format!("{} r{} = {start};", operations::c_type(Type::F32, vector), acc.0));
+                let name = called::acc(*acc);
+                self.line(&format!("{} {name} = {start};", operations::c_type(Type::F32, vector)));
             }
             Stmt::Accumulate(acc, value) => {
                 let vector = self.vector.is_some();
                 let value = self.operand(*value, vector);
                 let lanes = vector && !self.vector_accs.contains(acc);
-                let name = if lanes { format!("r{}v", acc.0) } else { format!("r{}", acc.0) };
+                let name = called::acc(*acc) + if lanes { "v" } else { "" };
                 let joined = operations::join(self.accs[acc.0 as usize], &name, &value, vector);
                 self.line(&format!("{name} = {joined};"));
             }

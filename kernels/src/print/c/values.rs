@@ -1,9 +1,10 @@
 //! Expressions in C, on scalars and on vectors.
 
 use super::Printer;
-use crate::ir::{Binary, Elem, Expr, Index, IndexVar, Operand, Scalar, Type};
+use crate::ir::{Binary, Elem, Expr, Index, IndexVar, Local, Operand, Scalar, Type};
+use crate::print::expression::{Expression, SHORT};
 use crate::print::names::{self, Lane};
-use crate::print::operations;
+use crate::print::{called, operations};
 
 impl Printer<'_> {
     pub(super) fn bind(&mut self, scalar: Scalar, expr: &Expr) {
@@ -14,15 +15,24 @@ impl Printer<'_> {
         } else {
             self.varying.remove(&scalar);
         }
-        let name = names::scalar(scalar);
-        let c_type = operations::c_type(ty, varies);
+        self.folded.remove(&scalar);
         match self.value(ty, expr, varies) {
-            Value::Expression(text) => self.line(&format!("const {c_type} {name} = {text};")),
+            Value::Expression(value) if self.at_once.contains(&scalar) && value.text.len() <= SHORT => {
+                self.folded.insert(scalar, value);
+            }
+            Value::Expression(value) => self.bind_to_name(scalar, &value.text),
             Value::Lanes(text) => {
-                self.line(&format!("{c_type} {name} = {{0}};"));
-                self.line(&format!("EACH_LANE {name}[l] = {text};"));
+                let (name, c_type) = (self.names.give(scalar), operations::c_type(ty, varies));
+                let lines = [format!("{c_type} {name} = {{0}};"), format!("EACH_LANE {name}[l] = {text};")];
+                lines.iter().for_each(|line| self.line(line));
             }
         }
+    }
+
+    fn bind_to_name(&mut self, scalar: Scalar, text: &str) {
+        let c_type = operations::c_type(self.scalars[scalar.0 as usize], self.varying.contains(&scalar));
+        let line = format!("const {c_type} {} = {text};", self.names.give(scalar));
+        self.line(&line);
     }
 
     fn expr_varies(&self, expr: &Expr) -> bool {
@@ -62,39 +72,40 @@ impl Printer<'_> {
     }
 
     fn value(&self, ty: Type, expr: &Expr, vector: bool) -> Value {
-        let text = match expr {
+        let of = |operand: &Operand| self.operand(*operand, vector);
+        let value = match expr {
             Expr::Load(arg, index) => return self.load(&format!("a{arg}"), ty, index, vector),
-            Expr::Local(local, index) if self.vector_arrays.contains(local) => {
-                format!("m{}[{}]", local.0, self.names.index(index, None))
-            }
-            Expr::Local(local, index) => return self.load(&format!("m{}", local.0), ty, index, vector),
-            Expr::Acc(acc) => format!("r{}", acc.0),
+            Expr::Local(local, index) if self.vector_arrays.contains(local) => self.element(*local, index),
+            Expr::Local(local, index) => return self.load(&self.names.local(*local), ty, index, vector),
+            Expr::Acc(acc) => Expression::tight(called::acc(*acc)),
             Expr::Index(index) if vector => match self.lane_stride(index) {
-                Some(step) => format!("vindex({}, {step})", self.names.index(index, None)),
+                Some(step) => Expression::tight(format!("vindex({}, {step})", self.names.index(index, None))),
                 None => return Value::Lanes(self.lane_index(index)),
             },
-            Expr::Index(index) => format!("(int32_t)({})", self.names.index(index, None)),
-            Expr::Unary(op, a) => operations::unary(*op, self.type_of(*a), &self.operand(*a, vector), vector),
+            Expr::Index(index) => {
+                let place = Expression::tight(format!("({})", self.names.index(index, None)));
+                Expression::before("(int32_t)", &place)
+            }
+            Expr::Unary(op, a) => operations::unary(*op, self.type_of(*a), &of(a), vector),
             Expr::Binary(op, a, b) => {
                 // Vectors are shifted by a number, not by a vector.
                 let by = matches!(op, Binary::Shl | Binary::Shr);
                 let right = self.operand(*b, vector && !by);
-                operations::binary(*op, self.type_of(*a), &self.operand(*a, vector), &right, vector)
+                operations::binary(*op, self.type_of(*a), &of(a), &right, vector)
             }
-            Expr::Select(m, a, b) => operations::select(
-                ty,
-                &self.operand(*m, vector),
-                &self.operand(*a, vector),
-                &self.operand(*b, vector),
-                vector,
-            ),
+            Expr::Select(m, a, b) => operations::select(ty, [&of(m), &of(a), &of(b)], vector),
             Expr::Math(function, inputs) => {
-                let inputs: Vec<String> = inputs.iter().map(|i| self.operand(*i, vector)).collect();
+                let inputs: Vec<String> = inputs.iter().map(|input| of(input).text).collect();
                 let prefix = if vector { "v" } else { "s" };
-                format!("{prefix}{}({})", names::math(*function), inputs.join(", "))
+                Expression::tight(format!("{prefix}{}({})", names::math(*function), inputs.join(", ")))
             }
         };
-        Value::Expression(text)
+        Value::Expression(value)
+    }
+
+    /// An element of an array that was declared among vectors.
+    pub(super) fn element(&self, local: Local, index: &Index) -> Expression {
+        Expression::tight(format!("{}[{}]", self.names.local(local), self.names.index(index, None)))
     }
 
     fn type_of(&self, operand: Operand) -> Type {
@@ -107,12 +118,18 @@ impl Printer<'_> {
 
     fn load(&self, from: &str, ty: Type, index: &Index, vector: bool) -> Value {
         let p = if ty == Type::I32 { "vi" } else { "v" };
-        match (vector, self.lane_stride(index)) {
-            (false, _) => Value::Expression(format!("{from}[{}]", self.names.index(index, None))),
-            (true, Some(1)) => {
-                Value::Expression(format!("{p}load({from} + {})", self.names.index(index, None)))
-            }
-            (true, _) => Value::Lanes(format!("{from}[{}]", self.lane_index(index))),
+        let text = match (vector, self.lane_stride(index)) {
+            (false, _) => format!("{from}[{}]", self.names.index(index, None)),
+            (true, Some(1)) => format!("{p}load({})", self.address(from, index)),
+            (true, _) => return Value::Lanes(format!("{from}[{}]", self.lane_index(index))),
+        };
+        Value::Expression(Expression::tight(text))
+    }
+
+    fn address(&self, of: &str, index: &Index) -> String {
+        match self.names.index(index, None).as_str() {
+            "0" => of.to_string(),
+            index => format!("{of} + {index}"),
         }
     }
 
@@ -121,39 +138,59 @@ impl Printer<'_> {
         let p = if elem == Elem::I32 { "vi" } else { "v" };
         match (vector, self.lane_stride(index)) {
             (false, _) => {
-                let value = self.operand(value, false);
+                let value = self.operand(value, false).text;
                 self.line(&format!("{to}[{}] = {value};", self.names.index(index, None)));
             }
             (true, Some(1)) => {
-                let value = self.operand(value, true);
-                self.line(&format!("{p}store({to} + {}, {value});", self.names.index(index, None)));
+                let value = self.operand(value, true).text;
+                self.line(&format!("{p}store({}, {value});", self.address(to, index)));
             }
             (true, _) => {
-                let varies = matches!(value, Operand::Scalar(s) if self.varying.contains(&s));
-                let value = names::number(value) + if varies { "[l]" } else { "" };
-                let index = self.lane_index(index);
-                self.line(&format!("EACH_LANE {to}[{index}] = {value};"));
+                // Lanes are taken from what has a name.
+                if let Operand::Scalar(scalar) = value
+                    && let Some(folded) = self.folded.remove(&scalar)
+                {
+                    self.bind_to_name(scalar, &folded.text);
+                }
+                let lane = if self.is_varying(value) { "[l]" } else { "" };
+                let (index, value) = (self.lane_index(index), self.plain(value).text);
+                self.line(&format!("EACH_LANE {to}[{index}] = {value}{lane};"));
             }
         }
     }
 
+    fn is_varying(&self, operand: Operand) -> bool {
+        matches!(operand, Operand::Scalar(s) if self.varying.contains(&s))
+    }
+
     /// An operand; where a vector is wanted, one that does not vary fills all lanes.
-    pub(super) fn operand(&self, operand: Operand, vector: bool) -> String {
-        let varies = matches!(operand, Operand::Scalar(s) if self.varying.contains(&s));
-        let text = names::number(operand);
-        if !vector || varies {
-            return text;
+    pub(super) fn operand(&self, operand: Operand, vector: bool) -> Expression {
+        let plain = self.plain(operand);
+        if !vector || self.is_varying(operand) {
+            return plain;
         }
-        match self.type_of(operand) {
-            Type::F32 => format!("vset({text})"),
-            Type::I32 => format!("viset({text})"),
-            Type::Mask => format!("vmset({text})"),
+        let fill = match self.type_of(operand) {
+            Type::F32 => "vset",
+            Type::I32 => "viset",
+            Type::Mask => "vmset",
+        };
+        Expression::tight(format!("{fill}({})", plain.text))
+    }
+
+    /// A number, a name, or what has none.
+    fn plain(&self, operand: Operand) -> Expression {
+        match operand {
+            Operand::Scalar(s) => {
+                self.folded.get(&s).cloned().unwrap_or_else(|| Expression::tight(self.names.scalar(s)))
+            }
+            Operand::Float(bits) => Expression::number(names::float(bits)),
+            Operand::Int(n) => Expression::number(names::integer(n)),
         }
     }
 }
 
 enum Value {
-    Expression(String),
+    Expression(Expression),
     /// One lane, `l`, at a time.
     Lanes(String),
 }

@@ -4,7 +4,7 @@ use super::layout::{Home, LANES, Mode, turns};
 use super::sync::Shared;
 use super::{Printer, launch};
 use crate::ir::{Acc, Expr, Extent, Loop, LoopKind, Stmt};
-use crate::print::{names, pieces};
+use crate::print::{called, names, pieces};
 use std::collections::BTreeSet;
 
 impl Printer<'_> {
@@ -91,7 +91,8 @@ impl Printer<'_> {
         for acc in read_inside(&l.body) {
             if self.layout.parted.contains(&acc) {
                 let all = super::values::joins(self.accs[acc.0 as usize]).1;
-                self.line(&format!("const float r{0}_all = {all}(r{0});", acc.0));
+                let name = called::acc(acc);
+                self.line(&format!("const float {name}_all = {all}({name});"));
             }
         }
         let int = self.int();

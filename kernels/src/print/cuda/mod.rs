@@ -20,12 +20,15 @@ mod values;
 pub use launch::Launch;
 pub use source::{Source, arguments, sources};
 
-use super::names::{self, Names};
-use super::{ALL_MATH, Target, heading};
+use super::at_once::{each_operand, read_at_once};
+use super::expression::Expression;
+use super::names::Names;
+use super::{ALL_MATH, Target, called, heading};
 use crate::ir::math::{self, Definition};
 use crate::ir::{Acc, Elem, Extent, Join, Kernel, Math, Operand, Role, Scalar, Stmt, Type};
 use layout::{Home, Layout, Mode};
 use product::Product;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use sync::{Shared, Since};
 
@@ -80,8 +83,8 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
     printer.kernel = Some(kernel);
     let product = Product::of(kernel);
     printer.names = Names::new(kernel);
+    printer.at_once = read_at_once(&kernel.body);
     printer.names.wide = wide;
-    printer.names.tight = true;
     printer.wide = wide;
     for line in heading(kernel).into_iter().chain(printer.names.legend()) {
         printer.line(&format!("// {line}"));
@@ -130,13 +133,16 @@ fn print_math(function: Math, definition: &Definition) -> String {
         Layout { mode: Mode::Thread, warps: 1, arrays: Default::default(), parted: Default::default() };
     let mut printer = Printer::new(&definition.scalars, &[], layout);
     printer.per_thread = true;
-    let parameters: Vec<String> =
-        (0..definition.parameters).map(|p| format!("float {}", names::scalar(Scalar(p as u32)))).collect();
+    printer.names = Names::of_function(definition);
+    printer.at_once = read_at_once(&definition.body);
+    let parameter = |p: usize| format!("float {}", printer.names.scalar(Scalar(p as u32)));
+    let parameters: Vec<String> = (0..definition.parameters).map(parameter).collect();
     printer.line("");
     printer.line(&format!("INLINE float {}({}) {{", values::math(function), parameters.join(", ")));
     printer.indent += 1;
     printer.block(&definition.body);
-    printer.line(&format!("return {};", values::number(definition.result)));
+    let result = printer.operand(definition.result).text;
+    printer.line(&format!("return {result};"));
     printer.indent -= 1;
     printer.line("}");
     printer.text
@@ -151,6 +157,9 @@ struct Printer<'k> {
     accs: &'k [Join],
     layout: Layout,
     wide: bool,
+    /// Values that may stand where they are read, and those that do.
+    at_once: BTreeSet<Scalar>,
+    folded: BTreeMap<Scalar, Expression>,
     /// Whether each thread is at an iteration of its own.
     per_thread: bool,
     /// Which of its elements of spread arrays a lane is at.
@@ -170,6 +179,8 @@ impl<'k> Printer<'k> {
             per_thread: layout.mode == Mode::Thread,
             layout,
             wide: false,
+            at_once: BTreeSet::new(),
+            folded: BTreeMap::new(),
             turn: "turn",
             since: Since::default(),
         }
@@ -190,9 +201,14 @@ impl<'k> Printer<'k> {
     }
 
     fn block(&mut self, body: &[Stmt]) {
+        let (ends, int) = (self.names.ends(body), self.int());
+        for (name, number) in &ends {
+            self.line(&format!("const {int} {name} = {number};"));
+        }
         for stmt in body {
             self.stmt(stmt);
         }
+        self.names.forget_ends(ends.len());
     }
 
     /// The head of the function.
@@ -250,7 +266,7 @@ impl<'k> Printer<'k> {
         let mut at = 0;
         for (local, array) in self.layout.arrays.clone() {
             let elem = if array.elem == Elem::F32 { "float" } else { "int" };
-            let (name, len) = (format!("m{}", local.0), array.len.max(1));
+            let (name, len) = (self.names.local(local), array.len.max(1));
             let (row, pointer, size) = match array.home {
                 Home::Column => ("[32]", format!("(*const {name})[32]"), len * layout::LANES),
                 Home::Shared => ("", format!("*const {name}"), len),
@@ -276,6 +292,10 @@ impl<'k> Printer<'k> {
         }
         let touch = Shared { kernel, layout: &self.layout }.touch(stmt, false);
         if self.since.meets(&touch) {
+            // What was to be read before is read before.
+            for (scalar, value) in std::mem::take(&mut self.folded) {
+                self.bind_to_name(scalar, &value.text);
+            }
             self.line("__syncwarp();");
         }
     }
@@ -289,21 +309,25 @@ impl<'k> Printer<'k> {
             Stmt::Loop(l) => self.inner_loop(stmt, l),
             Stmt::Let(scalar, expr) => self.bind(*scalar, expr),
             Stmt::Store(arg, index, value) => {
-                let (at, value) = (self.index(index), values::number(*value));
+                let (at, value) = (self.index(index), self.operand(*value).text);
                 self.line(&format!("{once}a{arg}[{at}] = {value};"));
             }
             Stmt::Array(local, elem, _) => self.declare(*local, *elem),
             Stmt::StoreLocal(local, index, value) => {
                 let home = self.layout.arrays[local].home;
                 let once = if home == Home::Shared { once } else { "" };
-                let (element, value) = (self.element(*local, index), values::number(*value));
+                let (element, value) = (self.element(*local, index), self.operand(*value).text);
                 self.line(&format!("{once}{element} = {value};"));
             }
-            Stmt::Acc(acc, join) => self.line(&format!("float r{} = {};", acc.0, values::neutral(*join))),
+            Stmt::Acc(acc, join) => {
+                self.line(&format!("float {} = {};", called::acc(*acc), values::neutral(*join)));
+            }
             Stmt::Accumulate(acc, value) => self.accumulate(*acc, *value),
             // Where one warp waits for memory, others run.
             Stmt::Fetch(..) => {}
         }
+        // What stood for its name has been read now.
+        each_operand(stmt, &mut |read| drop(self.folded.remove(&read)));
     }
 
     fn declare(&mut self, local: crate::ir::Local, elem: Elem) {
@@ -314,17 +338,18 @@ impl<'k> Printer<'k> {
             Home::Column | Home::Shared => return,
         };
         let elem = if elem == Elem::F32 { "float" } else { "int" };
-        self.line(&format!("{elem} m{}[{}];", local.0, len.max(1)));
+        let name = self.names.local(local);
+        self.line(&format!("{elem} {name}[{}];", len.max(1)));
     }
 
     /// Where lanes have parts of an accumulator, what all of them compute is added by lane 0.
     fn accumulate(&mut self, acc: Acc, value: Operand) {
         let once = !self.per_thread && self.layout.parted.contains(&acc);
-        let (name, value) = (format!("r{}", acc.0), values::number(value));
+        let (name, value) = (called::acc(acc), self.operand(value));
         let joined = match self.accs[acc.0 as usize] {
-            Join::Sum => format!("{name} += {value};"),
-            Join::Product => format!("{name} *= {value};"),
-            join => format!("{name} = {}({name}, {value});", values::joins(join).0),
+            Join::Sum => format!("{name} += {};", value.text),
+            Join::Product => format!("{name} *= {};", value.text),
+            join => format!("{name} = {}({name}, {});", values::joins(join).0, value.text),
         };
         self.line(&format!("{}{joined}", if once { "if (lane == 0) " } else { "" }));
     }

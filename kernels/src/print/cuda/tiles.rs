@@ -4,7 +4,6 @@
 use super::Printer;
 use super::product::{Cut, DEPTH, Product, SIDE, THREADS, count};
 use crate::ir::{Index, Loop};
-use crate::print::names;
 
 impl Printer<'_> {
     /// What a block is for.
@@ -131,8 +130,8 @@ impl Printer<'_> {
         self.each(("across", cut.columns), ("column0 + x", product.column));
         of_column.iter().for_each(|s| self.stmt(s));
         self.each(("down", cut.rows), ("row0 + y", product.row));
-        let sum = names::scalar(product.sum);
-        self.line(&format!("const float {sum} = sums[down][across];"));
+        let line = format!("const float {} = sums[down][across];", self.names.give(product.sum));
+        self.line(&line);
         of_element.iter().for_each(|s| self.stmt(s));
         for _ in 0..2 {
             self.indent -= 1;

@@ -3,37 +3,68 @@
 use super::Printer;
 use super::layout::{Home, whole_rows};
 use crate::ir::{Binary, Expr, Index, Join, Local, Math, Operand, Scalar, Type, Unary};
-use crate::print::names;
+use crate::print::expression::{Binds, Expression, SHORT};
+use crate::print::operations::shifted;
+use crate::print::{called, names};
 
 impl Printer<'_> {
     pub(super) fn bind(&mut self, scalar: Scalar, expr: &Expr) {
         let ty = self.scalars[scalar.0 as usize];
-        let text = self.value(ty, expr);
-        self.line(&format!("const {} {} = {text};", type_name(ty), names::scalar(scalar)));
+        let value = self.value(ty, expr);
+        self.folded.remove(&scalar);
+        // What lanes do together they do as a statement of its own: it may be read where some of them are away.
+        let together = matches!(expr, Expr::Acc(acc) if self.layout.parted.contains(acc));
+        if !together && self.at_once.contains(&scalar) && value.text.len() <= SHORT {
+            self.folded.insert(scalar, value);
+            return;
+        }
+        self.bind_to_name(scalar, &value.text);
     }
 
-    fn value(&self, ty: Type, expr: &Expr) -> String {
-        let of = |o: &Operand| number(*o);
+    pub(super) fn bind_to_name(&mut self, scalar: Scalar, text: &str) {
+        let ty = type_name(self.scalars[scalar.0 as usize]);
+        let line = format!("const {ty} {} = {text};", self.names.give(scalar));
+        self.line(&line);
+    }
+
+    fn value(&self, ty: Type, expr: &Expr) -> Expression {
+        let of = |o: &Operand| self.operand(*o);
         match expr {
-            Expr::Load(arg, index) => format!("a{arg}[{}]", self.index(index)),
-            Expr::Local(local, index) => self.element(*local, index),
-            Expr::Acc(acc) if self.layout.parted.contains(acc) => match self.per_thread {
-                false => format!("{}(r{})", joins(self.accs[acc.0 as usize]).1, acc.0),
-                true => format!("r{}_all", acc.0),
-            },
-            Expr::Acc(acc) => format!("r{}", acc.0),
-            Expr::Index(index) if self.wide => format!("(int)({})", self.index(index)),
-            Expr::Index(index) => self.index(index),
+            Expr::Load(arg, index) => Expression::tight(format!("a{arg}[{}]", self.index(index))),
+            Expr::Local(local, index) => Expression::tight(self.element(*local, index)),
+            Expr::Acc(acc) if self.layout.parted.contains(acc) => Expression::tight(match self.per_thread {
+                false => format!("{}({})", joins(self.accs[acc.0 as usize]).1, called::acc(*acc)),
+                true => format!("{}_all", called::acc(*acc)),
+            }),
+            Expr::Acc(acc) => Expression::tight(called::acc(*acc)),
+            Expr::Index(index) => {
+                let place = self.index(index);
+                let binds = if place.contains(' ') { Binds::LikeSums } else { Binds::Tightly };
+                let place = Expression::new(binds, place);
+                if self.wide { Expression::before("(int)", &place) } else { place }
+            }
             Expr::Unary(op, a) => unary(*op, self.type_of(*a), &of(a)),
             Expr::Binary(op, a, b) => binary(*op, self.type_of(*a), &of(a), &of(b)),
             Expr::Select(m, a, b) => {
                 debug_assert_eq!(ty, self.type_of(*a));
-                format!("{} ? {} : {}", of(m), of(a), of(b))
+                let [m, a, b] = [m, a, b].map(|o| of(o).within(Binds::LikeSums));
+                Expression::new(Binds::Loosely, format!("{m} ? {a} : {b}"))
             }
             Expr::Math(function, inputs) => {
-                let inputs: Vec<String> = inputs.iter().map(of).collect();
-                format!("{}({})", math(*function), inputs.join(", "))
+                let inputs: Vec<String> = inputs.iter().map(|input| of(input).text).collect();
+                Expression::tight(format!("{}({})", math(*function), inputs.join(", ")))
             }
+        }
+    }
+
+    /// A number, a name, or what has none.
+    pub(super) fn operand(&self, operand: Operand) -> Expression {
+        match operand {
+            Operand::Scalar(s) => {
+                self.folded.get(&s).cloned().unwrap_or_else(|| Expression::tight(self.names.scalar(s)))
+            }
+            Operand::Float(bits) => Expression::number(float(bits)),
+            Operand::Int(n) => Expression::number(names::integer(n)),
         }
     }
 
@@ -43,13 +74,14 @@ impl Printer<'_> {
 
     /// An element of a local array.
     pub(super) fn element(&self, local: Local, index: &Index) -> String {
+        let name = self.names.local(local);
         match self.layout.arrays[&local].home {
             Home::Spread | Home::SpreadMemory => match whole_rows(index) {
-                Some(rows) if rows != Index::default() => format!("m{}[{}]", local.0, self.index(&rows)),
-                _ => format!("m{}[{}]", local.0, self.turn),
+                Some(rows) if rows != Index::default() => format!("{name}[{}]", self.index(&rows)),
+                _ => format!("{name}[{}]", self.turn),
             },
-            Home::Column => format!("m{}[{}][lane]", local.0, self.index(index)),
-            _ => format!("m{}[{}]", local.0, self.index(index)),
+            Home::Column => format!("{name}[{}][lane]", self.index(index)),
+            _ => format!("{name}[{}]", self.index(index)),
         }
     }
 
@@ -67,15 +99,8 @@ fn float(bits: u32) -> String {
     match f32::from_bits(bits) {
         v if v.is_nan() => "NAN_F32".into(),
         f32::INFINITY => "INFINITY_F32".into(),
-        f32::NEG_INFINITY => "(-INFINITY_F32)".into(),
+        f32::NEG_INFINITY => "-INFINITY_F32".into(),
         _ => names::float(bits),
-    }
-}
-
-pub(super) fn number(operand: Operand) -> String {
-    match operand {
-        Operand::Float(bits) => float(bits),
-        other => names::number(other),
     }
 }
 
@@ -116,43 +141,46 @@ pub(super) fn neutral(join: Join) -> String {
     float(value.to_bits())
 }
 
-fn unary(op: Unary, ty: Type, a: &str) -> String {
+fn unary(op: Unary, ty: Type, a: &Expression) -> Expression {
+    let call = |name: &str| Expression::tight(format!("{name}({})", a.text));
     match op {
-        Unary::Neg => format!("-{a}"),
-        Unary::Abs if ty == Type::I32 => format!("abs_i32({a})"),
-        Unary::Abs => format!("fabsf({a})"),
-        Unary::Floor => format!("floorf({a})"),
-        Unary::Rint => format!("rintf({a})"),
-        Unary::Sqrt => format!("sqrtf({a})"),
-        Unary::Not => format!("!{a}"),
-        Unary::ToFloat => format!("(float){a}"),
-        Unary::ToInt => format!("(int){a}"),
-        Unary::Bits => format!("__float_as_int({a})"),
-        Unary::FromBits => format!("__int_as_float({a})"),
-        Unary::Sixteenth => format!("exp2f((float)({a} & 15) / 16.0f)"),
+        Unary::Neg => Expression::before("-", a),
+        Unary::Abs if ty == Type::I32 => call("abs_i32"),
+        Unary::Abs => call("fabsf"),
+        Unary::Floor => call("floorf"),
+        Unary::Rint => call("rintf"),
+        Unary::Sqrt => call("sqrtf"),
+        Unary::Not => Expression::before("!", a),
+        Unary::ToFloat => Expression::before("(float)", a),
+        Unary::ToInt => Expression::before("(int)", a),
+        Unary::Bits => call("__float_as_int"),
+        Unary::FromBits => call("__int_as_float"),
+        Unary::Sixteenth => {
+            Expression::tight(format!("exp2f((float)({} & 15) / 16.0f)", a.within(Binds::Tightly)))
+        }
     }
 }
 
-fn binary(op: Binary, ty: Type, a: &str, b: &str) -> String {
-    let s = suffix(ty);
+fn binary(op: Binary, ty: Type, a: &Expression, b: &Expression) -> Expression {
+    let call = |name: &str| Expression::tight(format!("{name}_{}({}, {})", suffix(ty), a.text, b.text));
     match op {
-        Binary::Add => format!("{a} + {b}"),
-        Binary::Sub => format!("{a} - {b}"),
-        Binary::Mul => format!("{a} * {b}"),
-        Binary::Div => format!("{a} / {b}"),
-        Binary::Rem => format!("rem_{s}({a}, {b})"),
-        Binary::Min => format!("min_{s}({a}, {b})"),
-        Binary::Max => format!("max_{s}({a}, {b})"),
-        Binary::Lt => format!("{a} < {b}"),
-        Binary::Le => format!("{a} <= {b}"),
-        Binary::Eq => format!("{a} == {b}"),
-        Binary::And if ty == Type::Mask => format!("{a} && {b}"),
-        Binary::Or if ty == Type::Mask => format!("{a} || {b}"),
-        Binary::And => format!("{a} & {b}"),
-        Binary::Or => format!("{a} | {b}"),
-        Binary::Xor => format!("{a} ^ {b}"),
-        Binary::Shl => format!("(int)((unsigned){a} << {b})"),
-        Binary::Shr => format!("{a} >> {b}"),
-        Binary::Scale => format!("scale_f32({a}, {b})"),
+        Binary::Add => Expression::sum(a, "+", b),
+        Binary::Sub => Expression::sum(a, "-", b),
+        Binary::Mul => Expression::product(a, "*", b),
+        Binary::Div => Expression::product(a, "/", b),
+        Binary::Rem => call("rem"),
+        Binary::Min => call("min"),
+        Binary::Max => call("max"),
+        Binary::Lt => Expression::comparison(a, "<", b),
+        Binary::Le => Expression::comparison(a, "<=", b),
+        Binary::Eq => Expression::comparison(a, "==", b),
+        Binary::And if ty == Type::Mask => Expression::of_bits(a, "&&", b),
+        Binary::Or if ty == Type::Mask => Expression::of_bits(a, "||", b),
+        Binary::And => Expression::of_bits(a, "&", b),
+        Binary::Or => Expression::of_bits(a, "|", b),
+        Binary::Xor => Expression::of_bits(a, "^", b),
+        Binary::Shl => Expression::before("(int)", &shifted("unsigned", a, b)),
+        Binary::Shr => Expression::of_bits(a, ">>", b),
+        Binary::Scale => call("scale"),
     }
 }
