@@ -5,7 +5,7 @@
 /* a2: f32 [batch, S:40, H:2, K:16], read: v */
 /* a3: f32 [batch, T:20, H:2, K:16], written: output */
 /* i in H, j in K, k in T, n in S */
-void attention_dot_acb2c6(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void attention_dot_85ebef(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -29,9 +29,7 @@ void attention_dot_acb2c6(void *const *args, int64_t batch, int64_t begin, int64
     for (int64_t rows = 0; rows < 5; rows++) {
       vf parts5[8];
       #pragma GCC unroll 8
-      for (int64_t row = 0; row < 8; row++) {
-        parts5[row] = vset(0.0f);
-      }
+      for (int64_t row = 0; row < 8; row++) parts5[row] = vset(0.0f);
       for (int64_t j = 0; j < 16; j++) {
         const vf copy0 = vload(copies0 + j * 8);
         #pragma GCC unroll 8
@@ -41,14 +39,10 @@ void attention_dot_acb2c6(void *const *args, int64_t batch, int64_t begin, int64
         }
       }
       #pragma GCC unroll 8
-      for (int64_t row = 0; row < 8; row++) {
-        vstore(values4 + rows * 64 + row * 8, parts5[row]);
-      }
+      for (int64_t row = 0; row < 8; row++) vstore(values4 + rows * 64 + row * 8, parts5[row]);
     }
     vf acc0 = vset(-__builtin_inff());
-    for (int64_t n = 0; n < 40; n++) {
-      acc0 = vmax(acc0, vload(values4 + n * 8) * vset(0.25f));
-    }
+    for (int64_t n = 0; n < 40; n++) acc0 = vmax(acc0, vload(values4 + n * 8) * vset(0.25f));
     const vf largest0 = acc0;
     vf acc1 = vset(0.0f);
     for (int64_t n = 0; n < 40; n++) {
@@ -62,9 +56,7 @@ void attention_dot_acb2c6(void *const *args, int64_t batch, int64_t begin, int64
       #pragma GCC unroll 4
       for (int64_t row = 0; row < 4; row++) {
         #pragma GCC unroll 2
-        for (int64_t vector = 0; vector < 2; vector++) {
-          parts6[row * 2 + vector] = vset(0.0f);
-        }
+        for (int64_t vector = 0; vector < 2; vector++) parts6[row * 2 + vector] = vset(0.0f);
       }
       for (int64_t n = 0; n < 40; n++) {
         vf copies7[2];

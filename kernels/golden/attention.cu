@@ -8,7 +8,7 @@
 // a warp for each of batch * 2 rows, 128 threads a block
 // 64 bytes of a thread lie in local memory
 extern "C" __global__ void __launch_bounds__(128)
-attention_dot_4b409f(const float *__restrict__ a0, const float *__restrict__ a1,
+attention_dot_1695a8(const float *__restrict__ a0, const float *__restrict__ a1,
     const float *__restrict__ a2, float *__restrict__ a3, const int batch) {
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;
@@ -36,9 +36,7 @@ attention_dot_4b409f(const float *__restrict__ a0, const float *__restrict__ a1,
       const int column = lane;
       float parts5[8];
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        parts5[row] = 0.0f;
-      }
+      for (int row = 0; row < 8; row++) parts5[row] = 0.0f;
       for (int j = 0; j < 16; j++) {
         const float copy0 = copies0[j];
         #pragma unroll
@@ -48,18 +46,14 @@ attention_dot_4b409f(const float *__restrict__ a0, const float *__restrict__ a1,
         }
       }
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        values4[rows * 256 + column + row * 32] = parts5[row];
-      }
+      for (int row = 0; row < 8; row++) values4[rows * 256 + column + row * 32] = parts5[row];
     }
   }
   __syncwarp();
   {
     const int k = lane;
     float acc0 = -INFINITY_F32;
-    for (int n = 0; n < 40; n++) {
-      acc0 = max_f32(acc0, values4[k + n * 32] * 0.25f);
-    }
+    for (int n = 0; n < 40; n++) acc0 = max_f32(acc0, values4[k + n * 32] * 0.25f);
     const float largest0 = acc0;
     float acc1 = 0.0f;
     for (int n = 0; n < 40; n++) {
@@ -74,9 +68,7 @@ attention_dot_4b409f(const float *__restrict__ a0, const float *__restrict__ a1,
     for (int column = lane; column < 32; column += 32) {
       float parts6[8];
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        parts6[row] = 0.0f;
-      }
+      for (int row = 0; row < 8; row++) parts6[row] = 0.0f;
       for (int n = 0; n < 40; n++) {
         const float x2 = a2[b * 1280 + i * 16 + n * 32 + clamp(column, 0, 15)];
         #pragma unroll

@@ -11,7 +11,7 @@
 /* a8: f32 [batch, H:2, T:20], read */
 /* a9: f32 [batch, H:2, T:20, K:16], written: grad.q */
 /* i in (batch, H), j in (S, K), k in K, n in T, s in S */
-void attention_gradient_dot_mul_max_28cc02(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void attention_gradient_dot_mul_max_827d98(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -25,12 +25,8 @@ void attention_gradient_dot_mul_max_28cc02(void *const *args, int64_t batch, int
   (void)batch;
   for (int64_t p = begin; p < end; p++) {
     const int64_t i = p;
-    for (int64_t j = 0; j < 640; j += 8) {
-      vstore(a0 + i * 640 + j, vset(0.0f));
-    }
-    for (int64_t j = 0; j < 640; j += 8) {
-      vstore(a1 + i * 640 + j, vset(0.0f));
-    }
+    for (int64_t j = 0; j < 640; j += 8) vstore(a0 + i * 640 + j, vset(0.0f));
+    for (int64_t j = 0; j < 640; j += 8) vstore(a1 + i * 640 + j, vset(0.0f));
     for (int64_t block = 0; block < 3; block++) {
       const int64_t n_end = clamp(-block * 8 + 20, 1, 8);
       _Alignas(64) float copies0[128];
@@ -60,17 +56,13 @@ void attention_gradient_dot_mul_max_28cc02(void *const *args, int64_t batch, int
         copies2[row] = acc0;
       }
       _Alignas(64) float values3[128];
-      for (int64_t i14 = 0; i14 < 128; i14 += 8) {
-        vstore(values3 + i14, vset(0.0f));
-      }
+      for (int64_t i14 = 0; i14 < 128; i14 += 8) vstore(values3 + i14, vset(0.0f));
       _Alignas(64) float values4[320];
       _Alignas(64) float values5[320];
       for (int64_t rows = 0; rows < 5; rows++) {
         vf parts6[8];
         #pragma GCC unroll 8
-        for (int64_t row = 0; row < 8; row++) {
-          parts6[row] = vset(0.0f);
-        }
+        for (int64_t row = 0; row < 8; row++) parts6[row] = vset(0.0f);
         for (int64_t k = 0; k < 16; k++) {
           const vf copy0 = vload(copies0 + k * 8);
           #pragma GCC unroll 8
@@ -80,16 +72,12 @@ void attention_gradient_dot_mul_max_28cc02(void *const *args, int64_t batch, int
           }
         }
         #pragma GCC unroll 8
-        for (int64_t row = 0; row < 8; row++) {
-          vstore(values4 + rows * 64 + row * 8, parts6[row]);
-        }
+        for (int64_t row = 0; row < 8; row++) vstore(values4 + rows * 64 + row * 8, parts6[row]);
       }
       for (int64_t rows = 0; rows < 5; rows++) {
         vf parts7[8];
         #pragma GCC unroll 8
-        for (int64_t row = 0; row < 8; row++) {
-          parts7[row] = vset(0.0f);
-        }
+        for (int64_t row = 0; row < 8; row++) parts7[row] = vset(0.0f);
         for (int64_t k = 0; k < 16; k++) {
           const vf copy1 = vload(copies1 + k * 8);
           #pragma GCC unroll 8
@@ -99,9 +87,7 @@ void attention_gradient_dot_mul_max_28cc02(void *const *args, int64_t batch, int
           }
         }
         #pragma GCC unroll 8
-        for (int64_t row = 0; row < 8; row++) {
-          vstore(values5 + rows * 64 + row * 8, parts7[row]);
-        }
+        for (int64_t row = 0; row < 8; row++) vstore(values5 + rows * 64 + row * 8, parts7[row]);
       }
       vf x7 = {0};
       EACH_LANE x7[l] = a7[i * 20 + clamp(block * 8 + l, 0, 19)];

@@ -14,7 +14,7 @@
 // a warp for each of batch * 2 rows, 32 threads a block
 // 128 bytes of a thread lie in local memory
 extern "C" __global__ void __launch_bounds__(32)
-attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float *__restrict__ a1,
+attention_gradient_dot_mul_max_735a1d(const float *__restrict__ a0, const float *__restrict__ a1,
     const float *__restrict__ a2, const float *__restrict__ a3, const float *__restrict__ a4,
     const float *__restrict__ a5, const float *__restrict__ a6, float *__restrict__ a7,
     float *__restrict__ a8, float *__restrict__ a9, const int batch) {
@@ -57,18 +57,14 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
     const float total0 = warp_sum(acc0);
     if (lane == 0) copies2[row] = total0;
   }
-  for (int i9 = lane; i9 < 1024; i9 += 32) {
-    values3[i9] = 0.0f;
-  }
+  for (int i9 = lane; i9 < 1024; i9 += 32) values3[i9] = 0.0f;
   for (int rows = 0; rows < 5; rows++) {
     __syncwarp();
     {
       const int column = lane;
       float parts6[8];
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        parts6[row] = 0.0f;
-      }
+      for (int row = 0; row < 8; row++) parts6[row] = 0.0f;
       for (int j = 0; j < 16; j++) {
         const float copy0 = copies0[j];
         #pragma unroll
@@ -78,9 +74,7 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
         }
       }
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        values4[rows * 256 + column + row * 32] = parts6[row];
-      }
+      for (int row = 0; row < 8; row++) values4[rows * 256 + column + row * 32] = parts6[row];
     }
   }
   for (int rows = 0; rows < 5; rows++) {
@@ -89,9 +83,7 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
       const int column = lane;
       float parts7[8];
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        parts7[row] = 0.0f;
-      }
+      for (int row = 0; row < 8; row++) parts7[row] = 0.0f;
       for (int j = 0; j < 16; j++) {
         const float copy1 = copies1[j];
         #pragma unroll
@@ -101,9 +93,7 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
         }
       }
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        values5[rows * 256 + column + row * 32] = parts7[row];
-      }
+      for (int row = 0; row < 8; row++) values5[rows * 256 + column + row * 32] = parts7[row];
     }
   }
   __syncwarp();
@@ -123,9 +113,7 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
     for (int column = lane; column < 32; column += 32) {
       float parts9[8];
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        parts9[row] = 0.0f;
-      }
+      for (int row = 0; row < 8; row++) parts9[row] = 0.0f;
       for (int k = 0; k < 20; k++) {
         const float x1 = a1[i * 320 + k * 16 + clamp(column, 0, 15)];
         #pragma unroll
@@ -135,25 +123,19 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
         }
       }
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        copies8[rows * 256 + column + row * 32] = parts9[row];
-      }
+      for (int row = 0; row < 8; row++) copies8[rows * 256 + column + row * 32] = parts9[row];
     }
   }
   for (int n = 0; n < 40; n++) {
     __syncwarp();
-    for (int j = lane; j < 16; j += 32) {
-      a7[i * 640 + n * 16 + j] = copies8[n * 32 + j];
-    }
+    for (int j = lane; j < 16; j += 32) a7[i * 640 + n * 16 + j] = copies8[n * 32 + j];
   }
   for (int rows = 0; rows < 5; rows++) {
     __syncwarp();
     for (int column = lane; column < 32; column += 32) {
       float parts11[8];
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        parts11[row] = 0.0f;
-      }
+      for (int row = 0; row < 8; row++) parts11[row] = 0.0f;
       for (int k = 0; k < 20; k++) {
         const float x0 = a0[i * 320 + k * 16 + clamp(column, 0, 15)];
         #pragma unroll
@@ -163,16 +145,12 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
         }
       }
       #pragma unroll
-      for (int row = 0; row < 8; row++) {
-        copies10[rows * 256 + column + row * 32] = parts11[row];
-      }
+      for (int row = 0; row < 8; row++) copies10[rows * 256 + column + row * 32] = parts11[row];
     }
   }
   for (int n = 0; n < 40; n++) {
     __syncwarp();
-    for (int j = lane; j < 16; j += 32) {
-      a8[i * 640 + n * 16 + j] = copies10[n * 32 + j];
-    }
+    for (int j = lane; j < 16; j += 32) a8[i * 640 + n * 16 + j] = copies10[n * 32 + j];
   }
   for (int rows = 0; rows < 3; rows++) {
     __syncwarp();
@@ -199,8 +177,6 @@ attention_gradient_dot_mul_max_164e6e(const float *__restrict__ a0, const float 
   }
   for (int k = 0; k < 20; k++) {
     __syncwarp();
-    for (int j = lane; j < 16; j += 32) {
-      a9[i * 320 + k * 16 + j] = values3[k * 32 + j];
-    }
+    for (int j = lane; j < 16; j += 32) a9[i * 320 + k * 16 + j] = values3[k * 32 + j];
   }
 }

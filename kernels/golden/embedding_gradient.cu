@@ -6,13 +6,11 @@
 // i in D, j in N
 // a thread for each of 24 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-scatter_a1999e(float *__restrict__ a0, const int *__restrict__ a1, const float *__restrict__ a2,
+scatter_e7a5fd(float *__restrict__ a0, const int *__restrict__ a1, const float *__restrict__ a2,
     const int batch) {
   const int i = blockIdx.x * 128 + threadIdx.x;
   if (i >= 24) return;
-  for (int j = 0; j < 7; j++) {
-    a0[i + j * 24] = 0.0f;
-  }
+  for (int j = 0; j < 7; j++) a0[i + j * 24] = 0.0f;
   for (int b = 0; b < batch; b++) {
     const int x1 = a1[b];
     a0[i + clamp(x1, 0, 6) * 24] = a0[i + clamp(x1, 0, 6) * 24] + a2[i + b * 24];

@@ -3,7 +3,7 @@
 /* a0: f32 [batch, T:5, D:40], read: x */
 /* a1: f32 [batch, T:5, D:40], written: output */
 /* i in (batch, T), j in D */
-void row_sum_sub_mul_18dece(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void row_sum_sub_mul_8b0b77(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
@@ -12,9 +12,7 @@ void row_sum_sub_mul_18dece(void *const *args, int64_t batch, int64_t begin, int
     float acc0 = 0.0f;
     {
       vf acc0v = vset(0.0f);
-      for (int64_t j = 0; j < 40; j += 8) {
-        acc0v = acc0v + vload(a0 + i * 40 + j);
-      }
+      for (int64_t j = 0; j < 40; j += 8) acc0v = acc0v + vload(a0 + i * 40 + j);
       acc0 = acc0 + vhsum(acc0v);
     }
     float acc1 = 0.0f;

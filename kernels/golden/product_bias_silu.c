@@ -23,7 +23,7 @@ void pack_24x72_bcdb2d(void *const *args, int64_t batch, int64_t begin, int64_t 
 /* a3: f32 [O:72], read: bias */
 /* a4: f32 [batch, T:45, O:72], written: output */
 /* i in I, j in O */
-void gemm_135x72x24_add_sigmoid_16fd7f(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void gemm_135x72x24_add_sigmoid_c862d3(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -40,9 +40,7 @@ void gemm_135x72x24_add_sigmoid_16fd7f(void *const *args, int64_t batch, int64_t
       #pragma GCC unroll 4
       for (int64_t row = 0; row < 4; row++) {
         #pragma GCC unroll 3
-        for (int64_t vector = 0; vector < 3; vector++) {
-          parts1[row * 3 + vector] = vset(0.0f);
-        }
+        for (int64_t vector = 0; vector < 3; vector++) parts1[row * 3 + vector] = vset(0.0f);
       }
       for (int64_t i = 0; i < 24; i++) {
         vf copies2[3];

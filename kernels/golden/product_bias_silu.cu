@@ -9,7 +9,7 @@
 // j: 135, i: 72, summed over k: 24
 // 6 blocks for tiles of 64 x 64, 256 threads a block
 extern "C" __global__ void __launch_bounds__(256, 2)
-gemm_135x72x24_add_sigmoid_19c696(const float *__restrict__ a0, const float *__restrict__ a1,
+gemm_135x72x24_add_sigmoid_24f7fd(const float *__restrict__ a0, const float *__restrict__ a1,
     const float *__restrict__ a2, const float *__restrict__ a3, float *__restrict__ a4, const int batch) {
   __shared__ float rows[16][65], columns[16][65];
   const int x = threadIdx.x % 16, y = threadIdx.x / 16;

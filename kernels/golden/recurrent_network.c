@@ -5,7 +5,7 @@
 /* a2: f32 [batch, T:5, F:40], read: u */
 /* a3: f32 [batch, T:5, E:40], written: output */
 /* i in E, j in T, k in F */
-void scan_466700(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void scan_14368d(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -14,9 +14,7 @@ void scan_466700(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   for (int64_t p = begin; p < end; p++) {
     const int64_t b = p;
     _Alignas(64) float states0[40];
-    for (int64_t i = 0; i < 40; i += 8) {
-      vstore(states0 + i, vload(a0 + b * 40 + i));
-    }
+    for (int64_t i = 0; i < 40; i += 8) vstore(states0 + i, vload(a0 + b * 40 + i));
     for (int64_t j = 0; j < 5; j++) {
       _Alignas(64) float copies1[40];
       for (int64_t k = 0; k < 40; k++) {

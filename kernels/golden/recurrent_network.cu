@@ -7,7 +7,7 @@
 // i in E, j in T, k in F
 // a warp for each of batch rows, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-scan_466700(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
+scan_14368d(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
     float *__restrict__ a3, const int batch) {
   const int lane = threadIdx.x % 32;
   const int warp = threadIdx.x / 32;

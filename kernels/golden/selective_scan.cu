@@ -19,14 +19,10 @@ scan_426542(const float *__restrict__ a0, const float *__restrict__ a1, const fl
   const int i = piece % 24;
   float states0[4];
   #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    states0[j] = a0[b * 96 + i * 4 + j];
-  }
+  for (int j = 0; j < 4; j++) states0[j] = a0[b * 96 + i * 4 + j];
   float copies1[4];
   #pragma unroll
-  for (int j = 0; j < 4; j++) {
-    copies1[j] = a1[i * 4 + j];
-  }
+  for (int j = 0; j < 4; j++) copies1[j] = a1[i * 4 + j];
   for (int k = 0; k < 9; k++) {
     float acc0 = 0.0f;
     const float x3 = a3[b * 216 + i + k * 24];

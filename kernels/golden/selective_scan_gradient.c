@@ -13,7 +13,7 @@
 /* a10: f32 [396], written */
 /* a11: f32 [batch, N:4, E:24], written */
 /* i in N */
-void scan_238dff(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void scan_661102(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   const float *restrict a2 = args[2];
@@ -35,22 +35,14 @@ void scan_238dff(void *const *args, int64_t batch, int64_t begin, int64_t end) {
     _Alignas(64) float copies2[32];
     vf copies3[4];
     #pragma GCC unroll 4
-    for (int64_t i = 0; i < 4; i++) {
-      copies3[i] = vset(0.0f);
-    }
+    for (int64_t i = 0; i < 4; i++) copies3[i] = vset(0.0f);
     vf copies4[4];
     #pragma GCC unroll 4
-    for (int64_t i = 0; i < 4; i++) {
-      copies4[i] = vset(0.0f);
-    }
+    for (int64_t i = 0; i < 4; i++) copies4[i] = vset(0.0f);
     #pragma GCC unroll 4
-    for (int64_t i = 0; i < 4; i++) {
-      vstore(states0 + i * 8, copies3[i]);
-    }
+    for (int64_t i = 0; i < 4; i++) vstore(states0 + i * 8, copies3[i]);
     #pragma GCC unroll 4
-    for (int64_t i = 0; i < 4; i++) {
-      vstore(states1 + i * 8, copies4[i]);
-    }
+    for (int64_t i = 0; i < 4; i++) vstore(states1 + i * 8, copies4[i]);
     #pragma GCC unroll 4
     for (int64_t i = 0; i < 4; i++) {
       vf x0 = {0};
@@ -61,22 +53,14 @@ void scan_238dff(void *const *args, int64_t batch, int64_t begin, int64_t end) {
     _Alignas(64) float parts6[256];
     for (int64_t chunk = 0; chunk < 2; chunk++) {
       const int64_t step_end = clamp(chunk * 8 + 3, 1, 8);
-      for (int64_t at = 0; at < 256; at += 8) {
-        vstore(parts5 + at, vset(0.0f));
-      }
-      for (int64_t at = 0; at < 256; at += 8) {
-        vstore(parts6 + at, vset(0.0f));
-      }
+      for (int64_t at = 0; at < 256; at += 8) vstore(parts5 + at, vset(0.0f));
+      for (int64_t at = 0; at < 256; at += 8) vstore(parts6 + at, vset(0.0f));
       vf states7[4];
       #pragma GCC unroll 4
-      for (int64_t i = 0; i < 4; i++) {
-        states7[i] = vload(states0 + i * 8);
-      }
+      for (int64_t i = 0; i < 4; i++) states7[i] = vload(states0 + i * 8);
       vf parts8[4];
       #pragma GCC unroll 4
-      for (int64_t i = 0; i < 4; i++) {
-        parts8[i] = vload(states1 + i * 8);
-      }
+      for (int64_t i = 0; i < 4; i++) parts8[i] = vload(states1 + i * 8);
       vf states9[4];
       #pragma GCC unroll 4
       for (int64_t i = 0; i < 4; i++) {
@@ -86,9 +70,7 @@ void scan_238dff(void *const *args, int64_t batch, int64_t begin, int64_t end) {
       }
       vf states10[36];
       #pragma GCC unroll 4
-      for (int64_t i = 0; i < 4; i++) {
-        states10[i] = states9[i];
-      }
+      for (int64_t i = 0; i < 4; i++) states10[i] = states9[i];
       vf copies11[32];
       vf copies12[32];
       for (int64_t step = 0; step < step_end; step++) {
@@ -106,13 +88,9 @@ void scan_238dff(void *const *args, int64_t batch, int64_t begin, int64_t end) {
           copies14[i] = sum0;
         }
         #pragma GCC unroll 4
-        for (int64_t i = 0; i < 4; i++) {
-          states9[i] = copies14[i];
-        }
+        for (int64_t i = 0; i < 4; i++) states9[i] = copies14[i];
         #pragma GCC unroll 4
-        for (int64_t i = 0; i < 4; i++) {
-          states10[step * 4 + i + 4] = states9[i];
-        }
+        for (int64_t i = 0; i < 4; i++) states10[step * 4 + i + 4] = states9[i];
       }
       for (int64_t step = 0; step < step_end; step++) {
         vf copies15[4];
@@ -158,44 +136,28 @@ void scan_238dff(void *const *args, int64_t batch, int64_t begin, int64_t end) {
         FETCH(a8, b * 264 + block * 8 - chunk * 192 - step * 24 + step_end * 24 - 24);
       }
       #pragma GCC unroll 4
-      for (int64_t i = 0; i < 4; i++) {
-        vstore(states0 + i * 8, states7[i]);
-      }
+      for (int64_t i = 0; i < 4; i++) vstore(states0 + i * 8, states7[i]);
       #pragma GCC unroll 4
-      for (int64_t i = 0; i < 4; i++) {
-        vstore(states1 + i * 8, parts8[i]);
-      }
+      for (int64_t i = 0; i < 4; i++) vstore(states1 + i * 8, parts8[i]);
       for (int64_t step = 0; step < step_end; step++) {
         for (int64_t i = 0; i < 4; i++) {
           float acc2 = 0.0f;
-          {
-            vf acc2v = vset(0.0f);
-            acc2v = acc2v + vload(parts5 + step * 32 + i * 8);
-            acc2 = acc2 + vhsum(acc2v);
-          }
+          acc2 = acc2 + vhsum(vload(parts5 + step * 32 + i * 8));
           a9[b * 132 + block * 44 - chunk * 32 + step * 4 + i + 32] = acc2;
         }
       }
       for (int64_t step = 0; step < step_end; step++) {
         for (int64_t i = 0; i < 4; i++) {
           float acc3 = 0.0f;
-          {
-            vf acc3v = vset(0.0f);
-            acc3v = acc3v + vload(parts6 + step * 32 + i * 8);
-            acc3 = acc3 + vhsum(acc3v);
-          }
+          acc3 = acc3 + vhsum(vload(parts6 + step * 32 + i * 8));
           a10[b * 132 + block * 44 - chunk * 32 + step * 4 + i + 32] = acc3;
         }
       }
     }
     vf copies17[4];
     #pragma GCC unroll 4
-    for (int64_t i = 0; i < 4; i++) {
-      copies17[i] = vload(states1 + i * 8);
-    }
+    for (int64_t i = 0; i < 4; i++) copies17[i] = vload(states1 + i * 8);
     #pragma GCC unroll 4
-    for (int64_t i = 0; i < 4; i++) {
-      vstore(a11 + b * 96 + block * 8 + i * 24, copies17[i]);
-    }
+    for (int64_t i = 0; i < 4; i++) vstore(a11 + b * 96 + block * 8 + i * 24, copies17[i]);
   }
 }

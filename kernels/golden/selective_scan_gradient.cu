@@ -15,7 +15,7 @@
 // i in (E, N), j in E, k in N
 // a warp for each of batch rows, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-scan_11e246(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
+scan_ece495(const float *__restrict__ a0, const float *__restrict__ a1, const float *__restrict__ a2,
     const float *__restrict__ a3, const float *__restrict__ a4, const float *__restrict__ a5,
     float *__restrict__ a6, const float *__restrict__ a7, float *__restrict__ a8, float *__restrict__ a9,
     float *__restrict__ a10, float *__restrict__ a11, const int batch) {
@@ -41,12 +41,8 @@ scan_11e246(const float *__restrict__ a0, const float *__restrict__ a1, const fl
   float *const copies10 = copies10_of[warp];
   const int b = blockIdx.x * 4 + threadIdx.x / 32;
   if (b >= batch) return;
-  for (int i = lane; i < 96; i += 32) {
-    states0[i] = 0.0f;
-  }
-  for (int i = lane; i < 96; i += 32) {
-    parts1[i] = 0.0f;
-  }
+  for (int i = lane; i < 96; i += 32) states0[i] = 0.0f;
+  for (int i = lane; i < 96; i += 32) parts1[i] = 0.0f;
   for (int chunk = 0; chunk < 2; chunk++) {
     const int step_end = clamp(chunk * 8 + 3, 1, 8);
     for (int j = 0; j < 24; j++) {
@@ -56,9 +52,7 @@ scan_11e246(const float *__restrict__ a0, const float *__restrict__ a1, const fl
       }
     }
     __syncwarp();
-    for (int i = lane; i < 96; i += 32) {
-      states3[i] = states2[i];
-    }
+    for (int i = lane; i < 96; i += 32) states3[i] = states2[i];
     for (int step = 0; step < step_end; step++) {
       for (int j = 0; j < 24; j++) {
         const float x2 = a2[b * 264 - chunk * 192 + step * 24 + j + 192];
@@ -75,14 +69,10 @@ scan_11e246(const float *__restrict__ a0, const float *__restrict__ a1, const fl
       }
       for (int j = 0; j < 24; j++) {
         __syncwarp();
-        for (int k = lane; k < 4; k += 32) {
-          states2[j * 4 + k] = copies7[j + k * 24];
-        }
+        for (int k = lane; k < 4; k += 32) states2[j * 4 + k] = copies7[j + k * 24];
       }
       __syncwarp();
-      for (int i = lane; i < 96; i += 32) {
-        states3[step * 96 + i + 96] = states2[i];
-      }
+      for (int i = lane; i < 96; i += 32) states3[step * 96 + i + 96] = states2[i];
     }
     for (int step = 0; step < step_end; step++) {
       for (int k = 0; k < 4; k++) {
@@ -96,9 +86,7 @@ scan_11e246(const float *__restrict__ a0, const float *__restrict__ a1, const fl
       for (int k = 0; k < 4; k++) {
         float acc0 = 0.0f;
         __syncwarp();
-        for (int j = lane; j < 24; j += 32) {
-          acc0 += copies8[k * 24 + j];
-        }
+        for (int j = lane; j < 24; j += 32) acc0 += copies8[k * 24 + j];
         const float total0 = warp_sum(acc0);
         if (lane == 0) a6[b * 44 - chunk * 32 - step * 4 + k + step_end * 4 + 28] = total0;
       }
@@ -134,15 +122,11 @@ scan_11e246(const float *__restrict__ a0, const float *__restrict__ a1, const fl
       for (int k = 0; k < 4; k++) {
         float acc3 = 0.0f;
         __syncwarp();
-        for (int j = lane; j < 24; j += 32) {
-          acc3 += copies10[k + j * 4];
-        }
+        for (int j = lane; j < 24; j += 32) acc3 += copies10[k + j * 4];
         const float total3 = warp_sum(acc3);
         if (lane == 0) a10[b * 44 - chunk * 32 - step * 4 + k + step_end * 4 + 28] = total3;
       }
     }
   }
-  for (int i = lane; i < 96; i += 32) {
-    a11[b * 96 + i] = parts1[i];
-  }
+  for (int i = lane; i < 96; i += 32) a11[b * 96 + i] = parts1[i];
 }

@@ -3,7 +3,7 @@
 /* a0: f32 [batch, T:5, S:17], read: x */
 /* a1: f32 [batch, T:5, S:17], written: output */
 /* i in (batch, T), j in S */
-void row_max_sub_exp_e80264(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void row_max_sub_exp_f6aa8b(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   float *restrict a1 = args[1];
   (void)batch;
@@ -13,13 +13,9 @@ void row_max_sub_exp_e80264(void *const *args, int64_t batch, int64_t begin, int
     {
       int64_t j = 0;
       vf acc0v = vset(-__builtin_inff());
-      for (; j + 8 <= 17; j += 8) {
-        acc0v = vmax(acc0v, vload(a0 + i * 17 + j));
-      }
+      for (; j + 8 <= 17; j += 8) acc0v = vmax(acc0v, vload(a0 + i * 17 + j));
       acc0 = smax(acc0, vhmax(acc0v));
-      for (; j < 17; j++) {
-        acc0 = smax(acc0, a0[i * 17 + j]);
-      }
+      for (; j < 17; j++) acc0 = smax(acc0, a0[i * 17 + j]);
     }
     const float largest0 = acc0;
     _Alignas(64) float copies0[17];
@@ -42,12 +38,8 @@ void row_max_sub_exp_e80264(void *const *args, int64_t batch, int64_t begin, int
     const float total1 = acc1;
     {
       int64_t j = 0;
-      for (; j + 8 <= 17; j += 8) {
-        vstore(a1 + i * 17 + j, vload(copies0 + j) / vset(total1));
-      }
-      for (; j < 17; j++) {
-        a1[i * 17 + j] = copies0[j] / total1;
-      }
+      for (; j + 8 <= 17; j += 8) vstore(a1 + i * 17 + j, vload(copies0 + j) / vset(total1));
+      for (; j < 17; j++) a1[i * 17 + j] = copies0[j] / total1;
     }
   }
 }

@@ -6,7 +6,7 @@
 // i in W, j in D
 // a thread for each of batch * 216 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-window_dot_b96c59(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
+window_dot_3770c1(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
     const int batch) {
   const int piece = blockIdx.x * 128 + threadIdx.x;
   if (piece >= batch * 216) return;

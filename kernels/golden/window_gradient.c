@@ -4,7 +4,7 @@
 /* a1: f32 [batch, T:9, D:24], read: x */
 /* a2: f32 [K:4, D:24], written: output */
 /* i in K, j in D, k in W */
-void map_dot_489152(void *const *args, int64_t batch, int64_t begin, int64_t end) {
+void map_dot_d23cce(void *const *args, int64_t batch, int64_t begin, int64_t end) {
   const float *restrict a0 = args[0];
   const float *restrict a1 = args[1];
   float *restrict a2 = args[2];
@@ -16,7 +16,7 @@ void map_dot_489152(void *const *args, int64_t batch, int64_t begin, int64_t end
     for (int64_t b = 0; b < batch; b++) {
       for (int64_t k = 0; k < 9; k++) {
         const vf x1 = vload(a1 + j + b * 216 + clamp(i + k - 3, 0, 8) * 24);
-        const sm is_equal0 = (int32_t)(i + k - 3) == (int32_t)(clamp(i + k - 3, 0, 8));
+        const sm is_equal0 = (int32_t)(i + k - 3) == (int32_t)clamp(i + k - 3, 0, 8);
         const vf prod0 = vload(a0 + j + b * 216 + k * 24) * vsel(vmset(is_equal0), x1, vset(0.0f));
         acc0 = acc0 + prod0;
       }

@@ -6,7 +6,7 @@
 // i in K, j in D, k in W
 // a thread for each of 96 elements, 128 threads a block
 extern "C" __global__ void __launch_bounds__(128)
-map_dot_489152(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
+map_dot_d23cce(const float *__restrict__ a0, const float *__restrict__ a1, float *__restrict__ a2,
     const int batch) {
   const int piece = blockIdx.x * 128 + threadIdx.x;
   if (piece >= 96) return;

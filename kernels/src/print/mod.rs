@@ -5,6 +5,7 @@ mod c;
 mod called;
 pub mod cuda;
 mod expression;
+mod lines;
 mod names;
 mod operations;
 mod pieces;

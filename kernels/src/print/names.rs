@@ -1,6 +1,7 @@
 //! Names and numbers in C and CUDA.
 
 use super::called::Called;
+use super::expression::{Binds, Expression};
 use crate::ir::math::Definition;
 use crate::ir::{Atom, Extent, Index, IndexVar, Kernel, Local, LoopKind, Math, Over, Scalar, Stmt};
 use arch_compiler::graph::AxisId;
@@ -125,6 +126,17 @@ impl Names {
     /// The last so many names of ends are not known any more.
     pub(super) fn forget_ends(&mut self, count: usize) {
         self.ends.truncate(self.ends.len() - count);
+    }
+
+    /// A place as a value.
+    pub(super) fn place(&self, index: &Index) -> Expression {
+        let text = self.index(index, None);
+        let is_one = index.constant == 0 && matches!(index.terms.as_slice(), [(Atom::Clamp(..), 1)]);
+        if is_one || !text.contains(' ') {
+            Expression::number(text)
+        } else {
+            Expression::new(Binds::LikeSums, text)
+        }
     }
 
     pub(super) fn index(&self, index: &Index, lane: Option<&Lane<'_>>) -> String {

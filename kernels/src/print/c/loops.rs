@@ -14,8 +14,7 @@ impl Printer<'_> {
         if kinds == [LoopKind::ParallelLanes] {
             return self.lane_range(first);
         }
-        self.line("for (int64_t p = begin; p < end; p++) {");
-        self.indent += 1;
+        let pieces = self.lines.open("for (int64_t p = begin; p < end; p++)");
         self.decode(first);
         let (mut l, mut own) = (first.as_ref(), None);
         while l.kind == LoopKind::Parallel {
@@ -29,8 +28,7 @@ impl Printer<'_> {
         if let Some(l) = own {
             self.one_vector(l);
         }
-        self.indent -= 1;
-        self.line("}");
+        self.lines.close(pieces);
     }
 
     /// Only lanes are shared out: one long loop.
@@ -59,17 +57,18 @@ impl Printer<'_> {
         if l.extent.known().is_some_and(|n| n % lanes == 0) {
             return self.as_vector(l);
         }
-        self.line(&format!("if ({v} + {lanes} <= {n}) {{"));
-        self.indent += 1;
+        let whole = self.lines.open(&format!("if ({v} + {lanes} <= {n})"));
         self.as_vector(l);
-        self.indent -= 1;
-        self.line("} else {");
-        self.indent += 1;
-        self.line(&format!("for (; {v} < {n}; {v}++) {{"));
-        self.indented(&l.body);
-        self.line("}");
-        self.indent -= 1;
-        self.line("}");
+        let rest = self.lines.otherwise(whole);
+        self.each(&format!("for (; {v} < {n}; {v}++)"), l);
+        self.lines.close(rest);
+    }
+
+    /// The statements of a loop one by one.
+    fn each(&mut self, head: &str, l: &Loop) {
+        let opened = self.lines.open(head);
+        self.block(&l.body);
+        self.lines.close(opened);
     }
 
     fn as_vector(&mut self, l: &Loop) {
@@ -94,32 +93,44 @@ impl Printer<'_> {
         if l.kind == LoopKind::Unrolled && self.writes_out {
             self.line(&format!("#pragma GCC unroll {}", l.extent.count.max(1)));
         }
-        self.line(&format!("for (int64_t {v} = 0; {v} < {n}; {v}++) {{"));
-        self.indented(&l.body);
-        self.line("}");
+        self.each(&format!("for (int64_t {v} = 0; {v} < {n}; {v}++)"), l);
     }
 
     /// A loop of vectors. One that begins in its own head needs no brackets around it, nor does a single vector.
     fn inner_vectors(&mut self, l: &Loop, stop: &str) {
         let known = l.extent.known();
+        if known == Some(self.lanes) {
+            return self.single_vector(l);
+        }
         let is_whole = known.is_some_and(|n| n >= self.lanes && n % self.lanes == 0);
         let in_brackets = !is_whole || !accumulated(&l.body).is_empty();
-        if in_brackets {
-            self.line("{");
-            self.indent += 1;
-        }
-        if known == Some(self.lanes) {
-            self.names.first.insert(l.var);
-        } else if !is_whole {
+        let brackets = in_brackets.then(|| self.lines.open(""));
+        if !is_whole {
             let v = self.names.var(l.var);
             self.line(&format!("int64_t {v} = 0;"));
         }
         self.vector_then_rest(l, stop, known);
-        self.names.first.remove(&l.var);
-        if in_brackets {
-            self.indent -= 1;
-            self.line("}");
+        if let Some(brackets) = brackets {
+            self.lines.close(brackets);
         }
+    }
+
+    /// What a single vector adds to a sum is joined at once, unless it adds more than one thing.
+    fn single_vector(&mut self, l: &Loop) {
+        self.names.first.insert(l.var);
+        let sums = accumulated(&l.body);
+        let direct = l.body.iter().filter(|s| matches!(s, Stmt::Accumulate(acc, _) if sums.contains(acc)));
+        let all = additions(&l.body, &sums);
+        if all == sums.len() && direct.count() == all {
+            self.joins_at_once = true;
+            self.as_vector(l);
+            self.joins_at_once = false;
+        } else {
+            let brackets = self.lines.open("");
+            self.vector_then_rest(l, "", Some(self.lanes));
+            self.lines.close(brackets);
+        }
+        self.names.first.remove(&l.var);
     }
 
     /// Whole vectors as far as they go, then single elements. Accumulators from outside get lanes of their
@@ -140,11 +151,9 @@ impl Printer<'_> {
                     Some(n) if n % lanes == 0 => format!("int64_t {v} = 0; {v} < {stop}; {v} += {lanes}"),
                     _ => format!("; {v} + {lanes} <= {stop}; {v} += {lanes}"),
                 };
-                self.line(&format!("for ({head}) {{"));
-                self.indent += 1;
+                let vectors = self.lines.open(&format!("for ({head})"));
                 self.as_vector(l);
-                self.indent -= 1;
-                self.line("}");
+                self.lines.close(vectors);
             }
             for acc in &outer {
                 let join = self.accs[acc.0 as usize];
@@ -155,9 +164,7 @@ impl Printer<'_> {
             }
         }
         if known.is_none_or(|n| n % lanes != 0) {
-            self.line(&format!("for (; {v} < {stop}; {v}++) {{"));
-            self.indented(&l.body);
-            self.line("}");
+            self.each(&format!("for (; {v} < {stop}; {v}++)"), l);
         }
     }
 }
@@ -179,4 +186,14 @@ fn accumulated(stmts: &[Stmt]) -> Vec<Acc> {
     visit(stmts, &mut all, &mut own);
     all.retain(|a| !own.contains(a));
     all
+}
+
+/// How many statements add to one of these accumulators.
+fn additions(stmts: &[Stmt], accs: &[Acc]) -> usize {
+    let of = |stmt: &Stmt| match stmt {
+        Stmt::Loop(l) => additions(&l.body, accs),
+        Stmt::Accumulate(acc, _) => usize::from(accs.contains(acc)),
+        _ => 0,
+    };
+    stmts.iter().map(of).sum()
 }

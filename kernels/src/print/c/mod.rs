@@ -5,12 +5,12 @@ mod values;
 
 use super::at_once::read_at_once;
 use super::expression::Expression;
+use super::lines::Lines;
 use super::names::{self, Names};
 use super::{Target, called, heading, operations};
 use crate::ir::math::Definition;
 use crate::ir::{Acc, Elem, IndexVar, Join, Kernel, Local, Math, Role, Scalar, Stmt, Type};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 
 /// One kernel as a C function:
 /// `void NAME(void *const *args, int64_t batch, int64_t begin, int64_t end)`.
@@ -25,7 +25,7 @@ pub fn print_c(kernel: &Kernel, target: Target) -> String {
     }
     let name = &kernel.name;
     printer.line(&format!("void {name}(void *const *args, int64_t batch, int64_t begin, int64_t end) {{"));
-    printer.indent += 1;
+    printer.lines.indent += 1;
     for (i, arg) in kernel.args.iter().enumerate() {
         let elem = if arg.elem == Elem::F32 { "float" } else { "int32_t" };
         let constant = if arg.role == Role::Read { "const " } else { "" };
@@ -38,9 +38,9 @@ pub fn print_c(kernel: &Kernel, target: Target) -> String {
         printer.line("(void)begin, (void)end;");
     }
     printer.top(&kernel.body, &parallel.iter().map(|p| p.0).collect::<Vec<_>>());
-    printer.indent -= 1;
+    printer.lines.indent -= 1;
     printer.line("}");
-    printer.text
+    printer.lines.text
 }
 
 /// How many vectors short arrays may hold together for short loops to be written out, so that the arrays are registers. GCC
@@ -81,21 +81,20 @@ pub(super) fn print_math(function: Math, definition: &Definition) -> String {
             names::math(function),
             parameters.join(", ")
         ));
-        printer.indent += 1;
+        printer.lines.indent += 1;
         printer.block(&definition.body);
         let result = printer.operand(definition.result, vector).text;
         printer.line(&format!("return {result};"));
-        printer.indent -= 1;
+        printer.lines.indent -= 1;
         printer.line("}");
-        text += &printer.text;
+        text += &printer.lines.text;
     }
     text
 }
 
 struct Printer<'k> {
-    text: String,
+    lines: Lines,
     names: Names,
-    indent: usize,
     lanes: i64,
     args: Vec<Elem>,
     scalars: &'k [Type],
@@ -112,14 +111,15 @@ struct Printer<'k> {
     arrays: Vec<(Local, Elem)>,
     /// Whether short loops are written out.
     writes_out: bool,
+    /// Whether the lanes of what is added to a sum are joined there.
+    joins_at_once: bool,
 }
 
 impl<'k> Printer<'k> {
     fn new(scalars: &'k [Type], accs: &'k [Join], lanes: i64) -> Self {
         Printer {
-            text: String::new(),
+            lines: Lines::default(),
             names: Names::default(),
-            indent: 0,
             lanes,
             args: Vec::new(),
             scalars,
@@ -132,21 +132,12 @@ impl<'k> Printer<'k> {
             vector_accs: BTreeSet::new(),
             arrays: Vec::new(),
             writes_out: true,
+            joins_at_once: false,
         }
     }
 
     fn line(&mut self, text: &str) {
-        if !text.is_empty() {
-            let _ = write!(self.text, "{:1$}", "", self.indent * 2);
-        }
-        self.text += text;
-        self.text += "\n";
-    }
-
-    fn indented(&mut self, body: &[Stmt]) {
-        self.indent += 1;
-        self.block(body);
-        self.indent -= 1;
+        self.lines.line(text);
     }
 
     fn block(&mut self, body: &[Stmt]) {
@@ -203,9 +194,15 @@ impl<'k> Printer<'k> {
                 let vector = self.vector.is_some();
                 let value = self.operand(*value, vector);
                 let lanes = vector && !self.vector_accs.contains(acc);
-                let name = called::acc(*acc) + if lanes { "v" } else { "" };
-                let joined = operations::join(self.accs[acc.0 as usize], &name, &value, vector);
-                self.line(&format!("{name} = {joined};"));
+                let (name, join) = (called::acc(*acc), self.accs[acc.0 as usize]);
+                let line = if lanes && self.joins_at_once {
+                    let all = Expression::tight(operations::join_lanes(join, &value.text));
+                    format!("{name} = {};", operations::join(join, &name, &all, false))
+                } else {
+                    let name = name + if lanes { "v" } else { "" };
+                    format!("{name} = {};", operations::join(join, &name, &value, vector))
+                };
+                self.line(&line);
             }
             // What is left over at the end of a row is not worth it.
             Stmt::Fetch(arg, index) if self.vector.is_some() => {

@@ -82,10 +82,7 @@ impl Printer<'_> {
                 Some(step) => Expression::tight(format!("vindex({}, {step})", self.names.index(index, None))),
                 None => return Value::Lanes(self.lane_index(index)),
             },
-            Expr::Index(index) => {
-                let place = Expression::tight(format!("({})", self.names.index(index, None)));
-                Expression::before("(int32_t)", &place)
-            }
+            Expr::Index(index) => Expression::before("(int32_t)", &self.names.place(index)),
             Expr::Unary(op, a) => operations::unary(*op, self.type_of(*a), &of(a), vector),
             Expr::Binary(op, a, b) => {
                 // Vectors are shifted by a number, not by a vector.

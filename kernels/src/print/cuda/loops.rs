@@ -80,9 +80,14 @@ impl Printer<'_> {
         if l.kind == LoopKind::Unrolled {
             self.line("#pragma unroll");
         }
-        self.line(&format!("for ({} {v} = 0; {v} < {n}; {v}++) {{", self.int()));
-        self.indented(&l.body);
-        self.line("}");
+        self.around(&format!("for ({} {v} = 0; {v} < {n}; {v}++)", self.int()), &l.body);
+    }
+
+    /// A block under a head.
+    fn around(&mut self, head: &str, body: &[Stmt]) {
+        let opened = self.lines.open(head);
+        self.block(body);
+        self.lines.close(opened);
     }
 
     /// The lanes of the warp share out the iterations.
@@ -99,35 +104,28 @@ impl Printer<'_> {
         self.per_thread = true;
         match l.extent.known() {
             Some(count) if count <= LANES && self.holds_spread(&l.body) => {
-                let guard = if count == LANES { String::new() } else { format!("if (lane < {n}) ") };
-                self.line(&format!("{guard}{{"));
+                let guard = if count == LANES { String::new() } else { format!("if (lane < {n})") };
+                let own = self.lines.open(&guard);
                 self.turn = "0";
-                self.indent += 1;
                 self.line(&format!("const {int} {v} = lane;"));
                 self.block(&l.body);
-                self.indent -= 1;
                 self.turn = "turn";
+                self.lines.close(own);
             }
             Some(count) if self.holds_spread(&l.body) => {
                 self.line("#pragma unroll");
-                self.line(&format!("for (int turn = 0; turn < {}; turn++) {{", turns(count)));
-                self.indent += 1;
+                let head = format!("for (int turn = 0; turn < {}; turn++)", turns(count));
+                let turns = self.lines.open(&head);
                 self.line(&format!("const {int} {v} = lane + turn * 32;"));
                 if count % LANES == 0 {
                     self.block(&l.body);
                 } else {
-                    self.line(&format!("if ({v} < {n}) {{"));
-                    self.indented(&l.body);
-                    self.line("}");
+                    self.around(&format!("if ({v} < {n})"), &l.body);
                 }
-                self.indent -= 1;
+                self.lines.close(turns);
             }
-            _ => {
-                self.line(&format!("for ({int} {v} = lane; {v} < {n}; {v} += 32) {{"));
-                self.indented(&l.body);
-            }
+            _ => self.around(&format!("for ({int} {v} = lane; {v} < {n}; {v} += 32)"), &l.body),
         }
-        self.line("}");
         self.per_thread = false;
     }
 

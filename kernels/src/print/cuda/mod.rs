@@ -22,6 +22,7 @@ pub use source::{Source, arguments, sources};
 
 use super::at_once::{each_operand, read_at_once};
 use super::expression::Expression;
+use super::lines::Lines;
 use super::names::Names;
 use super::{ALL_MATH, Target, called, heading};
 use crate::ir::math::{self, Definition};
@@ -29,7 +30,7 @@ use crate::ir::{Acc, Elem, Extent, Join, Kernel, Math, Operand, Role, Scalar, St
 use layout::{Home, Layout, Mode};
 use product::Product;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write};
+use std::fmt;
 use sync::{Shared, Since};
 
 /// Why a plan has no text for CUDA.
@@ -94,8 +95,8 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
         None => printer.launch_line(kernel),
     }
     printer.signature(kernel);
-    let head = std::mem::take(&mut printer.text);
-    printer.indent += 1;
+    let head = std::mem::take(&mut printer.lines.text);
+    printer.lines.indent += 1;
     if wide {
         printer.line("const long long batch = samples;");
     }
@@ -104,17 +105,17 @@ pub fn print_cuda(kernel: &Kernel, wide: bool) -> Result<String, Refusal> {
         Some(product) => printer.tile(product),
         None => printer.top(&kernel.body),
     }
-    printer.indent -= 1;
+    printer.lines.indent -= 1;
     printer.line("}");
-    let body = std::mem::replace(&mut printer.text, head);
-    printer.indent += 1;
+    let body = std::mem::replace(&mut printer.lines.text, head);
+    printer.lines.indent += 1;
     if body.contains("lane") {
         printer.line("const int lane = threadIdx.x % 32;");
     }
     if body.contains("warp]") {
         printer.line("const int warp = threadIdx.x / 32;");
     }
-    Ok(printer.text + &body)
+    Ok(printer.lines.text + &body)
 }
 
 /// The text that all kernels include: the functions of the language, and how lanes are joined.
@@ -139,18 +140,17 @@ fn print_math(function: Math, definition: &Definition) -> String {
     let parameters: Vec<String> = (0..definition.parameters).map(parameter).collect();
     printer.line("");
     printer.line(&format!("INLINE float {}({}) {{", values::math(function), parameters.join(", ")));
-    printer.indent += 1;
+    printer.lines.indent += 1;
     printer.block(&definition.body);
     let result = printer.operand(definition.result).text;
     printer.line(&format!("return {result};"));
-    printer.indent -= 1;
+    printer.lines.indent -= 1;
     printer.line("}");
-    printer.text
+    printer.lines.text
 }
 
 struct Printer<'k> {
-    text: String,
-    indent: usize,
+    lines: Lines,
     kernel: Option<&'k Kernel>,
     names: Names,
     scalars: &'k [Type],
@@ -170,8 +170,7 @@ struct Printer<'k> {
 impl<'k> Printer<'k> {
     fn new(scalars: &'k [Type], accs: &'k [Join], layout: Layout) -> Self {
         Printer {
-            text: String::new(),
-            indent: 0,
+            lines: Lines::default(),
             kernel: None,
             names: Names::default(),
             scalars,
@@ -187,17 +186,7 @@ impl<'k> Printer<'k> {
     }
 
     fn line(&mut self, text: &str) {
-        if !text.is_empty() {
-            let _ = write!(self.text, "{:1$}", "", self.indent * 2);
-        }
-        self.text += text;
-        self.text += "\n";
-    }
-
-    fn indented(&mut self, body: &[Stmt]) {
-        self.indent += 1;
-        self.block(body);
-        self.indent -= 1;
+        self.lines.line(text);
     }
 
     fn block(&mut self, body: &[Stmt]) {

@@ -33,13 +33,13 @@ impl Printer<'_> {
         self.line(&format!("float sums[{}][{}] = {{}};", cut.rows, cut.columns));
         let terms = count(product.term);
         self.line(&format!("for ({int} term0 = 0; term0 < {terms}; term0 += {DEPTH}) {{"));
-        self.indent += 1;
+        self.lines.indent += 1;
         self.load(product, ("rows", cut.height()), ("row0", product.row), product.factors[0]);
         self.load(product, ("columns", cut.width()), ("column0", product.column), product.factors[1]);
         self.line("__syncthreads();");
         self.multiply(cut);
         self.line("__syncthreads();");
-        self.indent -= 1;
+        self.lines.indent -= 1;
         self.line("}");
         self.follow(product, cut);
     }
@@ -84,7 +84,7 @@ impl Printer<'_> {
             (format!("at % {size}"), format!("at / {size}"))
         };
         self.line(&format!("for (int at = threadIdx.x; at < {}; at += {THREADS}) {{", DEPTH * size));
-        self.indent += 1;
+        self.lines.indent += 1;
         self.line(&format!("const {} {v} = {start} + {inner}, {k} = term0 + {depth};", self.coordinate()));
         // Where tiles end with the operand, nothing lies behind it.
         let ends = [(&v, count(side), size), (&k, count(product.term), DEPTH)];
@@ -96,7 +96,7 @@ impl Printer<'_> {
             false => format!("{} ? {element} : 0.0f", inside.join(" && ")),
         };
         self.line(&format!("{to}[{depth}][{inner}] = {value};"));
-        self.indent -= 1;
+        self.lines.indent -= 1;
         self.line("}");
     }
 
@@ -134,7 +134,7 @@ impl Printer<'_> {
         self.line(&line);
         of_element.iter().for_each(|s| self.stmt(s));
         for _ in 0..2 {
-            self.indent -= 1;
+            self.lines.indent -= 1;
             self.line("}");
         }
     }
@@ -144,7 +144,7 @@ impl Printer<'_> {
         let v = self.names.var(side.var);
         self.line("#pragma unroll");
         self.line(&format!("for (int {at} = 0; {at} < {times}; {at}++) {{"));
-        self.indent += 1;
+        self.lines.indent += 1;
         self.line(&format!("const {} {v} = {start} + {at} * {SIDE};", self.coordinate()));
         if count(side) % (times * SIDE) != 0 {
             self.line(&format!("if ({v} >= {}) continue;", count(side)));

@@ -38,9 +38,7 @@ impl Printer<'_> {
             }),
             Expr::Acc(acc) => Expression::tight(called::acc(*acc)),
             Expr::Index(index) => {
-                let place = self.index(index);
-                let binds = if place.contains(' ') { Binds::LikeSums } else { Binds::Tightly };
-                let place = Expression::new(binds, place);
+                let place = self.names.place(index);
                 if self.wide { Expression::before("(int)", &place) } else { place }
             }
             Expr::Unary(op, a) => unary(*op, self.type_of(*a), &of(a)),
