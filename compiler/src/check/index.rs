@@ -152,7 +152,11 @@ impl Session<'_> {
             let f = self.number(fill, t.dtype == DType::Int, span);
             return Some(self.broadcast_like(&f, t, span));
         }
-        let part = self.new_axis(&name, size - cut, span);
+        let part = match self.cut_axes.get(&(axis, cut)) {
+            Some(part) => *part,
+            None => self.new_axis(&name, size - cut, span),
+        };
+        self.cut_axes.insert((axis, cut), part);
         let start = if by > 0 { 0 } else { cut };
         let view = View::Slice { axis, to: part, start, step: 1 };
         let cut_axes = replace_axis(&t.axes, axis, part);

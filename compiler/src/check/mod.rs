@@ -59,7 +59,7 @@ mod writing;
 pub use source::{NoFiles, Provider};
 pub use value::Scalar;
 
-use crate::graph::{FuncId, Module};
+use crate::graph::{AxisId, FuncId, Module};
 use crate::ops::ShapeError;
 use crate::program::Program;
 use arch_grammar::{Diagnostic, Sources, Span};
@@ -121,6 +121,8 @@ pub(crate) struct Session<'p> {
     module: Module,
     /// What messages know of each axis of `module`.
     axes: Vec<AxisInfo>,
+    /// What is left of an axis of which so many positions are cut off, so that two shifts by as many are one.
+    cut_axes: BTreeMap<(AxisId, usize), AxisId>,
     templates: Vec<Template>,
     template_keys: FxHashMap<String, block::TemplateId>,
     /// Items that are being declared, outermost first: a cycle is endless recursion.
@@ -153,6 +155,7 @@ impl<'p> Session<'p> {
             files: Vec::new(),
             module: Module::default(),
             axes: Vec::new(),
+            cut_axes: BTreeMap::new(),
             templates: Vec::new(),
             template_keys: FxHashMap::default(),
             declaring: Vec::new(),

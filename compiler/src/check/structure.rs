@@ -53,16 +53,16 @@ impl Session<'_> {
         for g in &args[1..] {
             let (from, to) = self.arrow(g, "rename")?;
             let from = self.own_axis_of(env, &t, from)?;
+            let known = self.axes.len();
             let target = self.target_axis(env, to, self.length_of(from))?;
             if target != from && t.has(target) {
                 self.already_there(&t, target, to.span);
                 return None;
             }
             t = self.rename(&t, from, target, g.span, "was renamed");
-            // A renamed sum is still a sum.
-            let parts = self.axis_info(from).parts.clone();
-            if self.axis_info(target).parts.is_none() {
-                self.axes[target.0 as usize].parts = parts;
+            // A renamed sum is still a sum, unless its name is that of an axis which others have as well.
+            if target.0 as usize >= known {
+                self.axes[target.0 as usize].parts = self.axis_info(from).parts.clone();
             }
         }
         Some(t)

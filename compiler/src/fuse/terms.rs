@@ -294,8 +294,9 @@ fn factors_of(graph: &Graph, product: &Node) -> (Vec<Id>, f64) {
 fn narrow_product(graph: &mut Graph, operands: Vec<Id>) -> Id {
     let (factors, numbers) = flat(graph, operands);
     let constant: f64 = numbers.iter().product();
-    // What is negated twice is what it was.
+    // What is negated twice is what it was; a new carry is a leaf, whatever it is the negative of.
     if let ([one], true) = (factors.as_slice(), constant == -1.0)
+        && !graph[*one].data.sealed
         && let Some(of) = graph[*one].nodes.iter().find_map(|n| negated(graph, n))
     {
         return of;

@@ -1,6 +1,7 @@
 //! Recurrences.
 
 use crate::support::{Case, assert_close, case, numbers, wave};
+use arch_compiler::ops::{Op, View};
 
 fn over(t: usize, signature: &str, body: &str) -> Case {
     case(&format!("block B {{ forward{signature} {{ {body} }} }}")).dim("T", t)
@@ -49,6 +50,17 @@ fn neighbours_are_read_with_a_value_beyond_the_edge() {
     assert_close(&found, &[25.0, 31.0, 72.0]);
     let missing = "scan t over T (h: [] = 0) { h <- x[t - 1] + h  yield h }";
     assert_eq!(over(3, "(x: [T]) -> [T]", missing).codes(), ["A0505"]);
+}
+
+#[test]
+fn a_neighbour_that_is_read_twice_is_one_value() {
+    let body =
+        "scan t over T (h: [] = 0) { h <- x[t - 1 else 5] * x[t - 1 else 5] + x[t - 2 else 5] + h  yield h }";
+    let compiled = over(4, "(x: [T]) -> [T]", body).compiled();
+    let pads = compiled.program.module.functions.iter().flat_map(|f| &f.nodes);
+    let pads = pads.filter(|n| matches!(n.op, Op::View(View::Pad { .. }))).count();
+    assert_eq!(pads, 2);
+    assert_close(&compiled.run(&[("x", &[1.0, 2.0, 3.0, 4.0])]).outputs[0].1.data, &[30.0, 36.0, 41.0, 52.0]);
 }
 
 #[test]

@@ -103,6 +103,17 @@ fn rename_and_broadcast() {
 }
 
 #[test]
+fn a_declared_axis_is_no_sum_because_a_sum_is_renamed_to_it() {
+    let text = "block B { dims P = 1 ++ 1, Z = 1 ++ 1, D = 2
+        forward(x: [P], y: [Z, D]) -> [D] { let r = rename(x, P -> D); let (a, b) = split(y); a - b + r } }";
+    assert_close(&case(text).run(&[("x", &[5.0, 2.0]), ("y", &[1.0, 2.0, 3.0, 4.0])]), &[3.0, 0.0]);
+    // A new name has what the sum was made of.
+    let fresh = "block B { dims P = 1 ++ 1
+        forward(x: [P]) -> [] { let (a, b) = split(rename(x, P -> Q)); a - b } }";
+    assert_close(&case(fresh).run(&[("x", &[5.0, 2.0])]), &[3.0]);
+}
+
+#[test]
 fn split_says_which_axis_where_two_could_be_meant() {
     let text = "block B { dims Z = 2, P = 1 ++ 1
         forward(x: [Z, P]) -> [P] { let (a, b) = split(x, over: Z); a + 10 * b } }";

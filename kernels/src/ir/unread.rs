@@ -1,32 +1,35 @@
-//! Local arrays that are written and never read, such as the last state of a chunk where only the gradient of what was
-//! yielded is asked for: a compiler of C drops them by itself, but on a GPU they take shared memory from the others.
+//! Values, sums and local arrays that nothing reads, such as the last state of a chunk where only the gradient of what was
+//! yielded is asked for: a compiler of C drops them by itself, with a warning, but on a GPU arrays take shared memory from
+//! the others.
 
 use super::index::Atom;
-use super::{Expr, Index, Local, Operand, Scalar, Stmt, each_index};
+use super::{Acc, Expr, Index, Local, Operand, Scalar, Stmt, each_index};
 use std::collections::BTreeSet;
 
 /// What the statements read.
 #[derive(Default)]
 struct Read {
     locals: BTreeSet<Local>,
+    accs: BTreeSet<Acc>,
     scalars: BTreeSet<Scalar>,
 }
 
-/// The statements without arrays that nothing reads, without what was only computed for those, and without the loops
-/// that have nothing left to do. Statements that read all of their arrays stay as they are.
+/// The statements without what nothing reads, without what was only computed for that, and without the loops that have
+/// nothing left to do.
 #[must_use]
 pub fn without_unread(mut stmts: Vec<Stmt>) -> Vec<Stmt> {
-    let mut dropped = false;
     loop {
         let mut read = Read::default();
         read.all(&stmts);
-        let arrays = drop_arrays(&mut stmts, &read.locals);
-        // A value may have been read by the array alone; what else is unread is not this pass's business.
-        let values = (arrays || dropped) && drop_values(&mut stmts, &read.scalars);
-        if !arrays && !values {
+        let is_unread = |stmt: &Stmt| match stmt {
+            Stmt::Array(local, ..) | Stmt::StoreLocal(local, ..) => !read.locals.contains(local),
+            Stmt::Acc(acc, _) | Stmt::Accumulate(acc, _) => !read.accs.contains(acc),
+            Stmt::Let(scalar, _) => !read.scalars.contains(scalar),
+            _ => false,
+        };
+        if !drop_where(&mut stmts, &is_unread) {
             return stmts;
         }
-        dropped = true;
     }
 }
 
@@ -66,7 +69,8 @@ impl Read {
     fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::Local(local, _) => drop(self.locals.insert(*local)),
-            Expr::Load(..) | Expr::Acc(_) | Expr::Index(_) => {}
+            Expr::Acc(acc) => drop(self.accs.insert(*acc)),
+            Expr::Load(..) | Expr::Index(_) => {}
             Expr::Unary(_, a) => self.operand(a),
             Expr::Binary(_, a, b) => [a, b].into_iter().for_each(|o| self.operand(o)),
             Expr::Select(a, b, c) => [a, b, c].into_iter().for_each(|o| self.operand(o)),
@@ -75,19 +79,7 @@ impl Read {
     }
 }
 
-/// Drops arrays that are not among those read; whether there was one.
-fn drop_arrays(stmts: &mut Vec<Stmt>, read: &BTreeSet<Local>) -> bool {
-    drop_where(stmts, &|stmt| match stmt {
-        Stmt::Array(local, ..) | Stmt::StoreLocal(local, ..) => !read.contains(local),
-        _ => false,
-    })
-}
-
-/// Drops values that are not among those read; whether there was one.
-fn drop_values(stmts: &mut Vec<Stmt>, read: &BTreeSet<Scalar>) -> bool {
-    drop_where(stmts, &|stmt| matches!(stmt, Stmt::Let(scalar, _) if !read.contains(scalar)))
-}
-
+/// Drops such statements; whether there was one.
 fn drop_where(stmts: &mut Vec<Stmt>, is_unread: &dyn Fn(&Stmt) -> bool) -> bool {
     let mut dropped = false;
     stmts.retain_mut(|stmt| {
@@ -105,7 +97,7 @@ fn drop_where(stmts: &mut Vec<Stmt>, is_unread: &dyn Fn(&Stmt) -> bool) -> bool 
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Binary, Elem, Extent, IndexVar, Loop, LoopKind};
+    use super::super::{Binary, Elem, Extent, IndexVar, Join, Loop, LoopKind};
     use super::*;
 
     fn around(var: u32, body: Vec<Stmt>) -> Stmt {
@@ -141,14 +133,18 @@ mod tests {
     }
 
     #[test]
-    fn arrays_that_are_read_stay() {
+    fn what_is_read_stays() {
         let back = Stmt::Let(Scalar(1), Expr::Local(Local(0), at(1)));
         let result = Stmt::Store(1, at(1), Operand::Scalar(Scalar(1)));
         let stmts = vec![
             Stmt::Array(Local(0), Elem::F32, 4),
-            around(0, vec![load(0, 0), load(2, 0), own(0, 0, 0)]),
+            around(0, vec![load(0, 0), own(0, 0, 0)]),
             around(1, vec![back, result]),
         ];
         assert_eq!(without_unread(stmts.clone()), stmts);
+        // A sum that nothing reads, of a value that nothing else reads.
+        let add = Stmt::Accumulate(Acc(0), Operand::Scalar(Scalar(2)));
+        let sum = [Stmt::Acc(Acc(0), Join::Sum), around(2, vec![load(2, 2), add])];
+        assert_eq!(without_unread([stmts.as_slice(), &sum].concat()), stmts);
     }
 }

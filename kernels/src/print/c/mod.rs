@@ -9,7 +9,7 @@ use super::lines::Lines;
 use super::names::{self, Names};
 use super::{Target, called, heading, operations};
 use crate::ir::math::Definition;
-use crate::ir::{Acc, Elem, IndexVar, Join, Kernel, Local, Math, Role, Scalar, Stmt, Type};
+use crate::ir::{Acc, Elem, Expr, IndexVar, Join, Kernel, Local, Math, Role, Scalar, Stmt, Type};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One kernel as a C function:
@@ -26,7 +26,8 @@ pub fn print_c(kernel: &Kernel, target: Target) -> String {
     let name = &kernel.name;
     printer.line(&format!("void {name}(void *const *args, int64_t batch, int64_t begin, int64_t end) {{"));
     printer.lines.indent += 1;
-    for (i, arg) in kernel.args.iter().enumerate() {
+    let used = used(&kernel.body);
+    for (i, arg) in kernel.args.iter().enumerate().filter(|(i, _)| used.contains(&(*i as u32))) {
         let elem = if arg.elem == Elem::F32 { "float" } else { "int32_t" };
         let constant = if arg.role == Role::Read { "const " } else { "" };
         printer.line(&format!("{constant}{elem} *restrict a{i} = args[{i}];"));
@@ -41,6 +42,16 @@ pub fn print_c(kernel: &Kernel, target: Target) -> String {
     printer.lines.indent -= 1;
     printer.line("}");
     printer.lines.text
+}
+
+/// The arguments that statements read or write.
+fn used(body: &[Stmt]) -> BTreeSet<u32> {
+    let of = |stmt: &Stmt| match stmt {
+        Stmt::Loop(l) => used(&l.body),
+        Stmt::Let(_, Expr::Load(arg, _)) | Stmt::Store(arg, ..) | Stmt::Fetch(arg, _) => [*arg].into(),
+        _ => BTreeSet::new(),
+    };
+    body.iter().flat_map(of).collect()
 }
 
 /// How many vectors short arrays may hold together for short loops to be written out, so that the arrays are registers. GCC
