@@ -215,6 +215,11 @@ fn a_polynomial_however_it_is_bracketed() {
     check_alike("polynomial", &third::POLYNOMIAL);
 }
 
+#[test]
+fn a_state_of_which_some_is_taken_away_again() {
+    check_alike("cancelled", &third::CANCELLED);
+}
+
 macro_rules! newcomers {
     ($($name:ident: $bodies:ident,)*) => {
         $(#[test] fn $name() { check_alike(stringify!($name), &newcomers::$bodies); })*

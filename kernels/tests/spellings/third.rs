@@ -128,3 +128,17 @@ block B(D) {
         "0.5 * (a + a * tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)))",
     ],
 };
+
+/// A state of which some is taken away again.
+pub const CANCELLED: Strangers = Strangers {
+    head: "edition 2026
+block B(D) {
+  forward(x: [T], y: [T], h0: [D]) -> [T, D] {
+",
+    bodies: &[
+        "scan t over T (h: [D] = h0) { h <- 0.5 * h - (x[t] - y[t])  yield h }",
+        "scan t over T (h: [D] = h0) { h <- 0.5 * h - (x[t] - y[t])  yield h - h + h }",
+        "scan t over T (h: [D] = h0) { h <- 0.5 * h - (x[t] - y[t])  yield 2 * h - h }",
+        "scan t over T (h: [D] = h0) { h <- 0.5 * h + y[t] - x[t]  yield x[t] - (h - h) + h - x[t] }",
+    ],
+};
