@@ -3,6 +3,7 @@
 
 #[path = "../../../runtime/tests/executing/attention.rs"]
 mod attention;
+mod barriers;
 mod common;
 mod emulator;
 #[path = "../../../runtime/tests/executing/fuzz.rs"]
