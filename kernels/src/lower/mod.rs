@@ -16,6 +16,7 @@ mod analysis;
 mod apart;
 mod attention;
 mod choices;
+mod columns;
 mod cones;
 mod contents;
 mod element;

@@ -96,6 +96,7 @@ pub fn all(target: Target) -> Vec<(&'static str, Plan)> {
         ("attention_gradient", attentions::attention_gradient(target)),
         ("product_bias_silu", products::product_bias_silu(target)),
         ("bias_gradient", rows::bias_gradient(target)),
+        ("gate_gradient", rows::gate_gradient(target)),
         ("embedding", lookups::embedding(target)),
         ("embedding_gradient", lookups::embedding_gradient(target)),
         ("permutation", lookups::permutation(target)),

@@ -52,3 +52,11 @@ pub fn bias_gradient(target: Target) -> Plan {
         add(b, Op::Reduce(Reduce::Sum, vec![BATCH, t]), &[x])
     })
 }
+
+pub fn gate_gradient(target: Target) -> Plan {
+    plan(target, Module::default(), |b| {
+        let (t, d) = (b.module.add_axis("T", 20), b.module.add_axis("D", 64));
+        let (y, gradient) = (float(b, "y", &[BATCH, t, d]), float(b, "gradient", &[BATCH, t, d]));
+        add(b, Op::Contract(vec![t]), &[gradient, y])
+    })
+}

@@ -33,13 +33,21 @@ const FORWARD: Family =
 const BOTH: Family = Family { gradients: true, ..FORWARD };
 
 /// All of them.
-pub const FAMILIES: [Family; 21] = [
+pub const FAMILIES: [Family; 22] = [
     Family {
         name: "maps and sums over samples, channels",
         tolerance: &GRADIENTS,
         text: "dims T = 3, D = SIZE
   param bias: [D] = normal(1.0)
   forward(x: [T, D], z: [T, D]) -> [T, D] { x * silu(z) + exp(bias) }",
+        ..BOTH
+    },
+    Family {
+        name: "sums down columns, columns",
+        tile: Tile::Of(64),
+        tolerance: &GRADIENTS,
+        text: "dims T = 19, D = SIZE
+  forward(x: [T, D], gate: [D], y: [T, D]) -> [T, D] { x + silu(gate) * y }",
         ..BOTH
     },
     Family {

@@ -257,6 +257,30 @@ fn gradients_of_weights_sum_over_the_batch() {
     });
 }
 
+/// Sums down columns where several vectors go together, and where columns are too few for that or no whole vectors: what is
+/// known before a sum, and what follows it.
+#[test]
+fn sums_down_columns() {
+    for size in [24, 63, 64, 65, 192] {
+        for reduce in [Reduce::Sum, Reduce::Max, Reduce::Min] {
+            check_everywhere(&format!("columns {reduce:?} {size}"), &WEIGHTS, Fill::Signed, 4, |b| {
+                let (t, d) = (b.module.add_axis("T", 19), b.module.add_axis("D", size));
+                let (x, y) = (float(b, "x", &[BATCH, t, d]), float(b, "y", &[BATCH, t, d]));
+                let (shift, token) = (float(b, "shift", &[BATCH, d]), float(b, "token", &[BATCH, t]));
+                let scale = add(b, Op::Map(Map::Tanh), &[shift]);
+                let moved = add(b, Op::Map(Map::Mul), &[x, scale]);
+                let weighted = add(b, Op::Map(Map::Mul), &[moved, token]);
+                let of_samples = add(b, Op::Reduce(reduce, vec![t]), &[weighted]);
+                let after = add(b, Op::Map(Map::Mul), &[of_samples, scale]);
+                let biased = add(b, Op::Map(Map::Add), &[y, shift]);
+                let product = add(b, Op::Contract(vec![t]), &[x, biased]);
+                let all = add(b, Op::Reduce(reduce, vec![BATCH, t]), &[y]);
+                vec![after, product, all]
+            });
+        }
+    }
+}
+
 #[test]
 fn views_alone_and_below_products() {
     for size in [1, 7, 16] {

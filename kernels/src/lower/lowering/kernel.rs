@@ -5,6 +5,7 @@ use super::slots::constant_slot;
 use crate::ir::{
     Binary, Body, Expr, Kernel, LoopKind, Role, Stmt, Unary, collapse, without_single, without_unread,
 };
+use crate::lower::columns;
 use crate::lower::pull::{Frame, Puller};
 use crate::plan::{Action, Gemm, SlotId, Step};
 use crate::print::{Target, content_hash};
@@ -71,11 +72,13 @@ impl<'a> Lowering<'a> {
 
     fn step(&mut self, family: &str, names: &[String], origins: Vec<String>, body: Body, args: Vec<SlotId>) {
         let mut axes = body.axes().to_vec();
-        let (mut kernel_args, scalars, accs, stmts) = body.finish();
+        let (mut kernel_args, mut scalars, accs, stmts) = body.finish();
         let mut stmts = without_unread(collapse(without_single(stmts), &mut axes));
         if self.options.target != Target::Cuda {
             // There each thread has its own iteration of all loops, however short the rows are.
             stmts = tidy(stmts);
+            let names = columns::Names { axes: &mut axes, scalars: &mut scalars };
+            stmts = columns::together(stmts, names, self.options.target.lanes() as i64, self.choices);
         }
         for (i, arg) in kernel_args.iter_mut().enumerate() {
             arg.role = role_of(&stmts, i as u32);

@@ -1,6 +1,7 @@
 //! The kernels of groups: loops over the outer axes, and for each place as many passes over the inner ones
 //! as its reductions need.
 
+mod order;
 mod schedule;
 
 use super::analysis::{Analysis, Role};
@@ -49,7 +50,7 @@ impl Rows<'_> {
     /// Emits the loops of the group at `env` (the axes around it).
     pub(super) fn emit(&self, p: &mut Puller<'_, '_>, env: &Env) {
         let function = p.frames[self.frame].function;
-        let order = storage_order(function, self.group);
+        let order = self.order(p, function);
         let pick =
             |axes: &[AxisId]| -> Vec<AxisId> { order.iter().copied().filter(|a| axes.contains(a)).collect() };
         let (outer, inner) = (pick(&self.group.outer), pick(&self.group.inner));
