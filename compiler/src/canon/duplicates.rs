@@ -1,8 +1,9 @@
-//! Merges nodes that do the same to the same inputs. Inputs, random ones among them, are never merged.
+//! Merges nodes that do the same to the same inputs; sums and products also where the two are exchanged, which functions
+//! that are put together write either way. Inputs, random ones among them, are never merged.
 
 use super::rewrite::rewrite;
 use crate::graph::{Function, Module, ValueId};
-use crate::ops::{Op, ShapeError};
+use crate::ops::{Map, Op, ShapeError};
 use rustc_hash::FxHashMap;
 
 /// Merges equal nodes; the first of them stays.
@@ -29,12 +30,17 @@ fn firsts(source: &Function) -> Option<Vec<usize>> {
     let mut first: Vec<usize> = (0..source.nodes.len()).collect();
     let mut found = false;
     let mut values: Vec<ValueId> = (0..source.values.len() as u32).map(ValueId).collect();
-    let types = |n: usize| source.nodes[n].outputs.iter().map(|v| source.value(*v).storage);
+    // The order of axes is that of the first input: results are stored in it.
+    let types =
+        |n: usize| source.nodes[n].outputs.iter().map(|v| source.value(*v)).map(|v| (v.storage, &v.shape));
     for (at, node) in source.nodes.iter().enumerate() {
         if node.op == Op::Input {
             continue;
         }
-        let inputs = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
+        let mut inputs: Vec<ValueId> = node.inputs.iter().map(|v| values[v.0 as usize]).collect();
+        if matches!(node.op, Op::Map(Map::Add | Map::Mul)) {
+            inputs.sort_unstable();
+        }
         let alike = known.entry((std::mem::discriminant(&node.op), inputs)).or_default();
         match alike.iter().find(|n| same(&source.nodes[**n].op, &node.op) && types(**n).eq(types(at))) {
             Some(n) => {

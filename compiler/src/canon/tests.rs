@@ -75,6 +75,29 @@ fn what_nobody_reads_goes_and_what_is_the_same_is_one() {
     assert_eq!(module.function(id).inputs.len(), 2);
 }
 
+/// A difference is none of these, and what would be stored in another order is another value.
+#[test]
+fn a_sum_and_a_product_are_the_same_either_way_round() {
+    let mut module = Module::default();
+    let (t, d) = (module.add_axis("T", 3), module.add_axis("D", 2));
+    let mut b = Builder::new(&mut module, "f");
+    let [x, y] = ["x", "y"].map(|name| float(&mut b, name, &[t, d]));
+    let turned = float(&mut b, "turned", &[d, t]);
+    for (at, op) in [Map::Mul, Map::Add, Map::Sub].into_iter().enumerate() {
+        let both = [[x, y], [y, x]].map(|inputs| map(&mut b, op, &inputs));
+        let max = map(&mut b, Map::Max, &both);
+        b.output(format!("result{at}"), max);
+    }
+    for (name, inputs) in [("a", [x, turned]), ("b", [turned, x])] {
+        let product = map(&mut b, Map::Mul, &inputs);
+        b.output(name, product);
+    }
+    let id = b.finish();
+    let left = cleaned(&mut module, id);
+    let count = |name: &str| left.iter().filter(|op| *op == name).count();
+    assert_eq!([count("mul"), count("add"), count("sub")], [3, 1, 2], "{left:?}");
+}
+
 #[test]
 fn zeros_of_both_signs_stay_apart() {
     let mut module = Module::default();
