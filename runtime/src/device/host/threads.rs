@@ -1,6 +1,9 @@
 //! A few threads that wait for work. Steps are short, so waiting threads look for the next one for a
 //! moment before they sleep, and handing out work allocates nothing.
 //!
+//! Each thread begins with its own share of the pieces, the same in every step, and then helps the others: what it wrote in one
+//! step is still in its cache when it reads that in the next one.
+//!
 //! A step waits for the threads that joined it, not for those that might have: on a busy machine a thread that
 //! the system has put aside takes milliseconds to come back, many times what a step takes.
 
@@ -24,7 +27,11 @@ struct Job {
 // SAFETY: the work is `Sync`, and `Pool::run` does not return before every thread is done with it.
 unsafe impl Send for Job {}
 
+/// How many pieces of a thread's share are taken, on a cache line that is no other thread's.
 #[derive(Default)]
+#[repr(align(128))]
+struct Taken(AtomicUsize);
+
 struct Shared {
     /// The job at hand; none when it is too late to join it.
     job: Mutex<Option<Job>>,
@@ -32,7 +39,8 @@ struct Shared {
     done: Condvar,
     /// Grows by one with every job.
     round: AtomicUsize,
-    next: AtomicUsize,
+    /// By thread; the one that hands out work is the first.
+    taken: Vec<Taken>,
     /// Threads that joined the job at hand and have not finished it. Grows only under the lock of `job`.
     busy: AtomicUsize,
     failed: AtomicBool,
@@ -44,16 +52,35 @@ impl Shared {
         self.job.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn work(&self, job: Job) {
+    fn new(threads: usize) -> Self {
+        Shared {
+            job: Mutex::default(),
+            wake: Condvar::new(),
+            done: Condvar::new(),
+            round: AtomicUsize::new(0),
+            taken: (0..threads).map(|_| Taken::default()).collect(),
+            busy: AtomicUsize::new(0),
+            failed: AtomicBool::new(false),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// Works on a thread's own share, and then on what is left of those of the threads behind it.
+    fn work(&self, job: Job, own: usize) {
         // SAFETY: `Pool::run` keeps the work alive until nobody can join and `busy` is zero.
         let work = unsafe { &*job.work };
+        let threads = self.taken.len();
+        let begin = |of: usize| job.pieces * of / threads;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            loop {
-                let piece = self.next.fetch_add(1, Ordering::Relaxed);
-                if piece >= job.pieces {
-                    return;
+            for of in (own..threads).chain(0..own) {
+                let (begin, end, taken) = (begin(of), begin(of + 1), &self.taken[of].0);
+                // Looking first spares the others their cache line.
+                while begin + taken.load(Ordering::Relaxed) < end {
+                    let piece = begin + taken.fetch_add(1, Ordering::Relaxed);
+                    if piece < end {
+                        work(piece);
+                    }
                 }
-                work(piece);
             }
         }));
         if outcome.is_err() {
@@ -61,7 +88,7 @@ impl Shared {
         }
     }
 
-    fn serve(&self) {
+    fn serve(&self, own: usize) {
         let mut seen = 0;
         loop {
             let mut looks = 0;
@@ -84,7 +111,7 @@ impl Shared {
                 return;
             }
             let Some(job) = job else { continue };
-            self.work(job);
+            self.work(job, own);
             if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
                 drop(self.lock());
                 self.done.notify_one();
@@ -111,12 +138,12 @@ impl Pool {
     /// A pool that works on `threads` threads, or on as many as the system gives: results do not depend on it.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(Shared::new(threads.max(1)));
         let threads = (1..threads.max(1))
             .map_while(|i| {
                 let shared = shared.clone();
                 let builder = std::thread::Builder::new().name(format!("archc-{i}")).stack_size(STACK);
-                builder.spawn(move || shared.serve()).ok()
+                builder.spawn(move || shared.serve(i)).ok()
             })
             .collect();
         Pool { shared, threads, turn: Mutex::new(()) }
@@ -149,12 +176,12 @@ impl Pool {
         {
             let mut slot = shared.lock();
             *slot = Some(job);
-            shared.next.store(0, Ordering::Relaxed);
+            shared.taken.iter().for_each(|t| t.0.store(0, Ordering::Relaxed));
             shared.failed.store(false, Ordering::Relaxed);
             shared.round.fetch_add(1, Ordering::Release);
         }
         shared.wake.notify_all();
-        shared.work(job);
+        shared.work(job, 0);
         // Every piece is taken, or one panicked: from here on nobody may join.
         *shared.lock() = None;
         let mut looks = 0;
@@ -206,6 +233,31 @@ mod tests {
             }
             assert!(pool.run(8, &|i| assert!(i != 5)).is_err());
             assert!(pool.run(8, &|_| ()).is_ok());
+        }
+    }
+
+    /// Which pieces each thread took, in its order: those of its own share come first.
+    #[test]
+    fn each_thread_begins_with_its_own_share() {
+        let (threads, pieces) = (3, 60);
+        let pool = Pool::new(threads);
+        let taken = Mutex::new(Vec::new());
+        pool.run(pieces, &|piece| {
+            let thread = std::thread::current().name().unwrap_or_default().to_string();
+            taken.lock().unwrap().push((thread, piece * threads / pieces));
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        })
+        .unwrap();
+        let taken = taken.into_inner().unwrap();
+        assert_eq!(taken.len(), pieces);
+        for own in 0..threads {
+            let is_own = |name: &str| match name.strip_prefix("archc-") {
+                Some(thread) => thread == own.to_string(),
+                None => own == 0,
+            };
+            let shares: Vec<usize> = taken.iter().filter(|t| is_own(&t.0)).map(|t| t.1).collect();
+            let behind: Vec<usize> = shares.iter().map(|share| (share + threads - own) % threads).collect();
+            assert!(behind.is_sorted(), "thread {own} took pieces of {shares:?}");
         }
     }
 
